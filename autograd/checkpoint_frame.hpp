@@ -1,0 +1,39 @@
+// What a checkpointed region keeps instead of its saved values; private to the library.
+// Invariant: recomputing visits the saved values in the order in which the region was recorded.
+#pragma once
+
+#include <xgrad/autograd/checkpoint.hpp>
+#include <xgrad/tensor/random.hpp>
+
+#include <memory>
+
+namespace xgrad::detail {
+
+class CheckpointFrame {
+ public:
+  CheckpointFrame(CheckpointFunction f, const std::vector<Variable>& inputs);
+
+  /// True while the calling thread records or recomputes a checkpointed region.
+  static bool active();
+  /// Lets the active frame stand for `value`.
+  static void keep(Saved& saved, const Tensor& value);
+
+  /// Runs f as a recorded region of this frame.
+  static Variable record(const std::shared_ptr<CheckpointFrame>& frame, const std::vector<Variable>& inputs);
+  /// Saved value number `position`, recomputed when it is not there.
+  const Tensor& value(std::uint32_t position);
+
+ private:
+  class Region;
+
+  void recompute();
+
+  CheckpointFunction f_;
+  std::vector<Tensor> inputs_;
+  std::vector<bool> requires_grad_;
+  Generator generator_;
+  std::uint32_t recorded_ = 0;
+  std::vector<Tensor> values_;
+};
+
+}  // namespace xgrad::detail

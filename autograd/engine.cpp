@@ -1,0 +1,223 @@
+// The backward engine. Invariants: a node's rule runs once per run, after all its consumers; gradients of a
+// run live in the run, never in the graph; stored gradients change only after every rule and hook has
+// succeeded.
+#include <xgrad/autograd/engine.hpp>
+
+#include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/tensor/elementwise.hpp>
+
+#include <algorithm>
+#include <typeinfo>
+
+namespace xgrad::detail {
+namespace {
+
+constexpr std::uint32_t unneeded = 0, on_path = 1, wanted = 2;
+
+// Rethrows the exception in flight with the operation named: in the text where its type is a standard one.
+template <class... E>
+[[noreturn]] void rethrow_named(const std::exception& error) {
+  const std::string text = message_prefix() + "backward: " + error.what();
+  ((typeid(error) == typeid(E) ? throw E(text) : void()), ...);
+  throw;
+}
+
+}  // namespace
+
+Variable accumulated(Variable into, Variable gradient, bool create_graph) {
+  if (!into.defined()) return gradient;
+  if (create_graph) return add(into, gradient);
+  if (!Access::state(into)->references.unique()) into = into.detach();
+  kernels::add_to(into.mutable_value(), gradient.value());
+  return into;
+}
+
+void Run::restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs) {
+  restricted_ = true;
+  std::uint64_t lowest = UINT64_MAX;
+  for (const Variable& input : inputs) {
+    const Edge edge = Access::edge(input);
+    needed_.insert(edge.node.get(), unneeded) = wanted | on_path;
+    lowest = std::min(lowest, edge.node->rank);
+  }
+  // Depth first, without recursion: a node is decided when all its inputs are. Below the lowest wanted rank
+  // there is nothing to find.
+  std::vector<std::pair<const Node*, std::size_t>> stack;
+  PointerMap visited;
+  const auto visit = [&](const Node* node) {
+    if (node == nullptr || node->rank < lowest || visited.find(node) != nullptr) return;
+    visited.insert(node, 1);
+    stack.emplace_back(node, 0);
+  };
+  for (const Variable& root : roots) {
+    visit(Access::edge(root).node.get());
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next < node->inputs.size()) {
+        visit(node->inputs[next++].node.get());
+        continue;
+      }
+      for (const Edge& edge : node->inputs)
+        if (is_needed(edge)) needed_.insert(node, unneeded) |= on_path;
+      stack.pop_back();
+    }
+  }
+}
+
+bool Run::is_needed(const Edge& edge) const {
+  if (!edge.node) return false;
+  if (!restricted_) return true;
+  const std::uint32_t* flags = needed_.find(edge.node.get());
+  return flags != nullptr && *flags != unneeded;
+}
+
+void Run::receive(const Edge& edge, Variable gradient) {
+  Node* node = edge.node.get();
+  const std::uint32_t fresh = free_.empty() ? static_cast<std::uint32_t>(pending_.size()) : free_.back();
+  const std::uint32_t slot = index_.insert(node, fresh);
+  if (slot == fresh) {
+    if (free_.empty())
+      pending_.emplace_back();
+    else
+      free_.pop_back();
+    pending_[slot] = {edge.node, InlineArray<Variable, 1>(node->outputs.size())};
+    queue_.push_back({node->rank, node->sequence, slot});
+    std::push_heap(queue_.begin(), queue_.end());
+  }
+  Variable& total = pending_[slot].gradients[edge.output];
+  total = accumulated(std::move(total), std::move(gradient), create_graph_);
+}
+
+void Run::execute() {
+  while (!queue_.empty()) {
+    std::pop_heap(queue_.begin(), queue_.end());
+    const std::uint32_t slot = queue_.back().slot;
+    queue_.pop_back();
+    Pending pending = std::move(pending_[slot]);
+    index_.erase(pending.node.get());
+    free_.push_back(slot);
+    process(*pending.node, pending.gradients.begin());
+  }
+}
+
+void Run::process(Node& node, Variable* gradients) {
+  const Scope scope(node.name, node.place);
+  if (node.extras) run_hooks(node, gradients);
+  if (restricted_) {
+    const std::uint32_t* flags = needed_.find(&node);
+    if (flags != nullptr && (*flags & wanted) != 0) {
+      for (std::uint32_t k = 0; k < node.outputs.size(); ++k)
+        if (gradients[k].defined()) captured_.push_back({&node, k, gradients[k]});
+    }
+  }
+  if (node.extras) {
+    for (const auto& [output, weak] : node.extras->slots)
+      if (gradients[output].defined() && !restricted_)
+        if (auto slot = weak.lock()) deposits_.emplace_back(std::move(slot), gradients[output]);
+  }
+  if (!node.is_leaf()) run_rule(node, gradients);
+}
+
+void Run::run_hooks(Node& node, Variable* gradients) {
+  // A copy, because a hook may remove itself or add others.
+  const auto hooks = node.extras->hooks;
+  for (const auto& hook : hooks) {
+    Variable& gradient = gradients[hook.output];
+    if (!gradient.defined()) continue;
+    const Scope user(Scope::Barrier{});
+    Variable replacement = hook.function(gradient);
+    if (!replacement.defined()) continue;
+    const OutputMeta& meta = node.outputs[hook.output];
+    if (replacement.shape() != meta.shape)
+      fail<ShapeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of shape " +
+                       to_string(meta.shape) + ", got " + to_string(replacement.shape()));
+    if (replacement.dtype() != meta.dtype)
+      fail<DTypeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of " +
+                       std::string(to_string(meta.dtype)) + ", got " +
+                       std::string(to_string(replacement.dtype())));
+    gradient = std::move(replacement);
+  }
+}
+
+void Run::run_rule(Node& node, Variable* gradients) {
+  const std::size_t count = node.inputs.size();
+  InlineArray<Variable, 4> results(count);
+  InlineArray<bool, 16> needed(count);
+  bool any = false;
+  for (std::size_t i = 0; i < count; ++i) any |= needed[i] = is_needed(node.inputs[i]);
+  if (!any) return;
+  if (node.freed)
+    fail<GraphError>("the graph was freed by an earlier backward run",
+                     "pass {.retain_graph = true} to every run but the last");
+  if (create_graph_ && node.first_order_only)
+    fail<GraphError>("has a first derivative only, and a graph of the backward run was asked for");
+  Backward backward(node, gradients, results.begin(), needed.begin(), create_graph_);
+  try {
+    node.run(backward);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    rethrow_named<std::runtime_error, std::logic_error, std::invalid_argument, std::out_of_range,
+                  std::domain_error, std::range_error>(error);
+  }
+  for (std::size_t i = 0; i < count; ++i)
+    if (needed[i] && results[i].defined())
+      receive(node.inputs[i], checked(node, i, std::move(results[i]), gradients));
+  if (!retain_graph_) {
+    for (Saved& saved : node.saved) saved = {};
+    node.freed = node.saved.size() > 0;
+  }
+}
+
+Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const Variable* gradients) const {
+  const Edge& edge = node.inputs[i];
+  const OutputMeta& meta = edge.node->outputs[edge.output];
+  if (gradient.dtype() != meta.dtype)
+    fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
+                     " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype)));
+  if (gradient.shape() != meta.shape) {
+    if (!broadcasts_to(meta.shape, gradient.shape()))
+      fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
+                       std::to_string(i) + " of shape " + to_string(meta.shape));
+    gradient = sum_to(gradient, meta.shape);
+  }
+  if (AnomalyMode::enabled() && !kernels::all_finite(gradient.value())) {
+    const bool born_here = std::all_of(gradients, gradients + node.outputs.size(), [](const Variable& g) {
+      return !g.defined() || kernels::all_finite(g.value());
+    });
+    if (born_here) {
+      const std::string path = node.extras ? node.extras->module_path : std::string();
+      fail<NumericError>((path.empty() ? "" : path + ": ") +
+                         "backward made a NaN or an infinity in the gradient of input " + std::to_string(i));
+    }
+  }
+  return gradient;
+}
+
+void Run::deposit() {
+  for (auto& [slot, gradient] : deposits_) {
+    // A handle of its own for every slot: rules may give one Variable to several inputs.
+    const VariableState& state = *Access::state(gradient);
+    Variable own =
+        create_graph_ ? Access::make(state.value, state.node, state.output) : Access::make(state.value);
+    gradient = {};
+    Variable former = slot->load();
+    slot->store({});
+    slot->store(accumulated(std::move(former), std::move(own), create_graph_));
+  }
+  deposits_.clear();
+}
+
+Variable Run::captured(const Variable& input) const {
+  const Edge edge = Access::edge(input);
+  for (const Captured& captured : captured_)
+    if (captured.node == edge.node.get() && captured.output == edge.output) {
+      const VariableState& state = *Access::state(captured.gradient);
+      return create_graph_ ? Access::make(state.value, state.node, state.output) : Access::make(state.value);
+    }
+  return {};
+}
+
+}  // namespace xgrad::detail

@@ -1,0 +1,64 @@
+// One backward run over the recorded graph; private to the library.
+#pragma once
+
+#include <xgrad/autograd/pointer_map.hpp>
+#include <xgrad/autograd/record.hpp>
+
+namespace xgrad::detail {
+
+class Run {
+ public:
+  Run(bool create_graph, bool retain_graph) : create_graph_(create_graph), retain_graph_(retain_graph) {}
+
+  /// Only nodes on a path from the roots to these inputs run; their gradients are captured.
+  void restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs);
+  /// Adds a gradient to an output of a node, which is queued.
+  void receive(const Edge& edge, Variable gradient);
+  bool is_needed(const Edge& edge) const;
+  void execute();
+  /// Moves what reached the leaves into their stored gradients.
+  void deposit();
+  void deposit_into(std::shared_ptr<GradientSlot> slot, Variable gradient) {
+    deposits_.emplace_back(std::move(slot), std::move(gradient));
+  }
+  /// The gradient of a wanted input; undefined when none has arrived.
+  Variable captured(const Variable& input) const;
+
+ private:
+  struct Pending {
+    Ref<Node> node;
+    InlineArray<Variable, 1> gradients;
+  };
+  // Highest rank first; within a rank the latest recorded, so that sums have one order.
+  struct Queued {
+    std::uint64_t rank;
+    std::uint64_t sequence;
+    std::uint32_t slot;
+    friend bool operator<(const Queued& a, const Queued& b) {
+      return a.rank != b.rank ? a.rank < b.rank : a.sequence < b.sequence;
+    }
+  };
+  struct Captured {
+    const Node* node;
+    std::uint32_t output;
+    Variable gradient;
+  };
+
+  void process(Node& node, Variable* gradients);
+  void run_hooks(Node& node, Variable* gradients);
+  void run_rule(Node& node, Variable* gradients);
+  Variable checked(const Node& node, std::size_t input, Variable gradient, const Variable* gradients) const;
+
+  bool create_graph_;
+  bool retain_graph_;
+  bool restricted_ = false;
+  PointerMap needed_;
+  PointerMap index_;
+  std::vector<Pending> pending_;
+  std::vector<std::uint32_t> free_;
+  std::vector<Queued> queue_;
+  std::vector<Captured> captured_;
+  std::vector<std::pair<std::shared_ptr<GradientSlot>, Variable>> deposits_;
+};
+
+}  // namespace xgrad::detail

@@ -1,0 +1,73 @@
+// Arithmetic with broadcasting and numbers, comparisons, logic, and the operators for them.
+#pragma once
+
+#include <xgrad/autograd/operand.hpp>
+
+namespace xgrad {
+
+/// a + b, a - b, a * b: operands of two dtypes meet in their result_type.
+Variable add(const Operand& a, const Operand& b);
+Variable sub(const Operand& a, const Operand& b);
+Variable mul(const Operand& a, const Operand& b);
+/// a / b; integers divide as float32.
+Variable div(const Operand& a, const Operand& b);
+/// -x.
+Variable neg(const Operand& x);
+/// The larger (smaller) of each pair, NaN where either is NaN. On a tie each gets half the gradient.
+Variable maximum(const Operand& a, const Operand& b);
+Variable minimum(const Operand& a, const Operand& b);
+/// Quotient rounded towards minus infinity. Integer division by zero throws ValueError. No gradient.
+Variable floor_divide(const Operand& a, const Operand& b);
+/// a - floor(a / b) * b: the sign of b (Python's %). Integer division by zero throws ValueError.
+Variable remainder(const Operand& a, const Operand& b);
+/// a - trunc(a / b) * b: the sign of a (C's fmod). Integer division by zero throws ValueError.
+Variable fmod(const Operand& a, const Operand& b);
+/// a to the power b. Integers stay integers (wrapping); a negative integer exponent throws ValueError.
+Variable pow(const Operand& a, const Operand& b);
+/// condition ? a : b with broadcasting; the side not taken gets gradient zero. `condition` is bool.
+Variable where(const Operand& condition, const Operand& a, const Operand& b);
+
+/// Comparisons: bool, without gradient.
+Variable equal(const Operand& a, const Operand& b);
+Variable not_equal(const Operand& a, const Operand& b);
+Variable less(const Operand& a, const Operand& b);
+Variable less_equal(const Operand& a, const Operand& b);
+Variable greater(const Operand& a, const Operand& b);
+Variable greater_equal(const Operand& a, const Operand& b);
+
+/// Logic on the truth (non-zero) of the operands: bool, without gradient.
+Variable logical_and(const Operand& a, const Operand& b);
+Variable logical_or(const Operand& a, const Operand& b);
+Variable logical_xor(const Operand& a, const Operand& b);
+Variable logical_not(const Operand& x);
+
+/// bool tests of the class of each element, without gradient.
+Variable isnan(const Operand& x);
+Variable isinf(const Operand& x);
+Variable isfinite(const Operand& x);
+
+inline Variable operator+(const Operand& a, const Operand& b) { return add(a, b); }
+inline Variable operator-(const Operand& a, const Operand& b) { return sub(a, b); }
+inline Variable operator*(const Operand& a, const Operand& b) { return mul(a, b); }
+inline Variable operator/(const Operand& a, const Operand& b) { return div(a, b); }
+inline Variable operator%(const Operand& a, const Operand& b) { return remainder(a, b); }
+inline Variable operator-(const Operand& x) { return neg(x); }
+inline Variable operator==(const Operand& a, const Operand& b) { return equal(a, b); }
+inline Variable operator!=(const Operand& a, const Operand& b) { return not_equal(a, b); }
+inline Variable operator<(const Operand& a, const Operand& b) { return less(a, b); }
+inline Variable operator<=(const Operand& a, const Operand& b) { return less_equal(a, b); }
+inline Variable operator>(const Operand& a, const Operand& b) { return greater(a, b); }
+inline Variable operator>=(const Operand& a, const Operand& b) { return greater_equal(a, b); }
+inline Variable operator&&(const Operand& a,
+                           const Operand& b) = delete;  // would not short-circuit: use logical_and
+inline Variable operator||(const Operand& a,
+                           const Operand& b) = delete;  // would not short-circuit: use logical_or
+inline Variable operator!(const Operand& x) { return logical_not(x); }
+
+/// x = x + y and so on: rebinds x to the new value. Other handles on the old variable keep it.
+inline Variable& operator+=(Variable& x, const Operand& y) { return x = add(x, y); }
+inline Variable& operator-=(Variable& x, const Operand& y) { return x = sub(x, y); }
+inline Variable& operator*=(Variable& x, const Operand& y) { return x = mul(x, y); }
+inline Variable& operator/=(Variable& x, const Operand& y) { return x = div(x, y); }
+
+}  // namespace xgrad

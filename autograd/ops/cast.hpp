@@ -1,0 +1,12 @@
+// Conversion between element types.
+#pragma once
+
+#include <xgrad/autograd/operand.hpp>
+
+namespace xgrad {
+
+/// x converted to `dtype`; differentiable between float32 and float64. NaN or out-of-range reals to integers
+/// throw ValueError.
+Variable cast(const Operand& x, DType dtype);
+
+}  // namespace xgrad

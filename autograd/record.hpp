@@ -1,0 +1,213 @@
+// The door onto the tape. An operation computes its value, names what its rule needs and gives the rule, in
+// one place:
+//
+//   Variable mul(const Operand& a, const Operand& b) {
+//     Op op("mul", a, b);
+//     return op.record(product(op.value(0), op.value(1)),
+//                      Rule{saves_input(1), [](const Backward& r) { return r.gradient() * r.input(1); }},
+//                      Rule{saves_input(0), [](const Backward& r) { return r.gradient() * r.input(0); }});
+//   }
+//
+// Rules are closures over shapes and options only; values come from the node. They are written in
+// differentiable operations, so one rule serves every order.
+#pragma once
+
+#include <xgrad/autograd/modes.hpp>
+#include <xgrad/autograd/operand.hpp>
+
+#include <tuple>
+#include <utility>
+
+namespace xgrad {
+
+/// What a rule asks for: bit i of `inputs` is input i.
+struct Saves {
+  std::uint32_t inputs = 0;
+  std::uint32_t outputs = 0;
+  friend constexpr Saves operator|(Saves a, Saves b) { return {a.inputs | b.inputs, a.outputs | b.outputs}; }
+};
+inline constexpr Saves saves_nothing{};
+constexpr Saves saves_input(unsigned i) { return {1u << i, 0}; }
+constexpr Saves saves_output(unsigned k = 0) { return {0, 1u << k}; }
+
+/// What a rule sees: the incoming gradients and the saved values. Asking for what was not saved throws
+/// GraphError.
+class Backward {
+ public:
+  Backward(detail::Node& node, Variable* gradients, Variable* results, const bool* needed, bool create_graph)
+      : node_(node), gradients_(gradients), results_(results), needed_(needed), create_graph_(create_graph) {}
+
+  /// The gradient of output k; zeros when none has arrived.
+  const Variable& gradient(std::size_t k = 0) const;
+  bool has_gradient(std::size_t k) const { return gradients_[k].defined(); }
+  /// Saved values, with their history when a graph is being created.
+  Variable input(std::size_t i) const;
+  Variable output(std::size_t k = 0) const;
+  /// The values alone, for fused kernels that record nothing.
+  const Tensor& input_value(std::size_t i) const { return saved_value(false, i); }
+  const Tensor& output_value(std::size_t k = 0) const { return saved_value(true, k); }
+  /// True when the gradient of input i will be used.
+  bool needs(std::size_t i) const { return needed_[i]; }
+  /// True when this run is itself recorded.
+  bool create_graph() const { return create_graph_; }
+  std::size_t input_count() const { return node_.inputs.size(); }
+  std::size_t output_count() const { return node_.outputs.size(); }
+  /// The shape of an input that needs a gradient.
+  const Shape& input_shape(std::size_t i) const;
+
+  /// Gives the gradient of input i; the last one given counts, an undefined one means no contribution.
+  void give(std::size_t i, Variable gradient) { results_[i] = std::move(gradient); }
+
+ private:
+  const Tensor& saved_value(bool is_output, std::size_t index) const;
+
+  detail::Node& node_;
+  Variable* gradients_;
+  Variable* results_;
+  const bool* needed_;
+  bool create_graph_;
+};
+
+/// The rule of one input: what it needs and a function Backward -> gradient.
+template <class F>
+struct Rule {
+  Saves saves;
+  F formula;
+};
+template <class F>
+Rule(Saves, F) -> Rule<F>;
+
+/// One rule for all inputs at once: a function of Backward& that calls give(i, gradient) where needs(i).
+template <class F>
+struct JointRule {
+  Saves saves;
+  F formula;
+};
+template <class F>
+JointRule(Saves, F) -> JointRule<F>;
+
+namespace detail {
+
+template <class... F>
+class RuleNode final : public Node {
+ public:
+  template <class... Args>
+  explicit RuleNode(std::tuple<F...> formulas, Args&&... args)
+      : Node(std::forward<Args>(args)...), formulas_(std::move(formulas)) {}
+  void run(Backward& backward) const override {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((backward.needs(I) ? backward.give(I, std::get<I>(formulas_)(std::as_const(backward))) : void()), ...);
+    }
+    (std::index_sequence_for<F...>{});
+  }
+
+ private:
+  [[no_unique_address]] std::tuple<F...> formulas_;
+};
+
+template <class F>
+class JointNode final : public Node {
+ public:
+  template <class... Args>
+  explicit JointNode(F formula, Args&&... args)
+      : Node(std::forward<Args>(args)...), formula_(std::move(formula)) {}
+  void run(Backward& backward) const override { formula_(backward); }
+
+ private:
+  [[no_unique_address]] F formula_;
+};
+
+}  // namespace detail
+
+/// An operation under way: its scope for messages, its operands as Variables, and the door onto the tape.
+class Op {
+ public:
+  /// Operands as they are; numbers become scalars of the operation's result_type. Throws on undefined
+  /// Variables.
+  template <class... Operands>
+  requires(std::is_same_v<Operands, Operand>&&...)
+      Op(const char* name, const Operand& first, const Operands&... others)
+      : Op(name, first.place(), {&first, &others...}) {}
+  /// Any number of Variables.
+  Op(const char* name, Place place, std::vector<Variable> inputs);
+
+  /// Casts every operand to the common result_type of them all, through the tape. Returns it.
+  DType promote();
+  /// The same, and to float32 when that type is not floating.
+  DType promote_floating();
+
+  std::size_t size() const { return inputs_.size(); }
+  const Variable& operator[](std::size_t i) const { return inputs_[i]; }
+  Variable& operator[](std::size_t i) { return inputs_[i]; }
+  const Tensor& value(std::size_t i = 0) const { return inputs_[i].value(); }
+  const Shape& shape(std::size_t i = 0) const { return inputs_[i].shape(); }
+  DType dtype(std::size_t i = 0) const { return inputs_[i].dtype(); }
+  /// True when the operation is recorded and input i takes part in it.
+  bool needs(std::size_t i) const { return recording_ && inputs_[i].requires_grad(); }
+  bool needs_any() const;
+
+  /// The output without history: for operations that are constant almost everywhere or not differentiable.
+  Variable constant(Tensor value) const;
+
+  /// The output, recorded when an input requires a gradient; one Rule per input, in order.
+  template <class... F>
+  Variable record(Tensor value, Rule<F>... rules) const {
+    if (!needs_any()) return constant(std::move(value));
+    Saves saves;
+    std::size_t i = 0;
+    ((saves = needs(i++) ? saves | rules.saves : saves), ...);
+    return finish_one(std::move(value), saves, [&](std::size_t saved) {
+      return detail::Ref<detail::Node>(
+          new detail::RuleNode<F...>(std::tuple<F...>(std::move(rules.formula)...), name_, scope_place(),
+                                     inputs_.size(), std::size_t{1}, saved));
+    });
+  }
+  /// The same with one rule for all inputs.
+  template <class F>
+  Variable record(Tensor value, JointRule<F> rule) const {
+    if (!needs_any()) return constant(std::move(value));
+    return finish_one(std::move(value), rule.saves, [&](std::size_t saved) {
+      return detail::Ref<detail::Node>(new detail::JointNode<F>(std::move(rule.formula), name_, scope_place(),
+                                                                inputs_.size(), std::size_t{1}, saved));
+    });
+  }
+  /// Several outputs; those whose bit is set in `constants` take no part in differentiation.
+  template <class F>
+  std::vector<Variable> record_many(std::vector<Tensor> values, JointRule<F> rule,
+                                    std::uint32_t constants = 0) const {
+    detail::Ref<detail::Node> node;
+    if (needs_any())
+      node = detail::Ref<detail::Node>(new detail::JointNode<F>(std::move(rule.formula), name_, scope_place(),
+                                                                inputs_.size(), values.size(),
+                                                                saved_count(rule.saves)));
+    return finish_many(std::move(values), rule.saves, std::move(node), constants);
+  }
+
+ private:
+  Op(const char* name, Place place, std::initializer_list<const Operand*> operands);
+
+  template <class MakeNode>
+  Variable finish_one(Tensor value, Saves saves, MakeNode make) const {
+    return connect(std::move(value), saves, make(saved_count(saves)));
+  }
+  static std::size_t saved_count(Saves saves) {
+    return static_cast<std::size_t>(__builtin_popcount(saves.inputs) + __builtin_popcount(saves.outputs));
+  }
+  Place scope_place() const { return Scope::current()->place(); }
+  Variable connect(Tensor value, Saves saves, detail::Ref<detail::Node> node) const;
+  std::vector<Variable> finish_many(std::vector<Tensor> values, Saves saves, detail::Ref<detail::Node> node,
+                                    std::uint32_t constants) const;
+  void fill(detail::Node& node, Saves saves, const Tensor* values) const;
+  void check_anomaly(const Tensor& value) const;
+
+  const char* name_;
+  Scope scope_;
+  bool recording_;
+  std::vector<Variable> inputs_;
+};
+
+/// While enabled, every operation called in the process notes its name: what a test table must cover.
+void track_operations(bool enabled);
+std::vector<std::string> tracked_operations();
+
+}  // namespace xgrad

@@ -1,0 +1,159 @@
+#include <xgrad/autograd/variable.hpp>
+
+#include <xgrad/autograd/gradient_slot.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <ostream>
+
+namespace xgrad {
+namespace detail {
+namespace {
+
+class LeafNode final : public Node {
+ public:
+  LeafNode(const Shape& shape, DType dtype) : Node("leaf", Place{}, 0, 1, 0) { outputs[0] = {shape, dtype}; }
+  void run(Backward&) const override {}
+};
+
+void check_differentiable(DType dtype) {
+  if (!is_floating(dtype))
+    fail<DTypeError>(
+        "only float32 and float64 variables can require a gradient, got " + std::string(to_string(dtype)),
+        "convert with cast(x, float32)");
+}
+
+void make_leaf(VariableState& state) {
+  check_differentiable(state.value.dtype());
+  Ref<Node> node(new LeafNode(state.value.shape(), state.value.dtype()));
+  if (!state.slot) state.slot = std::make_shared<GradientSlot>();
+  node->require_extras().slots.emplace_back(0, state.slot);
+  state.node = std::move(node);
+}
+
+// The slot a variable shows: its own, or the one its node knows when this handle was rebuilt from a saved
+// value.
+std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
+  if (state.slot) return state.slot;
+  if (state.node && state.node->extras) {
+    for (const auto& [output, slot] : state.node->extras->slots)
+      if (output == state.output) {
+        if (auto found = slot.lock()) return found;
+      }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
+  VariableState& state = Access::checked(variable);
+  if (auto slot = find_slot(state)) return slot;
+  auto slot = std::make_shared<GradientSlot>();
+  state.node->require_extras().slots.emplace_back(state.output, slot);
+  state.slot = slot;
+  return slot;
+}
+
+}  // namespace detail
+
+Variable::Variable(Tensor value, VariableOptions options) {
+  if (!value.defined())
+    fail<GraphError>("a Variable needs a defined tensor", "it was default-constructed or moved from");
+  if (options.requires_grad) detail::check_differentiable(value.dtype());
+  state_ = detail::Ref<detail::VariableState>(new detail::VariableState);
+  state_->value = std::move(value);
+  if (options.requires_grad) detail::make_leaf(*state_);
+}
+
+void Variable::reject_undefined() {
+  fail<GraphError>("the variable is undefined", "it was default-constructed or moved from");
+}
+
+void Variable::set_requires_grad(bool required) {
+  if (!is_leaf())
+    fail<GraphError>(
+        std::string("requires_grad can only be changed on a leaf, this is the result of ") + operation(),
+        "use detach() to obtain a variable without history");
+  if (required == requires_grad()) return;
+  if (required)
+    detail::make_leaf(*state_);
+  else
+    state_->node = {};
+}
+
+Variable Variable::grad() const {
+  const auto slot = detail::find_slot(checked());
+  return slot ? slot->load() : Variable();
+}
+
+void Variable::set_grad(const Variable& gradient) {
+  if (!gradient.defined()) return clear_grad();
+  if (gradient.shape() != shape())
+    fail<ShapeError>("set_grad: a gradient of shape " + to_string(gradient.shape()) +
+                     " does not fit a variable of shape " + to_string(shape()));
+  if (gradient.dtype() != dtype())
+    fail<DTypeError>("set_grad: a gradient of " + std::string(to_string(gradient.dtype())) +
+                     " does not fit a variable of " + std::string(to_string(dtype())));
+  if (!requires_grad()) fail<GraphError>("set_grad: the variable does not require a gradient");
+  detail::require_slot(*this)->store(gradient);
+}
+
+void Variable::clear_grad() {
+  if (const auto slot = detail::find_slot(checked())) slot->store({});
+}
+
+void Variable::retain_grad() {
+  if (!requires_grad()) fail<GraphError>("retain_grad: the variable does not require a gradient");
+  detail::require_slot(*this);
+}
+
+HookHandle Variable::add_hook(std::function<Variable(const Variable&)> hook) {
+  static std::atomic<std::uint64_t> next_id{1};
+  if (!requires_grad()) fail<GraphError>("add_hook: the variable does not require a gradient");
+  const std::uint64_t id = next_id++;
+  state_->node->require_extras().hooks.push_back({id, state_->output, std::move(hook)});
+  return HookHandle(state_->node, id);
+}
+
+void HookHandle::remove() {
+  if (!node_) return;
+  auto& hooks = node_->require_extras().hooks;
+  hooks.erase(std::remove_if(hooks.begin(), hooks.end(), [&](const auto& hook) { return hook.id == id_; }),
+              hooks.end());
+  node_ = {};
+}
+
+Variable Variable::detach() const { return detail::Access::make(value()); }
+
+void Variable::set_value(Tensor value) {
+  if (!value.defined()) fail<GraphError>("set_value: the tensor is undefined");
+  if (value.shape() != shape())
+    fail<ShapeError>("set_value: expects the shape " + to_string(shape()) + ", got " +
+                     to_string(value.shape()));
+  if (value.dtype() != dtype())
+    fail<DTypeError>("set_value: expects " + std::string(to_string(dtype())) + ", got " +
+                     std::string(to_string(value.dtype())));
+  state_->value = std::move(value);
+}
+
+void Variable::backward(const BackwardOptions& options, Place place) const {
+  xgrad::backward({*this}, {}, options, place);
+}
+
+void Variable::backward(const Variable& seed, const BackwardOptions& options, Place place) const {
+  xgrad::backward({*this}, {seed}, options, place);
+}
+
+const char* Variable::operation() const { return requires_grad() ? state_->node->name : "constant"; }
+
+std::string to_string(const Variable& variable) {
+  if (!variable.defined()) return "undefined";
+  return to_string(variable.value());
+}
+
+std::ostream& operator<<(std::ostream& stream, const Variable& variable) {
+  return stream << to_string(variable);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,174 @@
+// Variable: a handle on a value and on its place in the recorded graph.
+// Invariant: copies of a Variable are the same variable: they share value, gradient and history.
+#pragma once
+
+#include <xgrad/autograd/node.hpp>
+#include <xgrad/tensor/tensor.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xgrad {
+
+class Variable;
+
+namespace detail {
+
+struct VariableState : Pooled {
+  Tensor value;
+  Ref<Node> node;
+  std::uint32_t output = 0;
+  std::shared_ptr<GradientSlot> slot;
+  RefCount references;
+
+  void retain() { references.add(); }
+  void release() {
+    if (references.drop()) delete this;
+  }
+};
+
+struct Access;
+
+}  // namespace detail
+
+struct VariableOptions {
+  bool requires_grad = false;
+};
+
+/// What a backward run keeps and reaches.
+struct BackwardOptions {
+  /// Accumulate into these only (throws ValueError when empty); without it into every leaf.
+  std::optional<std::vector<Variable>> inputs;
+  /// Keep saved values for another run. Default: as create_graph.
+  std::optional<bool> retain_graph;
+  /// Record the backward computation itself, so that gradients can be differentiated.
+  bool create_graph = false;
+};
+
+/// Names a registered hook so that it can be removed.
+class HookHandle {
+ public:
+  HookHandle() = default;
+  HookHandle(detail::Ref<detail::Node> node, std::uint64_t id) : node_(std::move(node)), id_(id) {}
+  /// Removes the hook; harmless when done twice, or from inside the hook.
+  void remove();
+
+ private:
+  detail::Ref<detail::Node> node_;
+  std::uint64_t id_ = 0;
+};
+
+/// A value that can take part in differentiation. Operations are free functions: sum(x), matmul(a, b), a + b.
+class Variable {
+ public:
+  Variable() = default;
+  /// A leaf that holds `value`. Throws DTypeError when a gradient is required of integers or bools.
+  Variable(Tensor value, VariableOptions options = {});
+
+  bool defined() const { return static_cast<bool>(state_); }
+  const Tensor& value() const { return checked().value; }
+  const Shape& shape() const { return value().shape(); }
+  DType dtype() const { return value().dtype(); }
+  Index rank() const { return value().rank(); }
+  Index count() const { return value().count(); }
+  Index size(Index axis) const { return value().size(axis); }
+  /// The only element. Throws ShapeError when there is not exactly one.
+  template <class T = double>
+  T item() const {
+    return value().item<T>();
+  }
+
+  bool requires_grad() const { return static_cast<bool>(checked().node); }
+  bool is_leaf() const { return !checked().node || checked().node->is_leaf(); }
+  /// Turns gradients on or off for a leaf. Throws GraphError on a non-leaf and DTypeError on integers and
+  /// bools.
+  void set_requires_grad(bool required);
+
+  /// The accumulated gradient of a leaf, or of a variable under retain_grad(); undefined where none has
+  /// arrived.
+  Variable grad() const;
+  /// Replaces the gradient (an undefined Variable clears it). Throws ShapeError or DTypeError when it does
+  /// not fit.
+  void set_grad(const Variable& gradient);
+  void clear_grad();
+  /// Keeps the gradient of a non-leaf in later backward runs.
+  void retain_grad();
+  /// Calls `hook` with the complete gradient once per run, in order of registration; a defined result
+  /// replaces it. Throws GraphError when no gradient is required.
+  HookHandle add_hook(std::function<Variable(const Variable&)> hook);
+
+  /// The same value without history. Writing to either leaves the other unchanged.
+  Variable detach() const;
+  /// Replaces the value in place, for all handles, off the tape. Throws when shape or dtype differ.
+  void set_value(Tensor value);
+  /// The value for writing, off the tape. Values saved by the tape are not affected.
+  Tensor& mutable_value() { return checked().value; }
+
+  /// Accumulates d(this)/d(leaf) into the leaves. Without a seed this must have one element; a seed has
+  /// this's shape.
+  void backward(const BackwardOptions& options = {}, Place place = Place::here()) const;
+  void backward(const Variable& seed, const BackwardOptions& options = {}, Place place = Place::here()) const;
+
+  /// True when both are handles on one variable.
+  bool is(const Variable& other) const { return state_ == other.state_; }
+  /// The operation that produced this, "leaf", or "constant".
+  const char* operation() const;
+
+ private:
+  friend struct detail::Access;
+  explicit Variable(detail::Ref<detail::VariableState> state) : state_(std::move(state)) {}
+  detail::VariableState& checked() const {
+    if (!state_) reject_undefined();
+    return *state_;
+  }
+  [[noreturn]] static void reject_undefined();
+
+  detail::Ref<detail::VariableState> state_;
+};
+
+/// Accumulates the sum of the roots' gradients into the leaves; `seeds` is empty or has one per root (an
+/// undefined one stands for 1). Everything is validated before anything is changed.
+void backward(const std::vector<Variable>& roots, const std::vector<Variable>& seeds = {},
+              const BackwardOptions& options = {}, Place place = Place::here());
+
+struct GradOptions {
+  /// One per output, or empty: every output has one element.
+  std::vector<Variable> seeds;
+  std::optional<bool> retain_graph;
+  bool create_graph = false;
+  /// Return undefined for an input that the outputs do not depend on, instead of throwing GraphError.
+  bool allow_unused = false;
+};
+
+/// Gradients of the sum of outputs with respect to `inputs` (leaves or not), in order. Stored gradients stay
+/// as they are.
+std::vector<Variable> grad(const std::vector<Variable>& outputs, const std::vector<Variable>& inputs,
+                           const GradOptions& options = {}, Place place = Place::here());
+Variable grad(const Variable& output, const Variable& input, const GradOptions& options = {},
+              Place place = Place::here());
+
+std::string to_string(const Variable& variable);
+std::ostream& operator<<(std::ostream& stream, const Variable& variable);
+
+namespace detail {
+
+/// The library's own way into a Variable.
+struct Access {
+  static Variable make(Tensor value, Ref<Node> node = {}, std::uint32_t output = 0) {
+    Ref<VariableState> state(new VariableState);
+    state->value = std::move(value);
+    state->node = std::move(node);
+    state->output = output;
+    return Variable(std::move(state));
+  }
+  static const Ref<VariableState>& state(const Variable& variable) { return variable.state_; }
+  static VariableState& checked(const Variable& variable) { return variable.checked(); }
+  static Edge edge(const Variable& variable) {
+    const VariableState& state = variable.checked();
+    return {state.node, state.output};
+  }
+};
+
+}  // namespace detail
+}  // namespace xgrad

@@ -1,0 +1,55 @@
+// Turns a run-time DType into a template parameter: the one place where that happens.
+#pragma once
+
+#include <xgrad/tensor/dtype.hpp>
+#include <xgrad/tensor/error.hpp>
+
+#include <string>
+#include <type_traits>
+
+namespace xgrad::detail {
+
+/// Calls f(std::type_identity<T>{}) with the C++ type of any dtype.
+template <class F>
+decltype(auto) dispatch(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::float32:
+      return f(std::type_identity<float>{});
+    case DType::float64:
+      return f(std::type_identity<double>{});
+    case DType::int64:
+      return f(std::type_identity<std::int64_t>{});
+    case DType::uint8:
+      return f(std::type_identity<std::uint8_t>{});
+    default:
+      return f(std::type_identity<bool>{});
+  }
+}
+
+/// The same for float32 and float64; throws DTypeError on the others.
+template <class F>
+decltype(auto) dispatch_floating(DType dtype, F&& f) {
+  if (dtype == DType::float32) return f(std::type_identity<float>{});
+  if (dtype == DType::float64) return f(std::type_identity<double>{});
+  fail<DTypeError>("expects float32 or float64, got " + std::string(to_string(dtype)),
+                   "convert with cast(x, float32)");
+}
+
+/// The same for numbers (everything but bool); throws DTypeError on bool.
+template <class F>
+decltype(auto) dispatch_number(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::float32:
+      return f(std::type_identity<float>{});
+    case DType::float64:
+      return f(std::type_identity<double>{});
+    case DType::int64:
+      return f(std::type_identity<std::int64_t>{});
+    case DType::uint8:
+      return f(std::type_identity<std::uint8_t>{});
+    default:
+      fail<DTypeError>("expects numbers, got bool", "convert with cast(x, int64)");
+  }
+}
+
+}  // namespace xgrad::detail

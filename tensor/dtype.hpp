@@ -1,0 +1,114 @@
+// Element types. Invariant: DType is the only run-time description of an element; element_size and name are
+// total.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+namespace xgrad {
+
+/// The element type of a Tensor. Only float32 and float64 are differentiable.
+enum class DType : std::uint8_t { float32, float64, int64, uint8, boolean };
+
+inline constexpr DType float32 = DType::float32;
+inline constexpr DType float64 = DType::float64;
+inline constexpr DType int64 = DType::int64;
+inline constexpr DType uint8 = DType::uint8;
+inline constexpr DType boolean = DType::boolean;
+
+/// Bytes of one element.
+constexpr std::int64_t element_size(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return 4;
+    case DType::float64:
+    case DType::int64:
+      return 8;
+    default:
+      return 1;
+  }
+}
+
+/// "float32", "int64", "bool", ...
+constexpr std::string_view to_string(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
+    case DType::int64:
+      return "int64";
+    case DType::uint8:
+      return "uint8";
+    default:
+      return "bool";
+  }
+}
+
+constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+
+/// The type that holds values of both: bool < uint8 < int64 < float32 < float64.
+constexpr DType promote(DType a, DType b) {
+  constexpr auto order = [](DType d) {
+    switch (d) {
+      case DType::boolean:
+        return 0;
+      case DType::uint8:
+        return 1;
+      case DType::int64:
+        return 2;
+      case DType::float32:
+        return 3;
+      default:
+        return 4;
+    }
+  };
+  return order(a) > order(b) ? a : b;
+}
+
+/// Types that a Tensor stores.
+template <class T>
+concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> ||
+    std::is_same_v<T, std::uint8_t> || std::is_same_v<T, bool>;
+
+/// The DType of a C++ element type.
+template <Element T>
+inline constexpr DType dtype_of = std::is_same_v<T, float>          ? DType::float32
+                                  : std::is_same_v<T, double>       ? DType::float64
+                                  : std::is_same_v<T, std::int64_t> ? DType::int64
+                                  : std::is_same_v<T, std::uint8_t> ? DType::uint8
+                                                                    : DType::boolean;
+
+/// A number of the caller's, kept exactly: integers stay integers. It adapts to the dtype of what it meets.
+class Scalar {
+ public:
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  constexpr Scalar(T value)
+      : real_(static_cast<double>(value)),
+        integer_(std::is_integral_v<T> ? static_cast<std::int64_t>(value) : 0),
+        dtype_(std::is_same_v<T, bool> ? DType::boolean
+               : std::is_integral_v<T> ? DType::int64
+                                       : DType::float32) {}
+
+  constexpr double real() const { return real_; }
+  constexpr std::int64_t integer() const { return integer_; }
+  /// boolean, int64, or float32 for every floating number: the category that takes part in type promotion.
+  constexpr DType dtype() const { return dtype_; }
+
+  template <Element T>
+  constexpr T as() const {
+    if constexpr (std::is_floating_point_v<T>)
+      return static_cast<T>(real_);
+    else
+      return is_floating(dtype_) ? static_cast<T>(real_) : static_cast<T>(integer_);
+  }
+
+ private:
+  double real_;
+  std::int64_t integer_;
+  DType dtype_;
+};
+
+}  // namespace xgrad

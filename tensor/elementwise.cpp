@@ -1,0 +1,321 @@
+#include <xgrad/tensor/elementwise.hpp>
+
+#include <xgrad/tensor/broadcast.hpp>
+#include <xgrad/tensor/dispatch.hpp>
+
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+namespace xgrad::kernels {
+namespace {
+
+// One loop for each way in which two operands advance, so that every one of them vectorises.
+template <class Out, class A, class B, class F>
+void zip_run(const A* x, Index x_step, const B* y, Index y_step, Out* out, Index n, F f) {
+  if (x_step == 1 && y_step == 1) {
+    for (Index i = 0; i < n; ++i) out[i] = f(x[i], y[i]);
+  } else if (x_step == 1) {
+    const B right = *y;
+    for (Index i = 0; i < n; ++i) out[i] = f(x[i], right);
+  } else {
+    const A left = *x;
+    for (Index i = 0; i < n; ++i) out[i] = f(left, y[i * y_step]);
+  }
+}
+
+template <class Out, class A, class B, class F>
+Tensor zip(const Tensor& a, const Tensor& b, F f) {
+  const Shape shape = broadcast_shapes(a.shape(), b.shape());
+  Tensor result = Tensor::uninitialized(shape, dtype_of<Out>);
+  Out* const out = result.mutable_data<Out>();
+  if (result.count() == 1) {
+    *out = f(*a.data<A>(), *b.data<B>());
+    return result;
+  }
+  for_each_run<2>({a, b}, shape, [&](const auto& data, const auto& steps, Index position, Index n) {
+    zip_run(reinterpret_cast<const A*>(data[0]), steps[0], reinterpret_cast<const B*>(data[1]), steps[1],
+            out + position, n, f);
+  });
+  return result;
+}
+
+template <class Out, class A, class F>
+Tensor transform(const Tensor& x, F f) {
+  Tensor result = Tensor::uninitialized(x.shape(), dtype_of<Out>);
+  const A* in = x.data<A>();
+  Out* out = result.mutable_data<Out>();
+  detail::parallel_for(x.count(), elementwise_grain, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) out[i] = f(in[i]);
+  });
+  return result;
+}
+
+void check_same_dtype(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype())
+    fail<DTypeError>("expects operands of one dtype, got " + describe(a) + " and " + describe(b));
+}
+
+template <class F>
+decltype(auto) dispatch_integer(DType dtype, F&& f) {
+  if (dtype == DType::int64) return f(std::type_identity<std::int64_t>{});
+  if (dtype == DType::uint8) return f(std::type_identity<std::uint8_t>{});
+  fail<DTypeError>("expects integers, got " + std::string(to_string(dtype)));
+}
+
+// Signed overflow is undefined in C++, so integers are computed in their unsigned type, where it wraps.
+template <class T, class F>
+T wrapping(F f, T a, T b) {
+  if constexpr (std::is_same_v<T, std::int64_t>)
+    return static_cast<T>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  else
+    return static_cast<T>(f(a, b));
+}
+
+template <class F>
+Tensor arithmetic(const Tensor& a, const Tensor& b, F f) {
+  check_same_dtype(a, b);
+  return detail::dispatch_number(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    return zip<T, T, T>(a, b, [f](T x, T y) { return wrapping<T>(f, x, y); });
+  });
+}
+
+template <class T>
+T floor_quotient(T a, T b) {
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return static_cast<T>(-static_cast<std::uint64_t>(a));
+    const T quotient = a / b;
+    return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+  } else {
+    return static_cast<T>(a / b);
+  }
+}
+
+template <class T>
+T truncated_remainder(T a, T b) {
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return 0;
+  }
+  return static_cast<T>(a % b);
+}
+
+template <class T>
+T floored_remainder(T a, T b) {
+  const T remainder = truncated_remainder(a, b);
+  if constexpr (std::is_signed_v<T>) {
+    if (remainder != 0 && (remainder < 0) != (b < 0)) return remainder + b;
+  }
+  return remainder;
+}
+
+template <class F>
+Tensor integer_division(const Tensor& a, const Tensor& b, F f) {
+  check_same_dtype(a, b);
+  return dispatch_integer(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    for (T divisor : b.span<T>())
+      if (divisor == 0) fail<ValueError>("integer division by zero");
+    return zip<T, T, T>(a, b, [f](T x, T y) { return f(x, y); });
+  });
+}
+
+constexpr auto maximum_of = [](auto x, auto y) { return x > y || x != x ? x : y; };
+constexpr auto minimum_of = [](auto x, auto y) { return x < y || x != x ? x : y; };
+
+template <class F>
+Tensor extremum(const Tensor& a, const Tensor& b, F f) {
+  check_same_dtype(a, b);
+  return detail::dispatch(a.dtype(), [&]<class T>(std::type_identity<T>) { return zip<T, T, T>(a, b, f); });
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == boolean) return logical(Logical::either, a, b);
+  return arithmetic(a, b, [](auto x, auto y) { return x + y; });
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  return arithmetic(a, b, [](auto x, auto y) { return x - y; });
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == boolean) return logical(Logical::both, a, b);
+  return arithmetic(a, b, [](auto x, auto y) { return x * y; });
+}
+
+Tensor div(const Tensor& a, const Tensor& b) {
+  check_same_dtype(a, b);
+  return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    return zip<T, T, T>(a, b, [](T x, T y) { return x / y; });
+  });
+}
+
+Tensor maximum(const Tensor& a, const Tensor& b) { return extremum(a, b, maximum_of); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return extremum(a, b, minimum_of); }
+
+Tensor integer_floor_divide(const Tensor& a, const Tensor& b) {
+  return integer_division(a, b, [](auto x, auto y) { return floor_quotient(x, y); });
+}
+Tensor integer_remainder(const Tensor& a, const Tensor& b) {
+  return integer_division(a, b, [](auto x, auto y) { return floored_remainder(x, y); });
+}
+Tensor integer_fmod(const Tensor& a, const Tensor& b) {
+  return integer_division(a, b, [](auto x, auto y) { return truncated_remainder(x, y); });
+}
+
+Tensor integer_pow(const Tensor& a, const Tensor& b) {
+  check_same_dtype(a, b);
+  return dispatch_integer(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_signed_v<T>) {
+      for (T exponent : b.span<T>())
+        if (exponent < 0)
+          fail<ValueError>(
+              "an integer to the negative power " + std::to_string(exponent) + " is not an integer",
+              "cast the base to float32");
+    }
+    return zip<T, T, T>(a, b, [](T base, T exponent) {
+      std::uint64_t result = 1, factor = static_cast<std::uint64_t>(base);
+      for (auto e = static_cast<std::uint64_t>(exponent); e != 0; e >>= 1, factor *= factor)
+        if ((e & 1) != 0) result *= factor;
+      return static_cast<T>(result);
+    });
+  });
+}
+
+Tensor neg(const Tensor& x) {
+  return detail::dispatch_number(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    return transform<T, T>(x, [](T v) {
+      if constexpr (std::is_floating_point_v<T>) return -v;
+      return wrapping<T>([](auto a, auto b) { return a - b; }, T{0}, v);
+    });
+  });
+}
+
+Tensor abs(const Tensor& x) {
+  return detail::dispatch_number(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    return transform<T, T>(x, [](T v) {
+      if constexpr (std::is_floating_point_v<T>) return std::fabs(v);
+      return v < T{0} ? wrapping<T>([](auto a, auto b) { return a - b; }, T{0}, v) : v;
+    });
+  });
+}
+
+void add_to(Tensor& target, const Tensor& x) {
+  if (!target.unique()) {
+    target = add(target, x);
+    return;
+  }
+  detail::dispatch_number(target.dtype(), [&]<class T>(std::type_identity<T>) {
+    T* out = target.mutable_data<T>();
+    const T* in = x.data<T>();
+    detail::parallel_for(target.count(), elementwise_grain, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i)
+        out[i] = wrapping<T>([](auto a, auto b) { return a + b; }, out[i], in[i]);
+    });
+  });
+}
+
+void add_scaled_to(Tensor& target, double scale, const Tensor& x) {
+  detail::dispatch_floating(target.dtype(), [&]<class T>(std::type_identity<T>) {
+    T* out = target.mutable_data<T>();
+    const T* in = x.data<T>();
+    const T factor = static_cast<T>(scale);
+    detail::parallel_for(target.count(), elementwise_grain, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) out[i] += factor * in[i];
+    });
+  });
+}
+
+Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
+  check_same_dtype(a, b);
+  return detail::dispatch(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    switch (comparison) {
+      case Comparison::equal:
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x == y; });
+      case Comparison::not_equal:
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x != y; });
+      case Comparison::less:
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x < y; });
+      case Comparison::less_equal:
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x <= y; });
+      case Comparison::greater:
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x > y; });
+      default:
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x >= y; });
+    }
+  });
+}
+
+Tensor logical(Logical kind, const Tensor& a, const Tensor& b) {
+  const Tensor x = a.to(boolean), y = b.to(boolean);
+  switch (kind) {
+    case Logical::both:
+      return zip<bool, bool, bool>(x, y, [](bool p, bool q) { return p && q; });
+    case Logical::either:
+      return zip<bool, bool, bool>(x, y, [](bool p, bool q) { return p || q; });
+    default:
+      return zip<bool, bool, bool>(x, y, [](bool p, bool q) { return p != q; });
+  }
+}
+
+Tensor logical_not(const Tensor& x) {
+  return transform<bool, bool>(x.to(boolean), [](bool v) { return !v; });
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  check_same_dtype(a, b);
+  const Shape shape = broadcast_shape<3>({&condition, &a, &b});
+  return detail::dispatch(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized(shape, a.dtype());
+    T* const out = result.mutable_data<T>();
+    for_each_run<3>({condition, a, b}, shape,
+                    [&](const auto& data, const auto& steps, Index position, Index n) {
+                      const bool* chosen = reinterpret_cast<const bool*>(data[0]);
+                      const T* x = reinterpret_cast<const T*>(data[1]);
+                      const T* y = reinterpret_cast<const T*>(data[2]);
+                      T* to = out + position;
+                      if (steps[0] == 1 && steps[1] == 1 && steps[2] == 1) {
+                        for (Index i = 0; i < n; ++i) to[i] = chosen[i] ? x[i] : y[i];
+                      } else {
+                        for (Index i = 0; i < n; ++i)
+                          to[i] = chosen[i * steps[0]] ? x[i * steps[1]] : y[i * steps[2]];
+                      }
+                    });
+    return result;
+  });
+}
+
+Tensor classify(Classification kind, const Tensor& x) {
+  return detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      constexpr T largest = std::numeric_limits<T>::max();
+      switch (kind) {
+        case Classification::nan:
+          return transform<bool, T>(x, [](T v) { return v != v; });
+        case Classification::infinite:
+          return transform<bool, T>(x, [](T v) { return std::fabs(v) > largest; });
+        default:
+          return transform<bool, T>(x, [](T v) { return std::fabs(v) <= largest; });
+      }
+    } else {
+      return transform<bool, T>(x, [kind](T) { return kind == Classification::finite; });
+    }
+  });
+}
+
+bool all_finite(const Tensor& x) {
+  if (!is_floating(x.dtype())) return true;
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T* in = x.data<T>();
+    std::atomic<bool> finite{true};
+    detail::parallel_for(x.count(), elementwise_grain, [&](Index begin, Index end) {
+      // The difference of a finite value with itself is zero; every other one is NaN and stays so in the sum.
+      T sum{0};
+      for (Index i = begin; i < end; ++i) sum += in[i] - in[i];
+      if (sum != T{0}) finite = false;
+    });
+    return finite.load();
+  });
+}
+
+}  // namespace xgrad::kernels

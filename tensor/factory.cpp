@@ -1,0 +1,149 @@
+// Tensors made from a rule. Invariant: arguments are checked before anything is allocated.
+#include <xgrad/tensor/factory.hpp>
+
+#include <xgrad/tensor/dispatch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace xgrad {
+namespace {
+
+std::string text_of(Scalar value) {
+  return is_floating(value.dtype()) ? std::to_string(value.real()) : std::to_string(value.integer());
+}
+
+// The value as an element, or ValueError when T cannot hold it.
+template <class T>
+T checked(Scalar value) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    constexpr bool wide = std::is_same_v<T, std::int64_t>;
+    const bool fits = is_floating(value.dtype())
+                          ? value.real() >= (wide ? -0x1p63 : 0) && value.real() < (wide ? 0x1p63 : 256)
+                          : wide || (value.integer() >= 0 && value.integer() < 256);
+    if (!fits)
+      fail<ValueError>(text_of(value) + " does not fit the dtype " + std::string(to_string(dtype_of<T>)));
+  }
+  return value.as<T>();
+}
+
+// ceil(distance / step) for integers, exact over the whole range.
+Index integer_steps(Index start, Index stop, Index step) {
+  if (step > 0 ? start >= stop : start <= stop) return 0;
+  const auto low = static_cast<std::uint64_t>(step > 0 ? start : stop);
+  const auto high = static_cast<std::uint64_t>(step > 0 ? stop : start);
+  const std::uint64_t stride =
+      step > 0 ? static_cast<std::uint64_t>(step) : 0 - static_cast<std::uint64_t>(step);
+  const std::uint64_t steps = (high - low - 1) / stride + 1;
+  if (steps > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
+    fail<ShapeError>("the number of elements does not fit 63 bits");
+  return static_cast<Index>(steps);
+}
+
+Tensor integer_range(Index start, Index stop, Index step) {
+  const Index count = integer_steps(start, stop, step);
+  Tensor result = Tensor::uninitialized({count}, int64);
+  Index* out = result.mutable_data<Index>();
+  // Unsigned: i * step alone may leave the signed range although the sum never does.
+  for (Index i = 0; i < count; ++i)
+    out[i] = static_cast<Index>(static_cast<std::uint64_t>(start) +
+                                static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(step));
+  return result;
+}
+
+Tensor real_range(double start, double stop, double step, DType dtype) {
+  const auto value = [=](Index i) { return start + static_cast<double>(i) * step; };
+  const double steps = std::max(std::ceil((stop - start) / step), 0.0);
+  if (!(steps < 0x1p62)) fail<ShapeError>("the number of elements does not fit 63 bits");
+  auto count = static_cast<Index>(steps);
+  // The quotient is rounded: 0.3 / 0.1 exceeds 3, and would let the bound itself in.
+  while (count > 0 && (step > 0 ? value(count - 1) >= stop : value(count - 1) <= stop)) --count;
+  return detail::dispatch_number(dtype, [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized({count}, dtype);
+    T* out = result.mutable_data<T>();
+    for (Index i = 0; i < count; ++i) out[i] = checked<T>(value(i));
+    return result;
+  });
+}
+
+}  // namespace
+
+Tensor zeros(const Shape& shape, DType dtype) {
+  const Scope scope("zeros", {});
+  Tensor result = Tensor::uninitialized(shape, dtype);
+  std::memset(result.mutable_raw(), 0, static_cast<std::size_t>(result.bytes()));
+  return result;
+}
+
+Tensor ones(const Shape& shape, DType dtype) {
+  const Scope scope("ones", {});
+  return full(shape, 1, dtype);
+}
+
+Tensor full(const Shape& shape, Scalar value, DType dtype) {
+  const Scope scope("full", {});
+  return detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
+    const T element = checked<T>(value);
+    Tensor result = Tensor::uninitialized(shape, dtype);
+    std::fill_n(result.mutable_data<T>(), result.count(), element);
+    return result;
+  });
+}
+
+Tensor scalar(Scalar value) { return scalar(value, value.dtype()); }
+
+Tensor scalar(Scalar value, DType dtype) {
+  const Scope scope("scalar", {});
+  return full({}, value, dtype);
+}
+
+Tensor arange(Scalar start, Scalar stop, Scalar step) {
+  return arange(start, stop, step,
+                promote(int64, promote(promote(start.dtype(), stop.dtype()), step.dtype())));
+}
+
+Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype) {
+  const Scope scope("arange", {});
+  if (!std::isfinite(start.real()) || !std::isfinite(stop.real()) || !std::isfinite(step.real()) ||
+      step.real() == 0)
+    fail<ValueError>("expects finite bounds and a finite step other than 0, got start " + text_of(start) +
+                     ", stop " + text_of(stop) + ", step " + text_of(step));
+  const bool integers = !is_floating(promote(promote(start.dtype(), stop.dtype()), step.dtype()));
+  if (integers && dtype == int64) return integer_range(start.integer(), stop.integer(), step.integer());
+  return real_range(start.real(), stop.real(), step.real(), dtype);
+}
+
+Tensor arange(Scalar stop) { return arange(0, stop, 1); }
+
+Tensor linspace(double start, double stop, Index count, DType dtype) {
+  const Scope scope("linspace", {});
+  if (count < 0) fail<ValueError>("expects a count >= 0, got " + std::to_string(count));
+  if (!std::isfinite(start) || !std::isfinite(stop))
+    fail<ValueError>("expects finite bounds, got " + std::to_string(start) + " and " + std::to_string(stop));
+  return detail::dispatch_number(dtype, [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized({count}, dtype);
+    T* out = result.mutable_data<T>();
+    const auto last = static_cast<double>(std::max<Index>(count - 1, 1));
+    const double step = stop / last - start / last;
+    // Each half counts from its own end, which makes both ends exact and the whole symmetric.
+    for (Index i = 0; i < count; ++i)
+      out[i] = checked<T>(2 * i < count ? start + step * static_cast<double>(i)
+                                        : stop - step * static_cast<double>(count - 1 - i));
+    return result;
+  });
+}
+
+Tensor eye(Index rows, Index columns, DType dtype) {
+  const Scope scope("eye", {});
+  if (columns == -1) columns = rows;
+  Tensor result = zeros({rows, columns}, dtype);
+  detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
+    T* out = result.mutable_data<T>();
+    for (Index i = 0; i < std::min(rows, columns); ++i) out[i * columns + i] = T(1);
+  });
+  return result;
+}
+
+}  // namespace xgrad

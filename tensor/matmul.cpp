@@ -1,0 +1,191 @@
+#include <xgrad/tensor/matmul.hpp>
+
+#include <xgrad/tensor/blas.hpp>
+#include <xgrad/tensor/dispatch.hpp>
+#include <xgrad/tensor/parallel.hpp>
+#include <xgrad/tensor/reduce.hpp>
+
+#include <algorithm>
+
+namespace xgrad::kernels {
+namespace {
+
+/// The sizes of op(a) op(b) over a broadcast batch.
+struct Sizes {
+  Index rows, inner, columns;
+  Shape batch_a, batch_b, batch;
+};
+
+Shape batch_of(const Tensor& x) { return {x.shape().begin(), x.shape().end() - 2}; }
+
+std::string operand(const Tensor& x, bool transposed) {
+  return to_string(x.shape()) + (transposed ? " transposed" : "");
+}
+
+Sizes sizes_of(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  const auto both = [&] { return operand(a, transpose_a) + " x " + operand(b, transpose_b); };
+  if (a.dtype() != b.dtype())
+    fail<DTypeError>("expects operands of one dtype, got " + describe(a) + " x " + describe(b),
+                     "convert one with cast");
+  if (a.rank() < 2 || b.rank() < 2) fail<ShapeError>("expects matrices, got " + both());
+  const Index inner = a.size(transpose_a ? -2 : -1);
+  if (inner != b.size(transpose_b ? -1 : -2)) fail<ShapeError>("inner sizes differ: " + both());
+  Sizes sizes{
+      a.size(transpose_a ? -1 : -2), inner, b.size(transpose_b ? -2 : -1), batch_of(a), batch_of(b), {}};
+  const Shape &p = sizes.batch_a, &q = sizes.batch_b;
+  for (Index i = 1; i <= std::min(p.rank(), q.rank()); ++i)
+    if (const Index m = p[p.rank() - i], n = q[q.rank() - i]; m != n && m != 1 && n != 1)
+      fail<ShapeError>("batch sizes do not broadcast: " + both(), "they must match from the right, or be 1");
+  sizes.batch = broadcast_shapes(sizes.batch_a, sizes.batch_b);
+  return sizes;
+}
+
+/// The matrix of an operand that goes with each matrix of the broadcast batch.
+class Batch {
+ public:
+  Batch(const Shape& own, const Shape& whole) : whole_(whole), strides_(whole) {
+    const Shape strides = contiguous_strides(own);
+    const Index added = whole.rank() - own.rank();
+    for (Index i = 0; i < whole.rank(); ++i)
+      strides_[i] = i < added || own[i - added] == 1 ? 0 : strides[i - added];
+  }
+
+  Index operator()(Index position) const {
+    Index matrix = 0;
+    for (Index i = whole_.rank(); i-- > 0; position /= whole_[i])
+      matrix += position % whole_[i] * strides_[i];
+    return matrix;
+  }
+
+ private:
+  Shape whole_, strides_;
+};
+
+template <class T>
+blas::Product<T> product(const Sizes& s, bool transpose_a, bool transpose_b, const T* a, const T* b, T beta,
+                         T* c) {
+  return {transpose_a,
+          transpose_b,
+          s.rows,
+          s.columns,
+          s.inner,
+          a,
+          transpose_a ? s.rows : s.inner,
+          b,
+          transpose_b ? s.inner : s.columns,
+          beta,
+          c,
+          s.columns};
+}
+
+/// The batch as more rows of a, where b is one matrix.
+bool fold_batch_into_rows(Sizes& sizes, bool transpose_a) {
+  if (transpose_a || sizes.batch_b.count() != 1 || sizes.batch_a.count() != sizes.batch.count()) return false;
+  sizes.rows *= sizes.batch.count();
+  return true;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  Sizes sizes = sizes_of(a, b, transpose_a, transpose_b);
+  return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    Shape shape = sizes.batch;
+    shape.push_back(sizes.rows);
+    shape.push_back(sizes.columns);
+    Tensor result = Tensor::uninitialized(shape, a.dtype());
+    if (result.count() == 0) return result;
+    const T *left = a.data<T>(), *right = b.data<T>();
+    T* out = result.mutable_data<T>();
+    const Index matrices = fold_batch_into_rows(sizes, transpose_a) ? 1 : sizes.batch.count();
+    if (matrices == 1) {
+      blas::multiply(product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out));
+      return result;
+    }
+    const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
+    const auto range = [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i)
+        blas::multiply(product<T>(sizes, transpose_a, transpose_b, left + of_a(i) * sizes.rows * sizes.inner,
+                                  right + of_b(i) * sizes.inner * sizes.columns, T(0),
+                                  out + i * sizes.rows * sizes.columns));
+    };
+    // Many small products share the threads; a few large ones are each spread over all of them.
+    constexpr double worth_a_thread = 1 << 18;
+    const double work = static_cast<double>(sizes.rows) * static_cast<double>(sizes.columns) *
+                        static_cast<double>(std::max<Index>(sizes.inner, 1));
+    if (matrices < num_threads())
+      range(0, matrices);
+    else
+      detail::parallel_for(matrices, static_cast<Index>(worth_a_thread / work) + 1, range);
+    return result;
+  });
+}
+
+Tensor matmul_sum(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  Sizes sizes = sizes_of(a, b, transpose_a, transpose_b);
+  // Where one operand repeats, the other is summed first: sum(a b) = sum(a) b.
+  if (const Shape& batch = sizes.batch; batch.count() > 1) {
+    const auto summed = [&](const Tensor& x) {
+      Shape axes;
+      for (Index i = 0; i + 2 < x.rank(); ++i) axes.push_back(i);
+      return sum(x, axes);
+    };
+    const Index of_a = sizes.batch_a.count(), of_b = sizes.batch_b.count();
+    if (of_b == 1 && of_a > 1)
+      return matmul_sum(summed(a), b.reshape({b.size(-2), b.size(-1)}), transpose_a, transpose_b);
+    if (of_a == 1 && of_b > 1)
+      return matmul_sum(a.reshape({a.size(-2), a.size(-1)}), summed(b), transpose_a, transpose_b);
+  }
+  return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized({sizes.rows, sizes.columns}, a.dtype());
+    const Index matrices = sizes.batch.count();
+    const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
+    // Matrices stacked along the inner axis are one product already.
+    const bool stacked =
+        transpose_a && !transpose_b && sizes.batch_a.count() == matrices && sizes.batch_b.count() == matrices;
+    const Index matrix_a = sizes.rows * sizes.inner, matrix_b = sizes.inner * sizes.columns;
+    const T *left = a.data<T>(), *right = b.data<T>();
+    T* out = result.mutable_data<T>();
+    if (stacked || matrices == 0) {
+      sizes.inner *= matrices;
+      blas::multiply(product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out));
+      return result;
+    }
+    for (Index i = 0; i < matrices; ++i)
+      blas::multiply(product<T>(sizes, transpose_a, transpose_b, left + of_a(i) * matrix_a,
+                                right + of_b(i) * matrix_b, i == 0 ? T(0) : T(1), out));
+    return result;
+  });
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const auto given = [&] {
+    return "x " + describe(x) + ", weight " + describe(weight) +
+           (bias.defined() ? ", bias " + describe(bias) : "");
+  };
+  if (x.rank() < 1 || weight.rank() != 2 || x.size(-1) != weight.size(1) ||
+      (bias.defined() && bias.shape() != Shape{weight.size(0)}))
+    fail<ShapeError>("expects x (..., in), weight (out, in), bias (out), got " + given());
+  if (x.dtype() != weight.dtype() || (bias.defined() && x.dtype() != bias.dtype()))
+    fail<DTypeError>("expects operands of one dtype, got " + given(), "convert with cast");
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Index out = weight.size(0), in = weight.size(1);
+    Shape shape = x.shape();
+    shape[shape.rank() - 1] = out;
+    Tensor result = Tensor::uninitialized(shape, x.dtype());
+    if (result.count() == 0) return result;
+    const Index rows = result.count() / out;
+    T* to = result.mutable_data<T>();
+    if (bias.defined()) {
+      const T* from = bias.data<T>();
+      detail::parallel_for(rows, std::max<Index>(1, 32768 / out), [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) std::copy(from, from + out, to + i * out);
+      });
+    }
+    blas::multiply(blas::Product<T>{false, true, rows, out, in, x.data<T>(), in, weight.data<T>(), in,
+                                    bias.defined() ? T(1) : T(0), to, out});
+    return result;
+  });
+}
+
+}  // namespace xgrad::kernels

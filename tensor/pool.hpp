@@ -1,0 +1,40 @@
+// Recycled memory for buffers and tape nodes: 64-byte aligned blocks in size classes.
+// Invariant: a block is returned with the size it was asked for, from any thread.
+#pragma once
+
+#include <cstddef>
+
+namespace xgrad {
+
+/// Bytes and blocks in use by tensors now, and the highest number of bytes so far.
+struct MemoryStats {
+  std::size_t live_bytes = 0;
+  std::size_t peak_bytes = 0;
+  std::size_t live_buffers = 0;
+};
+
+/// Counts of all tensor storage of the process.
+MemoryStats memory_stats();
+
+/// Makes the present number of live bytes the peak.
+void reset_peak_memory();
+
+/// Gives the large recycled blocks, and the calling thread's small ones, back to the system.
+void release_cached_memory();
+
+namespace detail {
+
+void* pool_allocate(std::size_t bytes);
+void pool_deallocate(void* block, std::size_t bytes) noexcept;
+
+void count_buffer(std::size_t bytes);
+void uncount_buffer(std::size_t bytes) noexcept;
+
+/// Gives a class recycled memory: inherit from it. Needs a virtual destructor or the exact type at deletion.
+struct Pooled {
+  static void* operator new(std::size_t bytes) { return pool_allocate(bytes); }
+  static void operator delete(void* block, std::size_t bytes) noexcept { pool_deallocate(block, bytes); }
+};
+
+}  // namespace detail
+}  // namespace xgrad

@@ -1,0 +1,30 @@
+// Copies between a contiguous tensor and a strided view of another: slices, permutations, flips, broadcasts.
+// Invariant: every view handed to these functions lies within the tensor it describes.
+#pragma once
+
+#include <xgrad/tensor/tensor.hpp>
+
+namespace xgrad::kernels {
+
+/// Element (i, j, ...) of the view is element offset + i * strides[0] + j * strides[1] + ... of the tensor.
+/// Strides may be zero (broadcast) or negative (flip).
+struct View {
+  Index offset = 0;
+  Shape shape;
+  Shape strides;
+
+  static View of(const Tensor& tensor) { return {0, tensor.shape(), contiguous_strides(tensor.shape())}; }
+};
+
+/// The view's elements as a new tensor. Any dtype.
+Tensor copy(const Tensor& source, const View& view);
+/// target[view] = source. Any dtype; the dtypes are equal. The view has no zero strides along sizes above 1.
+void write(Tensor& target, const View& view, const Tensor& source);
+/// target[view] += source. Numbers only.
+void add(Tensor& target, const View& view, const Tensor& source);
+
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
+/// Axis i of the result is axis `order[i]` of x.
+Tensor permute(const Tensor& x, const Shape& order);
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,206 @@
+#include <xgrad/tensor/tensor.hpp>
+
+#include <xgrad/tensor/dispatch.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace xgrad {
+namespace {
+
+// The shape of nested braces; the first item of each list decides and the others are checked while copying.
+Shape nested_shape(const std::vector<Nested>& items) {
+  Shape shape;
+  for (const std::vector<Nested>* level = &items;; level = &level->front().items()) {
+    shape.push_back(static_cast<Index>(level->size()));
+    if (level->empty() || !level->front().is_list()) return shape;
+  }
+}
+
+DType nested_dtype(const std::vector<Nested>& items) {
+  if (items.empty()) return float32;
+  DType dtype = boolean;
+  for (const Nested& item : items)
+    dtype = promote(dtype, item.is_list() ? nested_dtype(item.items()) : item.number().dtype());
+  return dtype;
+}
+
+template <class To, class From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From{0};
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    // The bounds are exact in the source type: -2^63 and 2^63, or 0 and 256.
+    constexpr From low = std::is_signed_v<To> ? From(-9223372036854775808.0) : From(-1);
+    constexpr From high = std::is_signed_v<To> ? From(9223372036854775808.0) : From(256);
+    const bool fits = std::is_signed_v<To> ? value >= low && value < high : value > low && value < high;
+    if (!fits)
+      fail<ValueError>("cannot convert " + std::to_string(value) + " to " +
+                       std::string(to_string(dtype_of<To>)));
+    return static_cast<To>(value);
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <class T>
+void copy_nested(const std::vector<Nested>& items, const Shape& shape, Index depth, T*& out) {
+  const bool leaves = depth + 1 == shape.rank();
+  if (static_cast<Index>(items.size()) != shape[depth])
+    fail<ShapeError>("ragged braces: expected " + std::to_string(shape[depth]) + " items at depth " +
+                     std::to_string(depth) + ", got " + std::to_string(items.size()));
+  for (const Nested& item : items) {
+    if (item.is_list() == leaves)
+      fail<ShapeError>("ragged braces: numbers and lists mixed at depth " + std::to_string(depth));
+    if (!leaves)
+      copy_nested(item.items(), shape, depth + 1, out);
+    else if (const Scalar number = item.number(); is_floating(number.dtype()))
+      *out++ = convert<T>(number.real());
+    else
+      *out++ = number.as<T>();
+  }
+}
+
+}  // namespace
+
+Tensor::Tensor(std::initializer_list<Nested> items) : Tensor(items, nested_dtype(items)) {}
+
+Tensor::Tensor(std::initializer_list<Nested> items, DType dtype) {
+  const std::vector<Nested> list(items);
+  *this = uninitialized(nested_shape(list), dtype);
+  detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
+    T* out = mutable_data<T>();
+    copy_nested(list, shape_, 0, out);
+  });
+}
+
+Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
+  Tensor tensor;
+  tensor.count_ = shape.count();
+  Index bytes = 0;
+  if (__builtin_mul_overflow(tensor.count_, element_size(dtype), &bytes) ||
+      bytes > std::numeric_limits<Index>::max() / 4)
+    fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
+  tensor.shape_ = shape;
+  tensor.dtype_ = dtype;
+  tensor.buffer_ = detail::Buffer::allocate(static_cast<std::size_t>(bytes));
+  return tensor;
+}
+
+Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType dtype) {
+  if (shape.count() != count)
+    fail<ShapeError>("expects " + std::to_string(shape.count()) + " values for the shape " +
+                     to_string(shape) + ", got " + std::to_string(count));
+  Tensor tensor = uninitialized(shape, dtype);
+  if (count > 0) std::memcpy(tensor.mutable_raw(), values, static_cast<std::size_t>(tensor.bytes()));
+  return tensor;
+}
+
+void Tensor::detach() {
+  const detail::Ref<detail::Buffer> fresh = detail::Buffer::allocate(static_cast<std::size_t>(bytes()));
+  if (count_ > 0) std::memcpy(fresh->data(), raw(), static_cast<std::size_t>(bytes()));
+  buffer_ = fresh;
+  offset_ = 0;
+}
+
+void Tensor::reject_type(DType dtype) const {
+  if (!buffer_) fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
+  fail<DTypeError>(
+      "elements read as " + std::string(to_string(dtype)) + ", but the tensor is " + describe(*this),
+      "convert with to(dtype)");
+}
+
+Index Tensor::only_element() const {
+  if (!buffer_) fail<GraphError>("item: the tensor is undefined", "it was default-constructed or moved from");
+  if (count_ != 1)
+    fail<ShapeError>("item: expects exactly one element, got the shape " + to_string(shape_),
+                     "index or reduce first");
+  return 0;
+}
+
+Index Tensor::position(std::initializer_list<Index> index) const {
+  if (static_cast<Index>(index.size()) != rank())
+    fail<IndexError>("at: expects " + std::to_string(rank()) + " positions for the shape " +
+                     to_string(shape_) + ", got " + std::to_string(index.size()));
+  Index flat = 0, axis = 0;
+  for (Index i : index) {
+    const Index size = shape_[axis];
+    if (i < -size || i >= size)
+      fail<IndexError>("at: index " + std::to_string(i) + " is out of range for axis " +
+                       std::to_string(axis) + " of size " + std::to_string(size));
+    flat = flat * size + (i < 0 ? i + size : i);
+    ++axis;
+  }
+  return flat;
+}
+
+Scalar Tensor::scalar_at(Index position) const {
+  return detail::dispatch(dtype_,
+                          [&]<class T>(std::type_identity<T>) { return Scalar(data<T>()[position]); });
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  if (!buffer_)
+    fail<GraphError>("reshape: the tensor is undefined", "it was default-constructed or moved from");
+  Shape target = shape;
+  Index known = 1, unknown = -1;
+  for (Index i = 0; i < target.rank(); ++i) {
+    if (target[i] != -1) {
+      if (target[i] < 0) fail<ShapeError>("reshape: sizes must not be negative, got " + to_string(shape));
+      if (__builtin_mul_overflow(known, target[i], &known))
+        fail<ShapeError>("reshape: the number of elements of " + to_string(shape) + " does not fit 63 bits");
+    } else if (unknown >= 0) {
+      fail<ShapeError>("reshape: only one size may be -1, got " + to_string(shape));
+    } else {
+      unknown = i;
+    }
+  }
+  if (unknown >= 0) {
+    if (known == 0 || count_ % known != 0)
+      fail<ShapeError>("reshape: " + to_string(shape_) + " with " + std::to_string(count_) +
+                       " elements does not fit " + to_string(shape));
+    target[unknown] = count_ / known;
+  } else if (known != count_) {
+    fail<ShapeError>("reshape: " + to_string(shape_) + " with " + std::to_string(count_) +
+                     " elements does not fit " + to_string(shape));
+  }
+  Tensor result = *this;
+  result.shape_ = target;
+  return result;
+}
+
+Tensor Tensor::rows(Index begin, Index end) const {
+  if (!buffer_) fail<GraphError>("rows: the tensor is undefined", "it was default-constructed or moved from");
+  if (rank() == 0) fail<IndexError>("rows: a scalar has no rows");
+  if (begin < 0 || end < begin || end > shape_[0])
+    fail<IndexError>("rows: [" + std::to_string(begin) + ", " + std::to_string(end) + ") is outside [0, " +
+                     std::to_string(shape_[0]) + ")");
+  Tensor result = *this;
+  const Index row = shape_[0] == 0 ? 0 : count_ / shape_[0];
+  result.shape_[0] = end - begin;
+  result.count_ = row * (end - begin);
+  result.offset_ += row * begin;
+  return result;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (!buffer_) reject_type(dtype);
+  if (dtype == dtype_) return *this;
+  Tensor result = uninitialized(shape_, dtype);
+  detail::dispatch(dtype_, [&]<class From>(std::type_identity<From>) {
+    detail::dispatch(dtype, [&]<class To>(std::type_identity<To>) {
+      const From* in = data<From>();
+      To* out = result.mutable_data<To>();
+      for (Index i = 0; i < count_; ++i) out[i] = convert<To>(in[i]);
+    });
+  });
+  return result;
+}
+
+std::string describe(const Tensor& tensor) {
+  if (!tensor.defined()) return "undefined";
+  return std::string(to_string(tensor.dtype())) + " " + to_string(tensor.shape());
+}
+
+}  // namespace xgrad

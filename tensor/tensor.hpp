@@ -1,0 +1,175 @@
+// Tensor: a contiguous, row-major array with value semantics.
+// Invariant: copying is O(1), and writing through one Tensor never changes another (copy-on-write).
+#pragma once
+
+#include <xgrad/tensor/dtype.hpp>
+#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/storage.hpp>
+
+#include <concepts>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xt {
+template <class D>
+class xexpression;
+}
+
+namespace xgrad {
+
+/// Anything xtensor evaluates: arrays, adaptors, views, lazy expressions.
+template <class E>
+concept XtensorExpression = std::derived_from<E, xt::xexpression<E>>;
+
+/// Nested braces of numbers, as in Tensor{{1.0, 2.0}, {3.0, 4.0}}.
+class Nested {
+ public:
+  template <class T>
+  requires std::is_arithmetic_v<T> Nested(T number) : number_(number) {}
+  Nested(std::initializer_list<Nested> items) : number_(0), items_(items), is_list_(true) {}
+
+  bool is_list() const { return is_list_; }
+  const std::vector<Nested>& items() const { return items_; }
+  Scalar number() const { return number_; }
+
+ private:
+  Scalar number_;
+  std::vector<Nested> items_;
+  bool is_list_ = false;
+};
+
+/// A contiguous array of one run-time DType; see the head of this file. A default-constructed one is
+/// undefined.
+class Tensor {
+ public:
+  Tensor() = default;
+
+  /// From nested braces: Tensor{1, 2} is int64, Tensor{{1.0}, {2.0}} float32. Throws ShapeError on ragged
+  /// braces.
+  Tensor(std::initializer_list<Nested> items);
+  Tensor(std::initializer_list<Nested> items, DType dtype);
+
+  /// Evaluates an xtensor expression; its value_type becomes the dtype (other numbers: the nearest one).
+  /// Needs <xgrad/tensor/xtensor.hpp>.
+  template <XtensorExpression E>
+  Tensor(const E& expression);
+
+  /// `shape` elements of unspecified value. Throws ShapeError before allocating when the size is not
+  /// possible.
+  static Tensor uninitialized(const Shape& shape, DType dtype);
+
+  /// Copies `values` into a tensor of `shape`. Throws ShapeError when the count differs.
+  template <Element T>
+  static Tensor from(std::span<const T> values, const Shape& shape) {
+    return copied(values.data(), static_cast<Index>(values.size()), shape, dtype_of<T>);
+  }
+  template <Element T>
+  static Tensor from(const std::vector<T>& values, const Shape& shape) {
+    return from(std::span<const T>(values), shape);
+  }
+
+  bool defined() const { return static_cast<bool>(buffer_); }
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  Index rank() const { return shape_.rank(); }
+  /// Number of elements.
+  Index count() const { return count_; }
+  /// Size along an axis; negative axes count from the end.
+  Index size(Index axis) const { return shape_[wrap_axis(axis, rank())]; }
+  /// Bytes of the elements.
+  Index bytes() const { return count_ * element_size(dtype_); }
+
+  /// The elements, row-major. Throws DTypeError unless T is the dtype, GraphError when undefined.
+  template <Element T>
+  const T* data() const {
+    check_type(dtype_of<T>);
+    return reinterpret_cast<const T*>(buffer_->data()) + offset_;
+  }
+  /// The elements for writing: detaches from every other Tensor that shares them first.
+  template <Element T>
+  T* mutable_data() {
+    check_type(dtype_of<T>);
+    make_unique();
+    return reinterpret_cast<T*>(buffer_->data()) + offset_;
+  }
+  template <Element T>
+  std::span<const T> span() const {
+    return {data<T>(), static_cast<std::size_t>(count_)};
+  }
+  template <Element T>
+  std::span<T> mutable_span() {
+    return {mutable_data<T>(), static_cast<std::size_t>(count_)};
+  }
+  /// The elements as bytes, whatever the dtype.
+  const std::byte* raw() const { return buffer_->data() + offset_ * element_size(dtype_); }
+  std::byte* mutable_raw() {
+    make_unique();
+    return buffer_->data() + offset_ * element_size(dtype_);
+  }
+
+  /// A const xtensor adaptor over the elements, without a copy; valid while this Tensor is. Needs
+  /// <xgrad/tensor/xtensor.hpp>.
+  template <Element T>
+  auto array() const;
+  /// The writable adaptor: detaches first.
+  template <Element T>
+  auto mutable_array();
+
+  /// The only element, converted to T. Throws ShapeError when there is not exactly one.
+  template <class T = double>
+  requires std::is_arithmetic_v<T> T item()
+  const { return scalar_at(only_element()).template as<std::conditional_t<Element<T>, T, double>>(); }
+  /// The element at a full index; negative positions wrap. Throws IndexError with index, axis and size.
+  template <class T = double>
+  requires std::is_arithmetic_v<T> T at(std::initializer_list<Index> index)
+  const { return scalar_at(position(index)).template as<std::conditional_t<Element<T>, T, double>>(); }
+
+  /// The same elements under another shape, O(1); one size may be -1. Throws ShapeError when the counts
+  /// differ.
+  Tensor reshape(const Shape& shape) const;
+  /// Rows [begin, end) of the first axis, O(1). Throws IndexError outside [0, size].
+  Tensor rows(Index begin, Index end) const;
+  /// The elements converted. NaN, infinity or an out-of-range real to an integer type throws ValueError.
+  Tensor to(DType dtype) const;
+
+  /// True when no other Tensor shares the elements: writing does not copy.
+  bool unique() const { return buffer_ && buffer_->unique(); }
+  bool shares_storage_with(const Tensor& other) const { return buffer_ && buffer_ == other.buffer_; }
+
+ private:
+  static Tensor copied(const void* values, Index count, const Shape& shape, DType dtype);
+  void make_unique() {
+    if (!buffer_->unique()) detach();
+  }
+  void detach();
+  void check_type(DType dtype) const {
+    if (dtype != dtype_ || !buffer_) reject_type(dtype);
+  }
+  [[noreturn]] void reject_type(DType dtype) const;
+  Index only_element() const;
+  Index position(std::initializer_list<Index> index) const;
+  Scalar scalar_at(Index position) const;
+
+  detail::Ref<detail::Buffer> buffer_;
+  Index offset_ = 0;  // in elements
+  Index count_ = 0;
+  Shape shape_;
+  DType dtype_ = DType::float32;
+};
+
+/// NumPy's notation: brackets, aligned columns, the middle of long axes left out.
+struct PrintOptions {
+  int precision = 4;       ///< digits after the point
+  Index threshold = 1000;  ///< more elements than this are summarised
+  Index edge_items = 3;    ///< items kept at each end of a summarised axis
+  int line_width = 88;     ///< columns before a row wraps
+};
+std::string to_string(const Tensor& tensor, const PrintOptions& options = {});
+std::ostream& operator<<(std::ostream& stream, const Tensor& tensor);
+
+/// The shape and dtype, as messages name a tensor: "float32 (2, 3)".
+std::string describe(const Tensor& tensor);
+
+}  // namespace xgrad

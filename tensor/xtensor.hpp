@@ -1,0 +1,69 @@
+// The bridge to xtensor, and the only place that includes it: tensors from expressions, adaptors over
+// tensors. Invariant: elements meet by their indices; the expression's memory layout never shows.
+#pragma once
+
+#include <xgrad/tensor/tensor.hpp>
+
+// xtensor's own code is not held to the warnings of those who include it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wall"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xassign.hpp>
+#include <xtensor/xnoalias.hpp>
+#pragma GCC diagnostic pop
+
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+namespace xgrad {
+namespace detail {
+
+// The element that stores the values of an xtensor expression: float, double, uint8 and bool as they are,
+// other integers as int64 (from 2^63 on they wrap), long double as double.
+template <class Value>
+using XtensorElement =
+    std::conditional_t<Element<Value>, Value,
+                       std::conditional_t<std::is_integral_v<Value>, std::int64_t, double>>;
+
+// A row-major adaptor without ownership; T may be const.
+template <class T>
+auto adapt(T* data, const Tensor& tensor) {
+  const std::vector<std::size_t> shape(tensor.shape().begin(), tensor.shape().end());
+  return xt::adapt<xt::layout_type::row_major>(std::move(data), static_cast<std::size_t>(tensor.count()),
+                                               xt::no_ownership(), shape);
+}
+
+}  // namespace detail
+
+template <XtensorExpression E>
+Tensor::Tensor(const E& expression) {
+  using Value = std::decay_t<typename E::value_type>;
+  static_assert(std::is_arithmetic_v<Value>,
+                "a Tensor holds real numbers and bool; take real() and imag() apart");
+  using T = detail::XtensorElement<Value>;
+  *this = uninitialized(Shape(expression.shape().begin(), expression.shape().end()), dtype_of<T>);
+  if (count_ == 0) return;
+  auto target = detail::adapt(mutable_data<T>(), *this);
+  if constexpr (std::is_same_v<T, Value>)
+    xt::noalias(target) = expression;
+  else
+    xt::noalias(target) = xt::cast<T>(expression);
+}
+
+template <Element T>
+auto Tensor::array() const {
+  return detail::adapt(data<T>(), *this);
+}
+
+template <Element T>
+auto Tensor::mutable_array() {
+  return detail::adapt(mutable_data<T>(), *this);
+}
+
+}  // namespace xgrad

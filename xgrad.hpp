@@ -1,0 +1,2 @@
+// xgrad.hpp: everything a user needs, in one include.
+#pragma once
