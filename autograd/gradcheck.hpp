@@ -1,9 +1,9 @@
 // Numerical verification of gradients, first and second order.
 #pragma once
 
-#include <xgrad/autograd/variable.hpp>
+#include <xgrad/autograd/functional.hpp>
 
-#include <functional>
+#include <concepts>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -32,49 +32,50 @@ struct GradcheckResult {
 };
 std::ostream& operator<<(std::ostream& stream, const GradcheckResult& result);
 
-using CheckedFunction = std::function<std::vector<Variable>(const std::vector<Variable>&)>;
-
-/// Compares the gradients of f, contracted with a random cotangent, with central differences: |a - n| <= atol
-/// + rtol |n|. The float64 inputs are checked; others are passed on. f must be deterministic. Works on a copy
-/// of the inputs.
-GradcheckResult gradcheck(const CheckedFunction& f, const std::vector<Tensor>& inputs,
-                          const GradcheckOptions& options = {});
-/// The same for the gradients of f as functions of inputs and cotangent: the second order.
-GradcheckResult gradgradcheck(const CheckedFunction& f, const std::vector<Tensor>& inputs,
-                              const GradcheckOptions& options = {});
-
 namespace detail {
 
-CheckedFunction checked_function(std::function<Variable(const std::vector<Variable>&)> f);
+GradcheckResult gradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                          const GradcheckOptions& options);
+GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                              const GradcheckOptions& options);
 
 template <class F, std::size_t... I>
-CheckedFunction spread_arguments(F f, std::index_sequence<I...>) {
-  return [f = std::move(f)](const std::vector<Variable>& x) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(f(x[I]...))>, Variable>)
-      return std::vector<Variable>{f(x[I]...)};
-    else
-      return f(x[I]...);
-  };
+VectorFunction spread_arguments(F f, std::index_sequence<I...>) {
+  return many([f = std::move(f)](const std::vector<Variable>& x) { return f(x[I]...); });
 }
 
 }  // namespace detail
+
+/// Compares the gradients of f(std::vector<Variable>), contracted with a random cotangent, with central
+/// differences: |a - n| <= atol + rtol |n|. The float64 inputs are checked, others are passed on as
+/// constants. f must be deterministic. Works on a copy of the inputs. What f throws passes through; throws
+/// ValueError when there is no float64 input to check.
+template <class F>
+GradcheckResult gradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
+  return detail::gradcheck(detail::many(std::move(f)), inputs, options);
+}
+/// The same for the gradients of f as functions of inputs and cotangent: the second order.
+template <class F>
+GradcheckResult gradgradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
+  return detail::gradgradcheck(detail::many(std::move(f)), inputs, options);
+}
 
 /// In one line: CHECK(gradcheck([](auto x, auto y) { return sum(x * y); }, a, b)).
 template <class F, class... Tensors>
 requires(std::convertible_to<Tensors, Tensor>&&...) && (sizeof...(Tensors) > 0) GradcheckResult
     gradcheck(F f, const Tensors&... inputs) {
-  return gradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
-                   std::vector<Tensor>{inputs...});
+  return detail::gradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
+                           std::vector<Tensor>{inputs...}, {});
 }
 template <class F, class... Tensors>
 requires(std::convertible_to<Tensors, Tensor>&&...) && (sizeof...(Tensors) > 0) GradcheckResult
     gradgradcheck(F f, const Tensors&... inputs) {
-  return gradgradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
-                       std::vector<Tensor>{inputs...});
+  return detail::gradgradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
+                               std::vector<Tensor>{inputs...}, {});
 }
 
 /// Checks leaves that f captures (a module's parameters): they are perturbed in place and restored, their
-/// gradients are left as they were. Each must be float64 and require a gradient.
+/// gradients are left as they were. Throws unless each is a float64 leaf that requires a gradient.
 GradcheckResult gradcheck_leaves(const std::function<Variable()>& f, const std::vector<Variable>& leaves,
                                  const GradcheckOptions& options = {});
 

@@ -124,9 +124,10 @@ struct Extreme {
     else if constexpr (std::is_floating_point_v<V>)
       return ((largest ? b > a : b < a) | (b != b)) ? b : a;
     else if constexpr (largest)
-      return xsimd::select((b > a) | (b != b), b, a);
+      return xsimd::select((b > a) | xsimd::isnan(b), b,
+                           a);  // b != b is false for NaN in some versions of xsimd
     else
-      return xsimd::select((b < a) | (b != b), b, a);
+      return xsimd::select((b < a) | xsimd::isnan(b), b, a);
   }
 };
 

@@ -13,7 +13,7 @@ namespace {
 using detail::Plan;
 
 /// Elements handled at a time by one thread, so that intermediate values stay in cache.
-constexpr Index group_elements = 4096;
+constexpr Index group_elements = 1024;
 
 /// Calls f(first row, rows) on groups of whole rows: one, or as many as fit into group_elements.
 template <class F>
@@ -47,7 +47,13 @@ void exp_all(const T* x, T* out, Index count) {
 
 template <class T>
 T row_sum(const T* x, Index count) {
-  return detail::fold_run<detail::Addition<T>>(detail::Elements<T>{x}, 0, count);
+  constexpr Index block = 4096;
+  const detail::Elements<T> terms{x};
+  if (count <= block) return detail::fold_run<detail::Addition<T>>(terms, 0, count);
+  double total = 0;
+  for (Index i = 0; i < count; i += block)
+    total += static_cast<double>(detail::fold_run<detail::Addition<T>>(terms, i, std::min(block, count - i)));
+  return static_cast<T>(total);
 }
 
 template <class T>
@@ -58,7 +64,7 @@ T row_max(const T* x, Index count) {
 /// sums[r] = sum over i of exp(x[r, i] - shifts[r]) for the rows of one group.
 template <class T>
 void sum_exp(const T* x, const T* shifts, Index rows, Index size, T* sums) {
-  std::array<T, group_elements> buffer;
+  std::array<T, group_elements> buffer{};
   T* terms = buffer.data();
   if (size <= group_elements) {
     for (Index r = 0; r < rows; ++r)
@@ -98,7 +104,7 @@ void softmax_rows(const T* x, Index rows, Index size, T* out) {
 template <class T>
 void log_softmax_rows(const T* x, Index rows, Index size, T* out) {
   for_row_groups(rows, size, [&](Index first, Index count) {
-    std::array<T, group_elements> largest, logs;
+    std::array<T, group_elements> largest{}, logs{};
     const T* from = x + first * size;
     T* to = out + first * size;
     T *m = largest.data(), *log_sum = logs.data();
@@ -124,7 +130,7 @@ Tensor logsumexp_run(const Tensor& x, const Plan& plan) {
   if (plan.inner == 1) {
     const T* data = x.data<T>();
     for_row_groups(plan.outer, plan.size, [&](Index first, Index count) {
-      std::array<T, group_elements> shifts, sums;
+      std::array<T, group_elements> shifts{}, sums{};
       const T* from = data + first * plan.size;
       T *shift = shifts.data(), *sum = sums.data();
       for (Index r = 0; r < count; ++r) shift[r] = shift_of(row_max(from + r * plan.size, plan.size));

@@ -18,18 +18,19 @@ struct ValueAndIndex {
 
 /// Sum; bool and integers sum to int64. An empty sum is 0.
 Variable sum(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
-/// Mean; floating. NaN when empty.
+/// Mean; floating, integers as float32. NaN when empty, with gradients of no elements.
 Variable mean(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 /// Product; right gradients also where factors are zero. An empty product is 1.
 Variable prod(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 /// Largest (smallest) element; ties share the gradient evenly. NaN wins. Throws ValueError when empty.
 Variable amax(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable amin(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
-/// Largest (smallest) along one axis with its position; all gradient goes to the first of ties.
+/// Largest (smallest) along one axis with its position; all gradient goes to the first of ties. Throws
+/// ValueError when the axis is empty. Here and below a scalar counts as one element along axis 0.
 ValueAndIndex max(const Operand& x, Index axis, ReduceOptions options = {});
 ValueAndIndex min(const Operand& x, Index axis, ReduceOptions options = {});
 /// Position of the first largest (smallest) element, int64, no gradient; without an axis in the flattened
-/// tensor.
+/// tensor. NaN wins. Throws ValueError when empty.
 Variable argmax(const Operand& x);
 Variable argmax(const Operand& x, Index axis, ReduceOptions options = {});
 Variable argmin(const Operand& x);
@@ -39,23 +40,31 @@ struct VarianceOptions {
   Index correction = 1;  ///< divides by n - correction
   bool keepdims = false;
 };
-/// sum((x - mean)^2) / (n - correction), computed in two passes.
+/// sum((x - mean)^2) / (n - correction), computed in two passes; floating. Not finite when n <= correction.
 Variable var(const Operand& x, const Axes& axes = {}, VarianceOptions options = {});
-/// sqrt(var).
+/// sqrt(var), also where var would leave the range. The gradient of constant data is 0, as norm'(0). Written
+/// xgrad::std(x) also after `using namespace xgrad`.
 Variable std(const Operand& x, const Axes& axes = {}, VarianceOptions options = {});
 /// (sum |x|^p)^(1/p) for any p, infinity and 0 (count of non-zeros) included; no overflow where the result
-/// fits. norm'(0) = 0.
+/// fits. norm'(0) = 0; for p < 2 zero elements get gradient 0, for p = 0 all do, for infinite p ties share
+/// evenly. Throws ValueError when p is NaN.
 Variable norm(const Operand& x, double p = 2, const Axes& axes = {}, ReduceOptions options = {});
-/// log(sum(exp(x))), stable. -inf when empty.
+/// log(sum(exp(x))), stable. -inf when empty or when all x are -inf, with gradient 0.
 Variable logsumexp(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 /// bool and counts of non-zero elements; no gradient.
 Variable all(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable any(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable count_nonzero(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 
-/// Running sum and product along an axis.
-Variable cumsum(const Operand& x, Index axis);
-Variable cumprod(const Operand& x, Index axis);
+struct ScanOptions {
+  bool reverse = false;  ///< from the last element to the first
+};
+/// Running sum and product along an axis; right gradients also where factors are zero. bool and integers give
+/// int64.
+Variable cumsum(const Operand& x, Index axis, ScanOptions options = {});
+Variable cumprod(const Operand& x, Index axis, ScanOptions options = {});
+/// y[i] = a[i] y[i - 1] + b[i] along an axis, y[0] = b[0]; floating. A number for `a` makes a decaying sum.
+Variable recurrence(const Operand& a, const Operand& b, Index axis, ScanOptions options = {});
 
 /// exp(x) / sum(exp(x)) along an axis, and its logarithm; stable.
 Variable softmax(const Operand& x, Index axis);

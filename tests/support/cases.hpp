@@ -1,6 +1,7 @@
 // The case table: one row or more for every public operation. Each row is checked in the same way: value
 // against an independent reference, first and second derivatives against finite differences, float32 against
-// float64, leaks.
+// float64, leaks. Invariant: a whole run of the tests fails when an operation it has seen on the tape has no
+// row. Operations that tests make for themselves have names that begin with "test_" and need none.
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
@@ -26,14 +27,16 @@ struct Case {
   Reference
       reference;  ///< independent of the library's operations; gets the inputs, returns the float64 value
   Order order = Order::second;
-  double float32_tolerance = 1e-4;  ///< relative, of the float32 value and gradients against the float64 ones
+  double float32_tolerance = 1e-4;  ///< relative to the largest float64 value or gradient; 0: not compared
 };
 
 /// Adds rows; call it from a namespace-scope initialiser: `const bool rows = add_cases({...});`.
 bool add_cases(std::vector<Case> cases);
 const std::vector<Case>& all_cases();
-/// Runs one row with doctest checks.
+/// Runs one row with doctest checks; what it throws is a failed check.
 void check_case(const Case& row);
+/// Operations that ran since track_operations(true) and have no row.
+std::vector<std::string> operations_without_row();
 
 /// References: f applied to every element; to every pair with NumPy's broadcasting.
 Reference elementwise(double (*f)(double));

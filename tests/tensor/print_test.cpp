@@ -14,7 +14,7 @@ namespace {
 
 using namespace xgrad;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
 Tensor counting(const Shape& shape, Index first = 0) {
@@ -103,11 +103,11 @@ const std::map<std::string, std::function<std::string()>> cases = {
      }},
     {"not_finite",
      [] {
-       return text(Tensor{nan, inf, -inf});
+       return text(Tensor{not_a_number, inf, -inf});
      }},
     {"nan_alone",
      [] {
-       return text(Tensor{nan, nan});
+       return text(Tensor{not_a_number, not_a_number});
      }},
     {"inf_among",
      [] {
@@ -119,7 +119,7 @@ const std::map<std::string, std::function<std::string()>> cases = {
      }},
     {"nan_and_exponent",
      [] {
-       return text(Tensor({nan, 1e-7, -123.456}, float64));
+       return text(Tensor({not_a_number, 1e-7, -123.456}, float64));
      }},
     {"precision_0",
      [] {
@@ -222,10 +222,11 @@ const std::map<std::string, std::function<std::string()>> cases = {
 TEST_SUITE("tensor") {
   TEST_CASE("print: NumPy's text") {
     CHECK(cases.size() == goldens::print.size());
-    for (const auto& [name, expected] : goldens::print) {
+    for (const auto& golden : goldens::print) {
+      const std::string& name = golden.first;
       CAPTURE(name);
       REQUIRE(cases.count(name) == 1);
-      CHECK(cases.at(name)() == expected);
+      CHECK(cases.at(name)() == golden.second);
     }
   }
 

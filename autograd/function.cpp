@@ -1,0 +1,110 @@
+#include <xgrad/autograd/function.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace xgrad {
+namespace {
+
+std::optional<std::size_t> position(const std::vector<Variable>& list, const Variable& variable) {
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (list[i].is(variable)) return i;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Variable FunctionBackward::gradient(std::size_t k) const {
+  if (k >= rule_.output_count())
+    fail<IndexError>("gradient " + std::to_string(k) + " asked for, but there are " +
+                     std::to_string(rule_.output_count()) + " outputs");
+  return zero_gradients_ || rule_.has_gradient(k) ? rule_.gradient(k) : Variable();
+}
+
+Variable FunctionBackward::saved(std::size_t i) const {
+  if (i >= saved_.size())
+    fail<IndexError>("saved value " + std::to_string(i) + " asked for, but " + std::to_string(saved_.size()) +
+                     " were saved");
+  const SavedAs& saved = saved_[i];
+  if (saved.kind == SavedAs::output) return rule_.output(saved.index);
+  if (saved.kind == SavedAs::intermediate && rule_.create_graph())
+    fail<GraphError>("saved value " + std::to_string(i) +
+                         " is neither an input nor an output, so a graph of the backward run would lack its history",
+                     "save inputs or outputs, and compute the rest again in backward");
+  return rule_.input(saved.index);
+}
+
+Function::Function(const char* name, ForwardFunction forward, BackwardFunction backward, FunctionOptions options)
+    : name_(name), forward_(std::move(forward)), backward_(std::move(backward)), options_(options) {
+  if (!forward_) fail<ValueError>(std::string(name) + ": a function needs a forward");
+}
+
+std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place place) const {
+  FunctionForward context;
+  std::vector<Variable> arguments, outputs;
+  {
+    const Op checked(name_, place, inputs);
+    // The user's code sees values only; handles of its own make saved inputs recognisable.
+    for (const Variable& input : inputs) arguments.push_back(input.detach());
+    const NoGrad mode;
+    const Scope user(Scope::Barrier{});
+    outputs = forward_(context, arguments);
+  }
+
+  std::vector<FunctionBackward::SavedAs> saved;
+  std::vector<Variable> operands = inputs;
+  Saves saves;
+  for (const Variable& value : context.saved_) {
+    if (const auto i = position(arguments, value)) {
+      saved.push_back({FunctionBackward::SavedAs::input, *i});
+      saves.inputs |= 1u << *i;
+    } else if (const auto k = position(outputs, value)) {
+      saved.push_back({FunctionBackward::SavedAs::output, *k});
+      saves.outputs |= 1u << *k;
+    } else {
+      saved.push_back({FunctionBackward::SavedAs::intermediate, operands.size()});
+      if (operands.size() < 32) saves.inputs |= 1u << operands.size();
+      operands.push_back(value.detach());
+    }
+  }
+  const Op op(name_, place, operands);
+  if (operands.size() > 32 || outputs.size() > 32)
+    fail<ValueError>("at most 32 inputs and saved values, and 32 outputs, got " + std::to_string(operands.size()) +
+                     " and " + std::to_string(outputs.size()));
+  std::vector<Tensor> values;
+  for (const Variable& output : outputs) {
+    if (!output.defined()) fail<GraphError>("the forward gave an undefined output");
+    values.push_back(output.value());
+  }
+  std::uint32_t constants = 0;
+  for (const Variable& output : context.constants_)
+    if (const auto k = position(outputs, output)) constants |= 1u << *k;
+
+  auto rule = [backward = backward_, saved, count = inputs.size(),
+               zero_gradients = options_.zero_gradients](Backward& r) {
+    if (!backward) fail<GraphError>("the function has no backward", "give one to its constructor, or detach its result");
+    std::vector<Variable> gradients;
+    {
+      const Scope user(Scope::Barrier{});
+      gradients = backward(FunctionBackward(r, saved, zero_gradients));
+    }
+    if (gradients.size() != count)
+      fail<GraphError>("backward gave " + std::to_string(gradients.size()) + " gradients for " +
+                       std::to_string(count) + " inputs");
+    for (std::size_t i = 0; i < count; ++i)
+      if (r.needs(i)) r.give(i, std::move(gradients[i]));
+  };
+  std::vector<Variable> results = op.record_many(std::move(values), JointRule{saves, std::move(rule)}, constants);
+  if (options_.first_order_only)
+    for (const Variable& result : results)
+      if (result.requires_grad()) detail::Access::checked(result).node->first_order_only = true;
+  return results;
+}
+
+Variable Function::only(std::vector<Variable> outputs, Place place) const {
+  if (outputs.size() == 1) return std::move(outputs.front());
+  const Scope scope(name_, place);
+  fail<ValueError>("expects one output, got " + std::to_string(outputs.size()), "call apply() for several");
+}
+
+}  // namespace xgrad

@@ -1,0 +1,97 @@
+// Function: a differentiable function whose backward is written by hand.
+//
+//   const Function cube("cube",
+//       [](FunctionForward& f, const std::vector<Variable>& x) {
+//         f.save(x[0]);
+//         return std::vector{x[0] * x[0] * x[0]};
+//       },
+//       [](const FunctionBackward& b) {
+//         return std::vector{3 * b.saved(0) * b.saved(0) * b.gradient()};
+//       });
+//   Variable y = cube(x);
+#pragma once
+
+#include <xgrad/autograd/record.hpp>
+
+#include <functional>
+#include <vector>
+
+namespace xgrad {
+
+/// What the forward of a Function may note for its backward.
+class FunctionForward {
+ public:
+  /// Keeps an input, an output or an intermediate value; backward finds it unchanged as saved(0), saved(1), ... in this
+  /// order. Intermediates have no history: asking for one while a graph is being created throws GraphError.
+  void save(const Variable& value) { saved_.push_back(value); }
+  /// This output takes no part in differentiation.
+  void mark_non_differentiable(const Variable& output) { constants_.push_back(output); }
+
+ private:
+  friend class Function;
+  std::vector<Variable> saved_;
+  std::vector<Variable> constants_;
+};
+
+/// What the backward of a Function sees.
+class FunctionBackward {
+ public:
+  /// The gradient of output k; where none has arrived zeros, or undefined under {.zero_gradients = false}.
+  Variable gradient(std::size_t k = 0) const;
+  /// The value saved as number i.
+  Variable saved(std::size_t i) const;
+  /// True when the gradient of input i will be used.
+  bool needs(std::size_t i) const { return rule_.needs(i); }
+
+ private:
+  friend class Function;
+  struct SavedAs {
+    enum { input, output, intermediate } kind;
+    std::size_t index;
+  };
+  FunctionBackward(const Backward& rule, const std::vector<SavedAs>& saved, bool zero_gradients)
+      : rule_(rule), saved_(saved), zero_gradients_(zero_gradients) {}
+
+  const Backward& rule_;
+  const std::vector<SavedAs>& saved_;
+  bool zero_gradients_;
+};
+
+struct FunctionOptions {
+  /// The backward uses values off the tape: a second derivative throws GraphError instead of being wrong.
+  bool first_order_only = false;
+  /// Undefined incoming gradients are given to backward as zeros.
+  bool zero_gradients = true;
+};
+
+/// See the head of this file. At most 32 inputs and saved values together, and 32 outputs.
+class Function {
+ public:
+  /// Runs without recording; returns the outputs.
+  using ForwardFunction = std::function<std::vector<Variable>(FunctionForward&, const std::vector<Variable>&)>;
+  /// Returns one gradient per input; undefined means no contribution.
+  using BackwardFunction = std::function<std::vector<Variable>(const FunctionBackward&)>;
+
+  /// `name` must outlive the graph: a string literal. Without a backward, using it in a backward run throws GraphError.
+  Function(const char* name, ForwardFunction forward, BackwardFunction backward = nullptr,
+           FunctionOptions options = {});
+
+  /// All outputs.
+  std::vector<Variable> apply(const std::vector<Variable>& inputs, Place place = Place::here()) const;
+  /// The only output. Throws ValueError when there is not exactly one.
+  template <class... Others>
+    requires(std::convertible_to<Others, Operand> && ...)
+  Variable operator()(const Operand& first, const Others&... others) const {
+    return only(apply({first.as_variable(), Operand(others).as_variable()...}, first.place()), first.place());
+  }
+
+ private:
+  Variable only(std::vector<Variable> outputs, Place place) const;
+
+  const char* name_;
+  ForwardFunction forward_;
+  BackwardFunction backward_;
+  FunctionOptions options_;
+};
+
+}  // namespace xgrad

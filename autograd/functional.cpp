@@ -1,0 +1,206 @@
+// Products with Jacobians and Hessians, all of them runs of grad(). Invariant: f sees variables made for this
+// call.
+#include <xgrad/autograd/functional.hpp>
+
+#include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/dispatch.hpp>
+#include <xgrad/tensor/factory.hpp>
+
+#include <algorithm>
+
+namespace xgrad::detail {
+namespace {
+
+using Variables = std::vector<Variable>;
+
+/// x as a variable of its own whose history is x: a gradient by it leaves out other ways to x.
+Variable alias(const Variable& x) {
+  Op op("alias", Place{}, {x});
+  return op.record(op.value(), Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+}
+
+/// What f is given instead of the inputs; each requires a gradient.
+Variables arguments_of(const Variables& inputs, FunctionalOptions options) {
+  if (inputs.empty()) fail<ValueError>("the list of inputs is empty");
+  Variables arguments;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Variable& x = inputs[i];
+    if (!is_floating(x.dtype()))
+      fail<DTypeError>(
+          "input " + std::to_string(i) + " is " + describe(x.value()) + ", expects a floating dtype",
+          "capture what is not differentiated in the function");
+    arguments.push_back(
+        options.create_graph && x.requires_grad() ? alias(x) : Variable(x.value(), {.requires_grad = true}));
+  }
+  return arguments;
+}
+
+Variables call(const VectorFunction& f, const Variables& arguments) {
+  const Scope own_names(Scope::Barrier{});
+  Variables outputs = f(arguments);
+  for (const Variable& output : outputs)
+    if (!output.defined()) fail<GraphError>("the function returned an undefined variable");
+  return outputs;
+}
+
+Variable zeros_of(const Variable& like) { return Variable(zeros_like(like.value())); }
+
+void check_fits(const char* what, const Variables& vectors, const Variables& likes) {
+  if (vectors.size() != likes.size())
+    fail<ValueError>("expects " + std::to_string(likes.size()) + " " + what + "s, got " +
+                     std::to_string(vectors.size()));
+  for (std::size_t i = 0; i < vectors.size(); ++i)
+    if (vectors[i].shape() != likes[i].shape() || vectors[i].dtype() != likes[i].dtype())
+      fail<ShapeError>(std::string(what) + " " + std::to_string(i) + " is " + describe(vectors[i].value()) +
+                       ", expects " + describe(likes[i].value()));
+}
+
+/// Sum over the outputs of cotangent times Jacobian; zeros where there is no dependence.
+Variables pull_back(const Variables& outputs, const Variables& cotangents, const Variables& inputs,
+                    bool create_graph, bool retain_graph) {
+  Variables roots;
+  GradOptions options{
+      .seeds = {}, .retain_graph = retain_graph, .create_graph = create_graph, .allow_unused = true};
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    if (outputs[k].requires_grad()) {
+      roots.push_back(outputs[k]);
+      options.seeds.push_back(cotangents[k]);
+    }
+  Variables gradients(inputs.size());
+  if (!roots.empty()) gradients = grad(roots, inputs, options);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (!gradients[i].defined()) gradients[i] = zeros_of(inputs[i]);
+  return gradients;
+}
+
+/// Ones where the caller gave nothing, which needs one-element outputs.
+Variables cotangents_or_ones(const Variables& given, const Variables& outputs) {
+  Variables cotangents = given.empty() ? Variables(outputs.size()) : given;
+  for (std::size_t k = 0; k < cotangents.size() && k < outputs.size(); ++k) {
+    if (cotangents[k].defined()) continue;
+    if (outputs[k].count() != 1)
+      fail<ShapeError>("expects a cotangent for output " + std::to_string(k) + " of shape " +
+                           to_string(outputs[k].shape()),
+                       "only one-element outputs have a default");
+    cotangents[k] = Variable(ones_like(outputs[k].value()));
+  }
+  check_fits("cotangent", cotangents, outputs);
+  return cotangents;
+}
+
+/// The one scalar that f gives.
+Variable scalar_of(const Variables& outputs) {
+  if (outputs.size() != 1 || outputs[0].count() != 1)
+    fail<ShapeError>("expects a function with one output of one element, got " +
+                     (outputs.size() == 1 ? "the shape " + to_string(outputs[0].shape())
+                                          : std::to_string(outputs.size()) + " outputs"));
+  return outputs[0];
+}
+
+/// Results as the caller asked for them: with their history or without.
+Variables released(Variables variables, FunctionalOptions options) {
+  if (!options.create_graph)
+    for (Variable& variable : variables) variable = variable.detach();
+  return variables;
+}
+
+/// Zeros but for a 1 at one position.
+Variable unit(const Tensor& like, Index position) {
+  Tensor value = zeros_like(like);
+  dispatch_floating(value.dtype(),
+                    [&]<class T>(std::type_identity<T>) { value.mutable_data<T>()[position] = T(1); });
+  return Variable(std::move(value));
+}
+
+/// The Jacobian of recorded outputs, one backward run per element.
+std::vector<Variables> jacobian_of(const Variables& outputs, const Variables& inputs,
+                                   FunctionalOptions options) {
+  std::vector<Variables> blocks;
+  for (const Variable& output : outputs) {
+    std::vector<Variables> rows(inputs.size());
+    for (Index j = 0; output.requires_grad() && j < output.count(); ++j) {
+      const Variables row =
+          pull_back({output}, {unit(output.value(), j)}, inputs, options.create_graph, true);
+      for (std::size_t i = 0; i < inputs.size(); ++i) rows[i].push_back(row[i]);
+    }
+    Variables block;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      Shape shape = output.shape();
+      for (const Index size : inputs[i].shape()) shape.push_back(size);
+      block.push_back(rows[i].empty() ? Variable(zeros(shape, inputs[i].dtype()))
+                                      : reshape(stack(rows[i]), shape));
+    }
+    blocks.push_back(released(std::move(block), options));
+  }
+  return blocks;
+}
+
+}  // namespace
+
+VjpResult vjp(const VectorFunction& f, const Variables& inputs, const Variables& cotangents,
+              FunctionalOptions options, Place place) {
+  const Scope scope("vjp", place);
+  const EnableGrad recording;
+  const Variables arguments = arguments_of(inputs, options);
+  const Variables outputs = call(f, arguments);
+  Variables gradients = pull_back(outputs, cotangents_or_ones(cotangents, outputs), arguments,
+                                  options.create_graph, options.create_graph);
+  return {released(outputs, options), released(std::move(gradients), options)};
+}
+
+JvpResult jvp(const VectorFunction& f, const Variables& inputs, const Variables& tangents,
+              FunctionalOptions options, Place place) {
+  const Scope scope("jvp", place);
+  const EnableGrad recording;
+  check_fits("tangent", tangents, inputs);
+  const Variables arguments = arguments_of(inputs, options);
+  const Variables outputs = call(f, arguments);
+  Variables cotangents;
+  for (const Variable& output : outputs)
+    cotangents.push_back(is_floating(output.dtype())
+                             ? Variable(zeros_like(output.value()), {.requires_grad = true})
+                             : Variable());
+  const Variables gradients = pull_back(outputs, cotangents, arguments, true, true);
+  Variables used, results(outputs.size());
+  for (const Variable& cotangent : cotangents)
+    if (cotangent.defined()) used.push_back(cotangent);
+  Variables products = used.empty()
+                           ? Variables{}
+                           : pull_back(gradients, tangents, used, options.create_graph, options.create_graph);
+  for (std::size_t k = 0, next = 0; k < outputs.size(); ++k)
+    results[k] = cotangents[k].defined() ? products[next++] : zeros_of(outputs[k]);
+  return {released(outputs, options), released(std::move(results), options)};
+}
+
+std::vector<Variables> jacobian(const VectorFunction& f, const Variables& inputs, FunctionalOptions options,
+                                Place place) {
+  const Scope scope("jacobian", place);
+  const EnableGrad recording;
+  const Variables arguments = arguments_of(inputs, options);
+  return jacobian_of(call(f, arguments), arguments, options);
+}
+
+std::vector<Variables> hessian(const VectorFunction& f, const Variables& inputs, FunctionalOptions options,
+                               Place place) {
+  const Scope scope("hessian", place);
+  const EnableGrad recording;
+  const Variables arguments = arguments_of(inputs, options);
+  const Variable value = scalar_of(call(f, arguments));
+  return jacobian_of(pull_back({value}, {Variable(ones_like(value.value()))}, arguments, true, true),
+                     arguments, options);
+}
+
+HvpResult hvp(const VectorFunction& f, const Variables& inputs, const Variables& vectors, FunctionalOptions options,
+              Place place) {
+  const Scope scope("hvp", place);
+  const EnableGrad recording;
+  check_fits("vector", vectors, inputs);
+  const Variables arguments = arguments_of(inputs, options);
+  const Variable value = scalar_of(call(f, arguments));
+  const Variables gradients = pull_back({value}, {Variable(ones_like(value.value()))}, arguments, true, true);
+  Variables products = pull_back(gradients, vectors, arguments, options.create_graph, options.create_graph);
+  return {options.create_graph ? value : value.detach(), released(std::move(products), options)};
+}
+
+}  // namespace xgrad::detail

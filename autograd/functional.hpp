@@ -1,0 +1,152 @@
+// Derivatives as functions of functions: products with the Jacobian, the Jacobian, the Hessian.
+// Invariant: inputs are taken by value: stored gradients and the graphs behind the inputs stay as they are.
+#pragma once
+
+#include <xgrad/autograd/variable.hpp>
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace xgrad {
+
+/// A function of several variables with several results.
+using VectorFunction = std::function<std::vector<Variable>(const std::vector<Variable>&)>;
+
+struct FunctionalOptions {
+  /// Record the derivatives, so that they can be differentiated in turn by the inputs that require gradients
+  /// and by whatever else f uses.
+  bool create_graph = false;
+};
+
+/// Results of f at the inputs, and the product of cotangents and Jacobian: one gradient per input.
+struct VjpResult {
+  std::vector<Variable> outputs;
+  std::vector<Variable> gradients;
+};
+/// Results of f at the inputs, and the product of Jacobian and tangents: one per output.
+struct JvpResult {
+  std::vector<Variable> outputs;
+  std::vector<Variable> tangents;
+};
+/// The value of a scalar f, and the product of its Hessian with a vector: one per input.
+struct HvpResult {
+  Variable value;
+  std::vector<Variable> products;
+};
+/// The same for one input and one output.
+struct SingleVjp {
+  Variable output;
+  Variable gradient;
+};
+struct SingleJvp {
+  Variable output;
+  Variable tangent;
+};
+struct SingleHvp {
+  Variable value;
+  Variable product;
+};
+
+namespace detail {
+
+VjpResult vjp(const VectorFunction& f, const std::vector<Variable>& inputs, const std::vector<Variable>& cotangents,
+              FunctionalOptions options, Place place);
+JvpResult jvp(const VectorFunction& f, const std::vector<Variable>& inputs, const std::vector<Variable>& tangents,
+              FunctionalOptions options, Place place);
+std::vector<std::vector<Variable>> jacobian(const VectorFunction& f, const std::vector<Variable>& inputs,
+                                            FunctionalOptions options, Place place);
+std::vector<std::vector<Variable>> hessian(const VectorFunction& f, const std::vector<Variable>& inputs,
+                                           FunctionalOptions options, Place place);
+HvpResult hvp(const VectorFunction& f, const std::vector<Variable>& inputs, const std::vector<Variable>& vectors,
+              FunctionalOptions options, Place place);
+
+/// f as a VectorFunction: a single result becomes a list of one.
+template <class F>
+VectorFunction many(F f) {
+  return [f = std::move(f)](const std::vector<Variable>& x) -> std::vector<Variable> {
+    if constexpr (std::is_same_v<std::decay_t<decltype(f(x))>, Variable>)
+      return {f(x)};
+    else
+      return f(x);
+  };
+}
+/// f of one Variable as a VectorFunction.
+template <class F>
+VectorFunction single(F f) {
+  return [f = std::move(f)](const std::vector<Variable>& x) -> std::vector<Variable> { return {f(x[0])}; };
+}
+
+}  // namespace detail
+
+// Each comes in two forms: f(Variable) -> Variable, and f(std::vector<Variable>) -> Variable or
+// std::vector<Variable>. A derivative by an input that the result does not depend on is zero.
+
+/// v^T J at x in one backward run. `cotangent` has the output's shape; without one the output has one
+/// element.
+template <class F>
+SingleVjp vjp(F f, const Variable& x, const Variable& cotangent = {}, FunctionalOptions options = {},
+              Place place = Place::here()) {
+  VjpResult result = detail::vjp(detail::single(std::move(f)), {x}, {cotangent}, options, place);
+  return {result.outputs[0], result.gradients[0]};
+}
+template <class F>
+VjpResult vjp(F f, const std::vector<Variable>& inputs, const std::vector<Variable>& cotangents = {},
+              FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::vjp(detail::many(std::move(f)), inputs, cotangents, options, place);
+}
+
+/// J v at x for a tangent of x's shape, by differentiating v^T J, which is linear in v, by v (J. Townsend, "A
+/// new trick for calculating Jacobian vector products", 2017): costs two backward runs, and needs rules with
+/// a second order.
+template <class F>
+SingleJvp jvp(F f, const Variable& x, const Variable& tangent, FunctionalOptions options = {},
+              Place place = Place::here()) {
+  JvpResult result = detail::jvp(detail::single(std::move(f)), {x}, {tangent}, options, place);
+  return {result.outputs[0], result.tangents[0]};
+}
+template <class F>
+JvpResult jvp(F f, const std::vector<Variable>& inputs, const std::vector<Variable>& tangents,
+              FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::jvp(detail::many(std::move(f)), inputs, tangents, options, place);
+}
+
+/// d f_i / d x_j, of shape f.shape + x.shape: one backward run per element of f. For lists: result[i][j]
+/// belongs to output i and input j.
+template <class F>
+Variable jacobian(F f, const Variable& x, FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::jacobian(detail::single(std::move(f)), {x}, options, place)[0][0];
+}
+template <class F>
+std::vector<std::vector<Variable>> jacobian(F f, const std::vector<Variable>& inputs,
+                                            FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::jacobian(detail::many(std::move(f)), inputs, options, place);
+}
+
+/// d^2 f / d x_i d x_j of a one-element f, of shape x.shape + x.shape: one backward run per element of x. For
+/// lists: result[i][j] has shape x_i.shape + x_j.shape.
+template <class F>
+Variable hessian(F f, const Variable& x, FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::hessian(detail::single(std::move(f)), {x}, options, place)[0][0];
+}
+template <class F>
+std::vector<std::vector<Variable>> hessian(F f, const std::vector<Variable>& inputs,
+                                           FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::hessian(detail::many(std::move(f)), inputs, options, place);
+}
+
+/// H v of a one-element f for v of x's shape, in two backward runs and without the Hessian (B. Pearlmutter,
+/// "Fast exact multiplication by the Hessian", 1994).
+template <class F>
+SingleHvp hvp(F f, const Variable& x, const Variable& v, FunctionalOptions options = {},
+              Place place = Place::here()) {
+  HvpResult result = detail::hvp(detail::single(std::move(f)), {x}, {v}, options, place);
+  return {result.value, result.products[0]};
+}
+template <class F>
+HvpResult hvp(F f, const std::vector<Variable>& inputs, const std::vector<Variable>& vectors,
+              FunctionalOptions options = {}, Place place = Place::here()) {
+  return detail::hvp(detail::many(std::move(f)), inputs, vectors, options, place);
+}
+
+}  // namespace xgrad

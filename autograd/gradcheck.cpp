@@ -1,0 +1,368 @@
+// Gradients against central differences. Invariant: a value that is perturbed is restored, whatever f throws.
+#include <xgrad/autograd/gradcheck.hpp>
+
+#include <xgrad/autograd/modes.hpp>
+#include <xgrad/tensor/compare.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/random.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+#include <sstream>
+
+namespace xgrad {
+namespace {
+
+/// What is checked: a function of leaves, which are perturbed where they are.
+struct Subject {
+  const char* check;
+  std::function<std::vector<Variable>()> evaluate;
+  std::vector<Variable> leaves;
+  std::vector<std::string> names;  // of the leaves, for messages
+
+  /// f's own operations are named by their own places.
+  std::vector<Variable> outputs() const {
+    const Scope own_names(Scope::Barrier{});
+    return evaluate();
+  }
+};
+
+/// Values of the outputs and gradients of the leaves, of one run.
+struct Derivatives {
+  std::vector<Tensor> outputs;
+  std::vector<Tensor> gradients;
+};
+
+/// Holds one leaf at other values.
+class Perturbation {
+ public:
+  explicit Perturbation(Variable leaf) : leaf_(std::move(leaf)), value_(leaf_.value()) {}
+  ~Perturbation() { leaf_.mutable_value() = value_; }
+  Perturbation(const Perturbation&) = delete;
+  Perturbation& operator=(const Perturbation&) = delete;
+
+  const Tensor& original() const { return value_; }
+  void set(Tensor value) { leaf_.set_value(std::move(value)); }
+
+ private:
+  Variable leaf_;
+  Tensor value_;
+};
+
+void check_options(const GradcheckOptions& options) {
+  if (!(options.step > 0) || !std::isfinite(options.step))
+    fail<ValueError>("expects a positive step, got " + std::to_string(options.step));
+  if (!(options.atol >= 0) || !(options.rtol >= 0))
+    fail<ValueError>("expects tolerances of at least 0, got atol " + std::to_string(options.atol) +
+                     ", rtol " + std::to_string(options.rtol));
+  if (options.max_elements < 0 || options.directions < 1)
+    fail<ValueError>("expects max_elements of at least 0 and at least one direction, got " +
+                     std::to_string(options.max_elements) + " and " + std::to_string(options.directions));
+}
+
+/// Weights in [0.5, 1.5) with random signs: no output is nearly left out.
+Tensor random_cotangent(const Shape& shape, Generator& generator) {
+  Tensor weights = uniform(shape, -1, 1, float64, generator);
+  for (double& w : weights.mutable_span<double>()) w = w < 0 ? w - 0.5 : w + 0.5;
+  return weights;
+}
+
+Tensor random_direction(const Shape& shape, Generator& generator) {
+  Tensor direction = normal(shape, 0, 1, float64, generator);
+  double squares = 0;
+  for (const double d : direction.span<double>()) squares += d * d;
+  const double length = std::sqrt(squares);
+  for (double& d : direction.mutable_span<double>()) d /= length;
+  return direction;
+}
+
+/// One random cotangent per output; undefined where the output is not float64.
+std::vector<Tensor> cotangents_of(const std::vector<Variable>& outputs, Generator& generator) {
+  if (outputs.empty()) fail<ValueError>("the function returned nothing");
+  std::vector<Tensor> cotangents;
+  for (const Variable& output : outputs) {
+    if (output.dtype() == float32 && output.requires_grad())
+      fail<DTypeError>("output " + std::to_string(cotangents.size()) + " is float32",
+                       "finite differences need double precision throughout");
+    cotangents.push_back(output.dtype() == float64 ? random_cotangent(output.shape(), generator) : Tensor());
+  }
+  return cotangents;
+}
+
+std::vector<Tensor> values_of(const std::vector<Variable>& variables) {
+  std::vector<Tensor> values;
+  for (const Variable& variable : variables) values.push_back(variable.value());
+  return values;
+}
+
+/// grad() of the outputs that have a history; zeros where there is no dependence.
+std::vector<Variable> gradients_of(const std::vector<Variable>& outputs,
+                                   const std::vector<Variable>& cotangents,
+                                   const std::vector<Variable>& inputs, bool create_graph) {
+  std::vector<Variable> roots;
+  GradOptions options{.seeds = {}, .retain_graph = {}, .create_graph = create_graph, .allow_unused = true};
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    if (outputs[k].requires_grad()) {
+      roots.push_back(outputs[k]);
+      options.seeds.push_back(cotangents[k]);
+    }
+  std::vector<Variable> gradients(inputs.size());
+  if (!roots.empty()) gradients = grad(roots, inputs, options);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (!gradients[i].defined()) gradients[i] = Variable(zeros_like(inputs[i].value()));
+  return gradients;
+}
+
+std::vector<Variable> variables_of(const std::vector<Tensor>& tensors) {
+  std::vector<Variable> variables;
+  for (const Tensor& tensor : tensors) variables.push_back(tensor.defined() ? Variable(tensor) : Variable());
+  return variables;
+}
+
+Derivatives differentiate(const Subject& subject, const std::vector<Tensor>& cotangents) {
+  const std::vector<Variable> outputs = subject.outputs();
+  return {values_of(outputs),
+          values_of(gradients_of(outputs, variables_of(cotangents), subject.leaves, false))};
+}
+
+std::string element_name(const Shape& shape, Index position) {
+  Shape index = shape;
+  for (Index axis = shape.rank(); axis-- > 0; position /= shape[axis]) index[axis] = position % shape[axis];
+  return to_string(index);
+}
+
+/// One check under way.
+class Check {
+ public:
+  Check(const Subject& subject, const GradcheckOptions& options)
+      : subject_(subject), options_(options), generator_(options.seed) {}
+
+  GradcheckResult run() {
+    cotangents_ = cotangents_of(subject_.outputs(), generator_);
+    const Derivatives first = differentiate(subject_, cotangents_);
+    run_again(first);
+    for (std::size_t i = 0; i < subject_.leaves.size() && deterministic_; ++i) compare(i, first.gradients[i]);
+    if (!failures_.empty()) return {false, failures_};
+    return {true, std::string(subject_.check) + ": " + std::to_string(compared_) +
+                      (compared_ == 1 ? " derivative agrees" : " derivatives agree")};
+  }
+
+ private:
+  void failed(const std::string& text) {
+    failures_ += (failures_.empty() ? "" : "\n") + (subject_.check + (": " + text));
+  }
+
+  void run_again(const Derivatives& first) {
+    const std::size_t before = memory_stats().live_buffers;
+    {
+      const Derivatives second = differentiate(subject_, cotangents_);
+      if (options_.check_determinism) {
+        same("output", first.outputs, second.outputs);
+        same("gradient", first.gradients, second.gradients);
+      }
+    }
+    const std::size_t after = memory_stats().live_buffers;
+    if (options_.check_leaks && after != before)
+      failed("leak: " + std::to_string(before) + " tensor buffers before a run, " + std::to_string(after) +
+             " after it");
+  }
+
+  void same(const std::string& what, const std::vector<Tensor>& first, const std::vector<Tensor>& second) {
+    bool equal = first.size() == second.size();
+    std::string name = "the number of " + what + "s";
+    for (std::size_t k = 0; equal && k < first.size(); ++k) {
+      equal = bitwise_equal(first[k], second[k]);
+      name = what + " " + std::to_string(k);
+    }
+    if (equal) return;
+    deterministic_ = false;
+    failed("not deterministic: " + name + " differs between two runs on the same inputs");
+  }
+
+  /// The change of the contracted outputs from the leaf at `low` to the leaf at `high`.
+  double difference(Perturbation& leaf, Tensor low, Tensor high) const {
+    leaf.set(std::move(high));
+    // Values at once: an output may be the leaf itself.
+    const std::vector<Tensor> above = values_of(subject_.outputs());
+    leaf.set(std::move(low));
+    const std::vector<Tensor> below = values_of(subject_.outputs());
+    if (above.size() != cotangents_.size() || below.size() != cotangents_.size())
+      fail<ValueError>("the number of outputs depends on the values of the inputs");
+    double total = 0;
+    for (std::size_t k = 0; k < cotangents_.size(); ++k) {
+      if (!cotangents_[k].defined()) continue;
+      const auto weights = cotangents_[k].span<double>();
+      if (above[k].shape() != cotangents_[k].shape() || below[k].shape() != cotangents_[k].shape())
+        fail<ShapeError>("the shape of output " + std::to_string(k) + " depends on the values of the inputs");
+      const double *up = above[k].data<double>(), *down = below[k].data<double>();
+      for (std::size_t j = 0; j < weights.size(); ++j) total += weights[j] * (up[j] - down[j]);
+    }
+    return total;
+  }
+
+  void compare(std::size_t i, const Tensor& gradient) {
+    Perturbation leaf(subject_.leaves[i]);
+    const Index count = leaf.original().count();
+    if (count == 0) return;
+    const bool each = count <= options_.max_elements;
+    const Index trials = each ? count : options_.directions;
+    Index wrong = 0;
+    double worst = -1;
+    std::string worst_text;
+    for (Index trial = 0; trial < trials; ++trial, ++compared_) {
+      double analytic = 0, numeric = 0, step = 0;
+      if (each) {
+        step = options_.step * std::max(1.0, std::abs(leaf.original().data<double>()[trial]));
+        analytic = gradient.data<double>()[trial];
+        numeric = along_element(leaf, trial, step);
+      } else {
+        const Tensor direction = random_direction(leaf.original().shape(), generator_);
+        double largest = 1;
+        for (const double x : leaf.original().span<double>()) largest = std::max(largest, std::abs(x));
+        step = options_.step * largest;
+        for (Index j = 0; j < count; ++j)
+          analytic += gradient.data<double>()[j] * direction.data<double>()[j];
+        numeric = along_direction(leaf, direction, step);
+      }
+      const double error = std::abs(analytic - numeric);
+      const double allowed = options_.atol + options_.rtol * std::abs(numeric);
+      if (error <= allowed) continue;
+      ++wrong;
+      // A NaN is worse than every number.
+      const double excess = std::isnan(error) ? HUGE_VAL : error - allowed;
+      if (excess <= worst) continue;
+      worst = excess;
+      std::ostringstream text;
+      text << subject_.names[i]
+           << (each ? " element " + element_name(gradient.shape(), trial)
+                    : " direction " + std::to_string(trial))
+           << ": analytic " << analytic << ", numeric " << numeric << ", difference " << error
+           << " > allowed " << allowed << " (step " << step << ")";
+      worst_text = text.str();
+    }
+    if (wrong > 1)
+      worst_text += "; the worst of " + std::to_string(wrong) + " wrong among " + std::to_string(trials);
+    if (wrong > 0) failed(worst_text);
+  }
+
+  double along_element(Perturbation& leaf, Index element, double step) const {
+    Tensor low = leaf.original(), high = leaf.original();
+    double &down = low.mutable_data<double>()[element], &up = high.mutable_data<double>()[element];
+    down -= step;
+    up += step;
+    const double distance = up - down;
+    return difference(leaf, std::move(low), std::move(high)) / distance;
+  }
+
+  double along_direction(Perturbation& leaf, const Tensor& direction, double step) const {
+    Tensor low = leaf.original(), high = leaf.original();
+    double *down = low.mutable_data<double>(), *up = high.mutable_data<double>();
+    for (Index j = 0; j < direction.count(); ++j) {
+      down[j] -= step * direction.data<double>()[j];
+      up[j] += step * direction.data<double>()[j];
+    }
+    return difference(leaf, std::move(low), std::move(high)) / (2 * step);
+  }
+
+  const Subject& subject_;
+  const GradcheckOptions& options_;
+  Generator generator_;
+  std::vector<Tensor> cotangents_;
+  bool deterministic_ = true;
+  Index compared_ = 0;
+  std::string failures_;
+};
+
+GradcheckResult check(const Subject& subject, const GradcheckOptions& options) {
+  const EnableGrad recording;
+  check_options(options);
+  return Check(subject, options).run();
+}
+
+/// Copies of the inputs as Variables, the float64 ones as leaves.
+struct Arguments {
+  explicit Arguments(const std::vector<Tensor>& inputs) {
+    bool all_empty = !inputs.empty();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].defined()) fail<GraphError>("input " + std::to_string(i) + " is undefined");
+      all_empty &= inputs[i].count() == 0;
+      variables.emplace_back(inputs[i], VariableOptions{.requires_grad = inputs[i].dtype() == float64});
+      if (inputs[i].dtype() != float64) continue;
+      leaves.push_back(variables.back());
+      names.push_back("input " + std::to_string(i));
+    }
+    if (leaves.empty() && !all_empty)
+      fail<ValueError>("expects at least one float64 input",
+                       "finite differences need double precision: convert with to(float64)");
+  }
+
+  std::vector<Variable> variables;
+  std::vector<Variable> leaves;
+  std::vector<std::string> names;
+};
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& stream, const GradcheckResult& result) {
+  return stream << result.text;
+}
+
+namespace detail {
+
+GradcheckResult gradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                          const GradcheckOptions& options) {
+  const Scope scope("gradcheck", Place{});
+  const Arguments arguments(inputs);
+  return check({"gradcheck", [&] { return f(arguments.variables); }, arguments.leaves, arguments.names},
+               options);
+}
+
+GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                              const GradcheckOptions& options) {
+  const Scope scope("gradgradcheck", Place{});
+  const Arguments arguments(inputs);
+  check_options(options);
+
+  Subject subject{"gradgradcheck", {}, arguments.leaves, arguments.names};
+  std::vector<Variable> cotangents;
+  {
+    const EnableGrad recording;
+    Generator generator(options.seed + 1);
+    const Subject first_order{"", [&] { return f(arguments.variables); }, {}, {}};
+    for (const Tensor& v : cotangents_of(first_order.outputs(), generator)) {
+      cotangents.push_back(v.defined() ? Variable(v, {.requires_grad = true}) : Variable());
+      if (!v.defined()) continue;
+      subject.leaves.push_back(cotangents.back());
+      subject.names.push_back("cotangent " + std::to_string(cotangents.size() - 1));
+    }
+  }
+  subject.evaluate = [&] {
+    const std::vector<Variable> outputs = f(arguments.variables);
+    if (arguments.leaves.empty()) return outputs;
+    return gradients_of(outputs, cotangents, arguments.leaves, true);
+  };
+  return check(subject, options);
+}
+
+}  // namespace detail
+
+GradcheckResult gradcheck_leaves(const std::function<Variable()>& f, const std::vector<Variable>& leaves,
+                                 const GradcheckOptions& options) {
+  const Scope scope("gradcheck_leaves", Place{});
+  Subject subject{"gradcheck_leaves", [&] { return std::vector<Variable>{f()}; }, leaves, {}};
+  if (leaves.empty()) fail<ValueError>("the list of leaves is empty");
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const std::string name = "leaf " + std::to_string(i);
+    if (!leaves[i].is_leaf() || !leaves[i].requires_grad())
+      fail<GraphError>(name + " is not a leaf that requires a gradient");
+    if (leaves[i].dtype() != float64)
+      fail<DTypeError>(name + " is " + std::string(to_string(leaves[i].dtype())) + ", expects float64",
+                       "finite differences need double precision");
+    subject.names.push_back(name);
+  }
+  return check(subject, options);
+}
+
+}  // namespace xgrad

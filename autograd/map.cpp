@@ -1,0 +1,95 @@
+#include <xgrad/autograd/map.hpp>
+
+#include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/tensor/broadcast.hpp>
+
+namespace xgrad::detail {
+namespace {
+
+template <std::size_t N>
+Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
+  std::array<Tensor, N> operands;
+  for (std::size_t k = 0; k < N; ++k) operands[k] = *x[k];
+  Shape shape = x[0]->shape();
+  for (std::size_t k = 1; k < N; ++k) shape = broadcast_shapes(shape, x[k]->shape());
+  Tensor result = Tensor::uninitialized(shape, x[0]->dtype());
+  std::byte* out = result.mutable_raw();
+  const Index width = element_size(result.dtype());
+  kernels::for_each_run<N>(std::move(operands), shape,
+                           [&](const auto& data, const auto& steps, Index position, Index n) {
+                             loops.forward(f, data.data(), steps.data(), out + position * width, n);
+                           });
+  return result;
+}
+
+template <std::size_t N>
+std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tensor* const* x, const Tensor& cotangent,
+                               const bool* needed) {
+  std::array<Tensor, N> operands;
+  for (std::size_t k = 0; k < N; ++k) operands[k] = *x[k];
+  std::array<Tensor, 4> results;
+  std::array<std::byte*, N> out{};
+  for (std::size_t k = 0; k < N; ++k) {
+    if (!needed[k]) continue;
+    results[k] = Tensor::uninitialized(cotangent.shape(), cotangent.dtype());
+    out[k] = results[k].mutable_raw();
+  }
+  const Index width = element_size(cotangent.dtype());
+  kernels::for_each_run<N>(std::move(operands), cotangent.shape(),
+                           [&](const auto& data, const auto& steps, Index position, Index n) {
+                             std::array<std::byte*, N> dx{};
+                             for (std::size_t k = 0; k < N; ++k)
+                               if (out[k] != nullptr) dx[k] = out[k] + position * width;
+                             loops.backward(f, data.data(), steps.data(), cotangent.raw() + position * width,
+                                            dx.data(), n);
+                           });
+  return results;
+}
+
+struct Product {
+  template <class T>
+  Lanes<T> operator()(const Lanes<T>& g, const Lanes<T>& s) const {
+    return chain(g, s);
+  }
+};
+
+}  // namespace
+
+Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x, std::size_t n) {
+  const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
+  switch (n) {
+    case 1: return forward<1>(loops, f, x);
+    case 2: return forward<2>(loops, f, x);
+    case 3: return forward<3>(loops, f, x);
+    default: return forward<4>(loops, f, x);
+  }
+}
+
+std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
+                                   std::size_t n, const Tensor& cotangent, const bool* needed) {
+  const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
+  switch (n) {
+    case 1: return backward<1>(loops, f, x, cotangent, needed);
+    case 2: return backward<2>(loops, f, x, cotangent, needed);
+    case 3: return backward<3>(loops, f, x, cotangent, needed);
+    default: return backward<4>(loops, f, x, cotangent, needed);
+  }
+}
+
+Variable chain(const Operand& cotangent, const Operand& slope) {
+  Op op("chain", cotangent, slope);
+  op.promote();
+  const std::array<const Tensor*, 2> x{&op.value(0), &op.value(1)};
+  static constexpr MapLoops f32{&map_forward<float, 2, Product>, nullptr};
+  static constexpr MapLoops f64{&map_forward<double, 2, Product>, nullptr};
+  const Product product;
+  return op.record(run_forward(f32, f64, &product, x.data(), 2),
+                   Rule{saves_input(1), [](const Backward& r) { return chain(r.gradient(), r.input(1)); }},
+                   Rule{saves_input(0), [](const Backward& r) { return chain(r.gradient(), r.input(0)); }});
+}
+
+Variable cast_like(const Variable& x, const Variable& like) {
+  return x.dtype() == like.dtype() ? x : cast(x, like.dtype());
+}
+
+}  // namespace xgrad::detail

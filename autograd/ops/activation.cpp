@@ -1,0 +1,142 @@
+// Activations: formulas for map(), or formulas with their slope by the output where that is cheaper or more stable.
+#include <xgrad/autograd/by_output.hpp>
+#include <xgrad/autograd/ops/math.hpp>
+
+#include <numbers>
+
+namespace xgrad {
+namespace {
+
+using detail::map_by_output;
+
+template <class F>
+Variable map_one(const char* name, F f, const Operand& x) {
+  Op op(name, x);
+  return detail::map_operands<1>(op, f);
+}
+
+constexpr double selu_alpha = 1.6732632423543772848170429916717;
+constexpr double selu_scale = 1.0507009873554804934193349852946;
+constexpr double gelu_factor = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+
+template <class X>
+auto normal_cdf(const X& x) {
+  return 0.5 * erfc(-std::numbers::sqrt2 / 2 * x);
+}
+
+}  // namespace
+
+Variable sigmoid(const Operand& x) {
+  return map_by_output("sigmoid", [](const auto& v) { return sigmoid(v); }, [](const auto& y) { return y * (1 - y); }, x);
+}
+
+Variable logsigmoid(const Operand& x) {
+  // The slope is 1 - sigmoid(x) = 1 - exp(y).
+  return map_by_output(
+      "logsigmoid", [](const auto& v) { return -softplus(-v); }, [](const auto& y) { return -expm1(y); }, x);
+}
+
+Variable softplus(const Operand& x, double beta) {
+  const Scope scope("softplus", x.place());
+  if (!(beta > 0)) fail<ValueError>("beta must be positive, got " + std::to_string(beta));
+  return map_by_output(
+      "softplus", [beta](const auto& v) { return softplus(beta * v) / beta; },
+      [beta](const auto& y) { return -expm1(-beta * y); }, x);
+}
+
+Variable relu(const Operand& x) {
+  return map_by_output(
+      "relu", [](const auto& v) { return where(v <= 0, 0.0, v); },
+      [](const auto& y) { return where(y > 0, 1.0, 0.0); }, x);
+}
+
+Variable leaky_relu(const Operand& x, double slope) {
+  return map_one("leaky_relu", [slope](const auto& v) { return where(v > 0, v, slope * v); }, x);
+}
+
+Variable elu(const Operand& x, double alpha) {
+  return map_one("elu", [alpha](const auto& v) { return where(v > 0, v, alpha * expm1(v)); }, x);
+}
+
+Variable selu(const Operand& x) {
+  return map_one(
+      "selu", [](const auto& v) { return selu_scale * where(v > 0, v, selu_alpha * expm1(v)); }, x);
+}
+
+Variable celu(const Operand& x, double alpha) {
+  const Scope scope("celu", x.place());
+  if (alpha == 0) fail<ValueError>("alpha must not be zero");
+  return map_one(
+      "celu", [alpha](const auto& v) { return where(v > 0, v, alpha * expm1(v / alpha)); }, x);
+}
+
+Variable gelu(const Operand& x, GeluForm form) {
+  if (form == GeluForm::erf)
+    return map_one("gelu", [](const auto& v) { return v * normal_cdf(v); }, x);
+  return map_one(
+      "gelu_tanh", [](const auto& v) { return 0.5 * v * (1 + tanh(gelu_factor * (v + 0.044715 * v * v * v))); }, x);
+}
+
+Variable silu(const Operand& x) {
+  return map_one("silu", [](const auto& v) { return v * sigmoid(v); }, x);
+}
+
+Variable mish(const Operand& x) {
+  return map_one("mish", [](const auto& v) { return v * tanh(softplus(v)); }, x);
+}
+
+Variable hardtanh(const Operand& x, double low, double high) {
+  const Scope scope("hardtanh", x.place());
+  if (!(low <= high))
+    fail<ValueError>("low must not be above high, got " + std::to_string(low) + " and " + std::to_string(high));
+  return map_by_output(
+      "hardtanh", [low, high](const auto& v) { return where(v <= low, low, where(v >= high, high, v)); },
+      [low, high](const auto& y) { return where(logical_and(y > low, y < high), 1.0, 0.0); }, x);
+}
+
+Variable relu6(const Operand& x) {
+  return map_by_output(
+      "relu6", [](const auto& v) { return where(v <= 0, 0.0, where(v >= 6, 6.0, v)); },
+      [](const auto& y) { return where(logical_and(y > 0, y < 6), 1.0, 0.0); }, x);
+}
+
+Variable hardsigmoid(const Operand& x) {
+  return map_one(
+      "hardsigmoid", [](const auto& v) { return where(v <= -3, 0.0, where(v >= 3, 1.0, v / 6 + 0.5)); }, x);
+}
+
+Variable hardswish(const Operand& x) {
+  return map_one(
+      "hardswish", [](const auto& v) { return where(v <= -3, 0.0, where(v >= 3, v, v * (v / 6 + 0.5))); }, x);
+}
+
+Variable softsign(const Operand& x) {
+  return map_one("softsign", [](const auto& v) { return v / (1 + abs(v)); }, x);
+}
+
+Variable tanhshrink(const Operand& x) {
+  return map_one("tanhshrink", [](const auto& v) { return v - tanh(v); }, x);
+}
+
+Variable softshrink(const Operand& x, double lambda) {
+  const Scope scope("softshrink", x.place());
+  if (!(lambda >= 0)) fail<ValueError>("lambda must not be negative, got " + std::to_string(lambda));
+  return map_one(
+      "softshrink",
+      [lambda](const auto& v) {
+        return where(v > lambda, v - lambda, where(v < -lambda, v + lambda, where(v == v, 0.0, v)));
+      },
+      x);
+}
+
+Variable hardshrink(const Operand& x, double lambda) {
+  return map_one(
+      "hardshrink", [lambda](const auto& v) { return where(abs(v) <= lambda, 0.0, v); }, x);
+}
+
+Variable threshold(const Operand& x, double limit, double value) {
+  return map_one(
+      "threshold", [limit, value](const auto& v) { return where(v <= limit, value, v); }, x);
+}
+
+}  // namespace xgrad

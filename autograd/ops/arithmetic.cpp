@@ -1,0 +1,167 @@
+#include <xgrad/autograd/ops/arithmetic.hpp>
+
+#include <xgrad/autograd/map.hpp>
+#include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/tensor/elementwise.hpp>
+
+namespace xgrad {
+namespace {
+
+using kernels::Comparison;
+using kernels::Logical;
+
+Variable comparison(const char* name, Comparison kind, const Operand& a, const Operand& b) {
+  Op op(name, a, b);
+  op.promote();
+  return op.constant(kernels::compare(kind, op.value(0), op.value(1)));
+}
+
+Variable logic(const char* name, Logical kind, const Operand& a, const Operand& b) {
+  Op op(name, a, b);
+  return op.constant(kernels::logical(kind, op.value(0), op.value(1)));
+}
+
+Variable classification(const char* name, kernels::Classification kind, const Operand& x) {
+  Op op(name, x);
+  return op.constant(kernels::classify(kind, op.value()));
+}
+
+// Integers have kernels of their own; floating operands go through the formula.
+template <class F>
+Variable integer_or_map(const char* name, Tensor (*integers)(const Tensor&, const Tensor&), F f, const Operand& a,
+                        const Operand& b) {
+  Op op(name, a, b);
+  const DType type = op.promote();
+  if (type == int64 || type == uint8) return op.constant(integers(op.value(0), op.value(1)));
+  return detail::map_operands<2>(op, f);
+}
+
+}  // namespace
+
+Variable add(const Operand& a, const Operand& b) {
+  Op op("add", a, b);
+  op.promote();
+  return op.record(kernels::add(op.value(0), op.value(1)),
+                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }},
+                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+}
+
+Variable sub(const Operand& a, const Operand& b) {
+  Op op("sub", a, b);
+  op.promote();
+  return op.record(kernels::sub(op.value(0), op.value(1)),
+                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }},
+                   Rule{saves_nothing, [](const Backward& r) { return -r.gradient(); }});
+}
+
+Variable mul(const Operand& a, const Operand& b) {
+  Op op("mul", a, b);
+  op.promote();
+  return op.record(kernels::mul(op.value(0), op.value(1)),
+                   Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), r.input(1)); }},
+                   Rule{saves_input(0), [](const Backward& r) { return detail::chain(r.gradient(), r.input(0)); }});
+}
+
+Variable div(const Operand& a, const Operand& b) {
+  Op op("div", a, b);
+  op.promote_floating();
+  return op.record(kernels::div(op.value(0), op.value(1)),
+                   Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), 1 / r.input(1)); }},
+                   Rule{saves_input(1) | saves_output(), [](const Backward& r) {
+                          return detail::chain(r.gradient(), -r.output() / r.input(1));
+                        }});
+}
+
+Variable neg(const Operand& x) {
+  Op op("neg", x);
+  return op.record(kernels::neg(op.value()), Rule{saves_nothing, [](const Backward& r) { return -r.gradient(); }});
+}
+
+Variable maximum(const Operand& a, const Operand& b) {
+  Op op("maximum", a, b);
+  if (!is_floating(op.promote())) return op.constant(kernels::maximum(op.value(0), op.value(1)));
+  return detail::map_operands<2>(op, [](const auto& x, const auto& y) { return maximum(x, y); });
+}
+
+Variable minimum(const Operand& a, const Operand& b) {
+  Op op("minimum", a, b);
+  if (!is_floating(op.promote())) return op.constant(kernels::minimum(op.value(0), op.value(1)));
+  return detail::map_operands<2>(op, [](const auto& x, const auto& y) { return minimum(x, y); });
+}
+
+Variable floor_divide(const Operand& a, const Operand& b) {
+  return integer_or_map(
+      "floor_divide", kernels::integer_floor_divide, [](const auto& x, const auto& y) { return floor(x / y); }, a, b);
+}
+
+Variable remainder(const Operand& a, const Operand& b) {
+  // fmod is exact; a result of the other sign than b's moves by one b.
+  return integer_or_map(
+      "remainder", kernels::integer_remainder,
+      [](const auto& x, const auto& y) {
+        const auto rest = fmod(x, y);
+        return where(rest * y < 0, rest + y, rest);
+      },
+      a, b);
+}
+
+Variable fmod(const Operand& a, const Operand& b) {
+  return integer_or_map(
+      "fmod", kernels::integer_fmod, [](const auto& x, const auto& y) { return fmod(x, y); }, a, b);
+}
+
+Variable pow(const Operand& a, const Operand& b) {
+  if (b.is_number() && is_floating(result_type({&a, &b}))) {
+    // A constant exponent needs no logarithm and no second operand.
+    Op op("pow", a);
+    op.promote_floating();
+    return detail::map_operands<1>(op, [exponent = b.number().real()](const auto& x) { return pow(x, exponent); });
+  }
+  return integer_or_map(
+      "pow", kernels::integer_pow, [](const auto& x, const auto& y) { return pow(x, y); }, a, b);
+}
+
+Variable where(const Operand& condition, const Operand& a, const Operand& b) {
+  const Scope scope("where", condition.place());
+  if (condition.dtype() != boolean)
+    fail<DTypeError>("the condition must be bool, got " + std::string(to_string(condition.dtype())),
+                     "compare first, as in where(x > 0, ...)");
+  const DType type = result_type({&a, &b});
+  Op op("where", condition.place(),
+        {condition.as_variable(), cast(a.as_variable(type), type), cast(b.as_variable(type), type)});
+  const auto masked = [type](const Backward& r, bool taken) {
+    const Tensor zero = scalar(0, type);
+    return taken ? where(r.input(0), r.gradient(), zero) : where(r.input(0), zero, r.gradient());
+  };
+  return op.record(kernels::where(op.value(0), op.value(1), op.value(2)),
+                   Rule{saves_nothing, [](const Backward&) { return Variable(); }},
+                   Rule{saves_input(0), [masked](const Backward& r) { return masked(r, true); }},
+                   Rule{saves_input(0), [masked](const Backward& r) { return masked(r, false); }});
+}
+
+Variable equal(const Operand& a, const Operand& b) { return comparison("equal", Comparison::equal, a, b); }
+Variable not_equal(const Operand& a, const Operand& b) {
+  return comparison("not_equal", Comparison::not_equal, a, b);
+}
+Variable less(const Operand& a, const Operand& b) { return comparison("less", Comparison::less, a, b); }
+Variable less_equal(const Operand& a, const Operand& b) {
+  return comparison("less_equal", Comparison::less_equal, a, b);
+}
+Variable greater(const Operand& a, const Operand& b) { return comparison("greater", Comparison::greater, a, b); }
+Variable greater_equal(const Operand& a, const Operand& b) {
+  return comparison("greater_equal", Comparison::greater_equal, a, b);
+}
+
+Variable logical_and(const Operand& a, const Operand& b) { return logic("logical_and", Logical::both, a, b); }
+Variable logical_or(const Operand& a, const Operand& b) { return logic("logical_or", Logical::either, a, b); }
+Variable logical_xor(const Operand& a, const Operand& b) { return logic("logical_xor", Logical::one, a, b); }
+Variable logical_not(const Operand& x) {
+  Op op("logical_not", x);
+  return op.constant(kernels::logical_not(op.value()));
+}
+
+Variable isnan(const Operand& x) { return classification("isnan", kernels::Classification::nan, x); }
+Variable isinf(const Operand& x) { return classification("isinf", kernels::Classification::infinite, x); }
+Variable isfinite(const Operand& x) { return classification("isfinite", kernels::Classification::finite, x); }
+
+}  // namespace xgrad

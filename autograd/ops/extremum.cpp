@@ -1,0 +1,88 @@
+// Largest and smallest elements and their positions.
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/index.hpp>
+#include <xgrad/autograd/ops/reduction.hpp>
+#include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/tensor/reduce.hpp>
+
+namespace xgrad {
+namespace {
+
+using detail::Reduction;
+
+template <class Kernel>
+Variable extreme_value(const char* name, const Operand& x, const Axes& axes, ReduceOptions options,
+                       Kernel kernel) {
+  const Op op(name, x);
+  const Reduction over(op.shape(), axes, options.keepdims);
+  return op.record(kernel(op.value(), over.axes).reshape(over.result),
+                   Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
+                          return detail::shared_by_ties(reshape(r.gradient(), kept), r.input_value(0),
+                                                        r.output_value().reshape(kept));
+                        }});
+}
+
+template <class Kernel>
+Variable extreme_position(const char* name, const Operand& x, Index axis, ReduceOptions options,
+                          Kernel kernel) {
+  const Op op(name, x);
+  axis = detail::axis_along(op.shape(), axis);
+  const Reduction over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
+  return op.constant(kernel(op.value(), axis).reshape(over.result));
+}
+
+template <class Kernel>
+Variable extreme_position(const char* name, const Operand& x, Kernel kernel) {
+  const Op op(name, x);
+  const Tensor& value = op.value();
+  if (value.count() == 0) fail<ValueError>("no elements to choose from in shape " + to_string(value.shape()));
+  return op.constant(kernel(value.reshape({value.count()}), 0).reshape({}));
+}
+
+ValueAndIndex with_index(const char* name, const Operand& x, Index axis, ReduceOptions options,
+                         Variable (*position)(const Operand&, Index, ReduceOptions)) {
+  const Scope scope(name, x.place());
+  const Variable input = x.as_variable();
+  const Variable indices = position(input, axis, {.keepdims = true});
+  if (input.shape().empty())
+    return {reshape(gather(reshape(input, {1}), 0, reshape(indices, {1})), {}), indices};
+  const Variable values = gather(input, axis, indices);
+  if (options.keepdims) return {values, indices};
+  return {squeeze(values, axis), squeeze(indices, axis)};
+}
+
+}  // namespace
+
+Variable detail::shared_by_ties(const Variable& gradient, const Tensor& x, const Tensor& extreme) {
+  const Tensor ties =
+      kernels::logical(kernels::Logical::either, kernels::compare(kernels::Comparison::equal, x, extreme),
+                       kernels::classify(kernels::Classification::nan, x));
+  const Tensor count = kernels::sum_to(ties.to(extreme.dtype()), extreme.shape());
+  return where(ties, gradient / count, 0);
+}
+
+Variable amax(const Operand& x, const Axes& axes, ReduceOptions options) {
+  return extreme_value("amax", x, axes, options, kernels::max);
+}
+Variable amin(const Operand& x, const Axes& axes, ReduceOptions options) {
+  return extreme_value("amin", x, axes, options, kernels::min);
+}
+
+ValueAndIndex max(const Operand& x, Index axis, ReduceOptions options) {
+  return with_index("max", x, axis, options, argmax);
+}
+ValueAndIndex min(const Operand& x, Index axis, ReduceOptions options) {
+  return with_index("min", x, axis, options, argmin);
+}
+
+Variable argmax(const Operand& x) { return extreme_position("argmax", x, kernels::argmax); }
+Variable argmax(const Operand& x, Index axis, ReduceOptions options) {
+  return extreme_position("argmax", x, axis, options, kernels::argmax);
+}
+Variable argmin(const Operand& x) { return extreme_position("argmin", x, kernels::argmin); }
+Variable argmin(const Operand& x, Index axis, ReduceOptions options) {
+  return extreme_position("argmin", x, axis, options, kernels::argmin);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,115 @@
+// gather and its adjoint scatter_add, and scatter.
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/autograd/ops/index.hpp>
+#include <xgrad/autograd/ops/scattered.hpp>
+#include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/gather.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+namespace xgrad {
+namespace {
+
+/// Index `index` for axis `axis` of x, normalised and checked.
+Tensor positions(const Variable& x, Index axis, const Operand& index) {
+  return kernels::normalize_indices(index.as_variable().value(), x.rank() == 0 ? 1 : x.shape()[axis], axis);
+}
+
+/// True where no later element of the index names the same place; undefined when that is everywhere.
+Tensor last_writers(const Shape& target, Index axis, const Tensor& index) {
+  Tensor order = Tensor::uninitialized(index.shape(), int64);
+  std::iota(order.mutable_data<Index>(), order.mutable_data<Index>() + order.count(), Index{0});
+  Tensor last = Tensor::uninitialized(target, int64);
+  kernels::scatter(last, axis, index, order);
+  const Tensor mask =
+      kernels::compare(kernels::Comparison::equal, kernels::gather(last, axis, index), order);
+  const auto bits = mask.span<bool>();
+  return std::find(bits.begin(), bits.end(), false) == bits.end() ? Tensor() : mask;
+}
+
+}  // namespace
+
+namespace detail {
+
+Variable scatter_onto_zeros(const Shape& shape, Index axis, const Variable& index, const Variable& source) {
+  Op op("scatter_add", {}, {source, index});
+  Tensor value = zeros(shape, op.dtype());
+  kernels::scatter_add(value, axis, op.value(1), op.value());
+  return op.record(std::move(value), JointRule{saves_input(1), [axis](Backward& r) {
+                                                 r.give(0, gather(r.gradient(), axis, r.input(1)));
+                                               }});
+}
+
+Variable fitted(const Operand& values, const Variable& x) {
+  const Operand target(x);
+  if (result_type({&target, &values}) != x.dtype())
+    fail<DTypeError>(std::string(to_string(values.dtype())) + " does not fit into " +
+                         std::string(to_string(x.dtype())),
+                     "convert with cast");
+  return values.is_number() ? values.as_variable(x.dtype()) : cast(values.variable(), x.dtype());
+}
+
+Variable spread_to(const Variable& values, const Shape& shape, const char* what) {
+  if (values.shape() == shape) return values;
+  if (!broadcasts_to(values.shape(), shape))
+    fail<ShapeError>(to_string(values.shape()) + " does not broadcast to " + what + " of shape " +
+                     to_string(shape));
+  return broadcast_to(values, shape);
+}
+
+Index line_axis(Index axis, Index rank) {
+  return rank == 0 && (axis == 0 || axis == -1) ? 0 : wrap_axis(axis, rank);
+}
+
+}  // namespace detail
+
+Variable gather(const Operand& x, Index axis, const Operand& index) {
+  Op op("gather", x, index);
+  axis = detail::line_axis(axis, op.value().rank());
+  op[1] = Variable(positions(op[0], axis, index));
+  return op.record(kernels::gather(op.value(), axis, op.value(1)),
+                   JointRule{saves_input(1), [axis](Backward& r) {
+                               r.give(0, detail::scatter_onto_zeros(r.input_shape(0), axis, r.input(1),
+                                                                    r.gradient()));
+                             }});
+}
+
+Variable scatter(const Operand& x, Index axis, const Operand& index, const Operand& source) {
+  const Scope scope("scatter", x.place());
+  const Variable v = x.as_variable();
+  axis = detail::line_axis(axis, v.rank());
+  const Variable at(positions(v, axis, index));
+  Op op("scatter", {}, {v, at, detail::spread_to(detail::fitted(source, v), at.shape(), "the index")});
+  Tensor value = op.value();
+  kernels::scatter(value, axis, op.value(1), op.value(2));
+  return op.record(std::move(value), JointRule{saves_input(1), [axis](Backward& r) {
+                                                 const Variable to = r.input(1);
+                                                 const Variable& g = r.gradient();
+                                                 if (r.needs(0)) r.give(0, scatter(g, axis, to, 0));
+                                                 if (!r.needs(2)) return;
+                                                 const Tensor kept = last_writers(g.shape(), axis, to.value());
+                                                 Variable picked = gather(g, axis, to);
+                                                 r.give(2, kept.defined() ? where(kept, picked, 0) : picked);
+                                               }});
+}
+
+Variable scatter_add(const Operand& x, Index axis, const Operand& index, const Operand& source) {
+  const Scope scope("scatter_add", x.place());
+  const Variable v = x.as_variable();
+  axis = detail::line_axis(axis, v.rank());
+  const Variable at(positions(v, axis, index));
+  Op op("scatter_add", {}, {v, at, detail::spread_to(detail::fitted(source, v), at.shape(), "the index")});
+  Tensor value = op.value();
+  kernels::scatter_add(value, axis, op.value(1), op.value(2));
+  return op.record(std::move(value), JointRule{saves_input(1), [axis](Backward& r) {
+                                                 r.give(0, r.gradient());
+                                                 if (r.needs(2))
+                                                   r.give(2, gather(r.gradient(), axis, r.input(1)));
+                                               }});
+}
+
+}  // namespace xgrad

@@ -1,0 +1,58 @@
+// The p-norm. Its rules divide by the norm before taking powers, so gradients overflow no sooner than they
+// must; they are 0 where the norm is 0.
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/reduction.hpp>
+#include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/reduce.hpp>
+
+#include <cmath>
+
+namespace xgrad {
+namespace {
+
+// d(norm)/dx = sign(x) (|x| / norm)^(p - 1). Elements that are 0 get 0, also for p < 2, where this or its
+// derivative has a pole there.
+Variable slope(const Variable& x, const Variable& positive_norm, double p) {
+  if (p == 2) return x / positive_norm;
+  const Variable zero = equal(x, 0);
+  const Variable ratio = where(zero, 1, abs(x) / positive_norm);
+  return where(zero, 0, sign(x) * pow(ratio, p - 1));
+}
+
+}  // namespace
+
+Variable norm(const Operand& x, double p, const Axes& axes, ReduceOptions options) {
+  Op op("norm", x);
+  op.promote_floating();
+  if (std::isnan(p)) fail<ValueError>("the order p must be a number, got NaN");
+  const detail::Reduction over(op.shape(), axes, options.keepdims);
+  Tensor value = kernels::norm(op.value(), p, over.axes).reshape(over.result);
+  if (p == 0)
+    return op.record(std::move(value), Rule{saves_nothing, [](const Backward& r) {
+                                              return Variable(zeros(r.input_shape(0), r.gradient().dtype()));
+                                            }});
+  if (p == 1)
+    return op.record(std::move(value), Rule{saves_input(0), [kept = over.kept](const Backward& r) {
+                                              return sign(r.input(0)) * reshape(r.gradient(), kept);
+                                            }});
+  if (std::isinf(p))
+    return op.record(std::move(value),
+                     Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
+                            return sign(r.input(0)) * detail::shared_by_ties(reshape(r.gradient(), kept),
+                                                                             kernels::abs(r.input_value(0)),
+                                                                             r.output_value().reshape(kept));
+                          }});
+  return op.record(std::move(value),
+                   Rule{saves_input(0) | saves_output(), [kept = over.kept, p](const Backward& r) {
+                          const Variable total = reshape(r.output(), kept);
+                          const Variable zero = equal(total, 0);
+                          return slope(r.input(0), where(zero, 1, total), p) *
+                                 where(zero, 0, reshape(r.gradient(), kept));
+                        }});
+}
+
+}  // namespace xgrad

@@ -1,0 +1,61 @@
+// Softmax, its logarithm and the logarithm of its denominator. Rules work from the outputs; their fused forms
+// serve runs that are not recorded themselves.
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/reduction.hpp>
+#include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/reduce.hpp>
+
+#include <limits>
+
+namespace xgrad {
+namespace {
+
+Variable sum_along(const Variable& x, Index axis) {
+  return sum(x, detail::axes_along(x.shape(), axis), {.keepdims = true});
+}
+
+}  // namespace
+
+Variable softmax(const Operand& x, Index axis) {
+  Op op("softmax", x);
+  op.promote_floating();
+  axis = detail::axis_along(op.shape(), axis);
+  return op.record(kernels::softmax(op.value(), axis),
+                   Rule{saves_output(), [axis](const Backward& r) {
+                          const Variable& g = r.gradient();
+                          if (!r.create_graph())
+                            return Variable(kernels::softmax_backward(g.value(), r.output_value(), axis));
+                          const Variable y = r.output();
+                          return y * (g - sum_along(g * y, axis));
+                        }});
+}
+
+Variable log_softmax(const Operand& x, Index axis) {
+  Op op("log_softmax", x);
+  op.promote_floating();
+  axis = detail::axis_along(op.shape(), axis);
+  return op.record(kernels::log_softmax(op.value(), axis),
+                   Rule{saves_output(), [axis](const Backward& r) {
+                          const Variable& g = r.gradient();
+                          if (!r.create_graph())
+                            return Variable(kernels::log_softmax_backward(g.value(), r.output_value(), axis));
+                          return g - exp(r.output()) * sum_along(g, axis);
+                        }});
+}
+
+Variable logsumexp(const Operand& x, const Axes& axes, ReduceOptions options) {
+  Op op("logsumexp", x);
+  op.promote_floating();
+  const detail::Reduction over(op.shape(), axes, options.keepdims);
+  return op.record(kernels::logsumexp(op.value(), over.axes).reshape(over.result),
+                   Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
+                          // Where all terms vanish, exp(x) is the gradient's limit and -inf - -inf is none.
+                          const Variable y = reshape(r.output(), kept);
+                          const Variable empty = equal(y, -std::numeric_limits<double>::infinity());
+                          return exp(r.input(0) - where(empty, 0, y)) * reshape(r.gradient(), kept);
+                        }});
+}
+
+}  // namespace xgrad

@@ -1,0 +1,27 @@
+// A check that visit() and forward() of a module agree.
+#pragma once
+
+#include <xgrad/nn/module.hpp>
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+namespace xgrad::nn {
+
+/// The outcome of a check: converts to bool; `text` names every disagreement when it is false.
+struct CheckResult {
+  bool passed = false;
+  std::string text;
+  explicit operator bool() const { return passed; }
+};
+std::ostream& operator<<(std::ostream& stream, const CheckResult& result);
+
+/// Fails when `forward`'s output reaches a trainable leaf that visit() omits, or when a listed trainable
+/// parameter gets no gradient from it. Leaves stored gradients and buffers as they were. Use:
+/// CHECK(check_parameters(model, x)).
+CheckResult check_parameters(Module& module, const std::function<Variable()>& forward);
+/// The same for one input, which is not itself differentiated.
+CheckResult check_parameters(Module& module, const Variable& input);
+
+}  // namespace xgrad::nn

@@ -1,0 +1,32 @@
+#include <xgrad/nn/container.hpp>
+
+namespace xgrad::nn {
+
+std::shared_ptr<Module> AnyModule::checked(std::shared_ptr<Module> shared) {
+  if (!shared) fail<ValueError>("a module is a null pointer");
+  return shared;
+}
+
+Module& ModuleList::operator[](Index i) {
+  const Index size = static_cast<Index>(modules_.size());
+  const Index position = i < 0 ? i + size : i;
+  if (position < 0 || position >= size)
+    fail<IndexError>("module " + std::to_string(i) + " of a list of " + std::to_string(size));
+  return *modules_[static_cast<std::size_t>(position)];
+}
+
+void ModuleList::reject_type(Index i, const Module& module) {
+  fail<ValueError>("module " + std::to_string(i) + " is of another type: " + module.describe());
+}
+
+void ModuleList::visit(Visitor& v) {
+  for (std::size_t i = 0; i < modules_.size(); ++i) v(std::to_string(i), *modules_[i]);
+}
+
+Variable Sequential::forward(const Variable& x) {
+  Variable y = x;
+  for (Module& module : *this) y = module(at_call(y));
+  return y;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,139 @@
+// Modules made of modules of any type: Sequential and ModuleList.
+// Invariant: they are values; copying one copies every module in it (those given as shared_ptr stay shared).
+#pragma once
+
+#include <xgrad/nn/module.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace xgrad::nn {
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_shared_module = false;
+template <std::derived_from<Module> M>
+inline constexpr bool is_shared_module<std::shared_ptr<M>> = true;
+
+}  // namespace detail
+
+/// What a container takes: a module, or a std::shared_ptr to one.
+template <class T>
+concept Layer = std::derived_from<T, Module> || detail::is_shared_module<T>;
+
+/// A module of any type, held by value: made from a module, or from a shared_ptr to one. A moved-from one may
+/// only be assigned or destroyed.
+class AnyModule {
+ public:
+  template <class M>
+  requires(std::derived_from<M, Module>&& std::copy_constructible<M>) AnyModule(M module)
+      : held_(std::make_unique<Held<M>>(std::move(module))) {}
+  /// Throws ValueError on a null pointer.
+  template <std::derived_from<Module> M>
+  AnyModule(std::shared_ptr<M> shared) : held_(std::make_unique<Shared>(checked(std::move(shared)))) {}
+
+  AnyModule(const AnyModule& other) : held_(other.held_->clone()) {}
+  AnyModule(AnyModule&&) noexcept = default;
+  AnyModule& operator=(const AnyModule& other) { return *this = AnyModule(other); }
+  AnyModule& operator=(AnyModule&&) noexcept = default;
+  ~AnyModule() = default;
+
+  Module& operator*() const { return held_->module(); }
+  Module* operator->() const { return &held_->module(); }
+
+ private:
+  struct Holder {
+    virtual ~Holder() = default;
+    virtual std::unique_ptr<Holder> clone() const = 0;
+    virtual Module& module() = 0;
+  };
+  template <class M>
+  struct Held final : Holder {
+    explicit Held(M m) : value(std::move(m)) {}
+    std::unique_ptr<Holder> clone() const override { return std::make_unique<Held>(value); }
+    Module& module() override { return value; }
+    M value;
+  };
+  struct Shared final : Holder {
+    explicit Shared(std::shared_ptr<Module> m) : value(std::move(m)) {}
+    std::unique_ptr<Holder> clone() const override { return std::make_unique<Shared>(value); }
+    Module& module() override { return *value; }
+    std::shared_ptr<Module> value;
+  };
+  static std::shared_ptr<Module> checked(std::shared_ptr<Module> shared);
+
+  std::unique_ptr<Holder> held_;
+};
+
+/// Modules in a row, named "0", "1", ...: calling them is up to the owner.
+///   for (Module& block : blocks) x = block(x);
+class ModuleList : public Module {
+ public:
+  ModuleList() = default;
+  /// One container alone is copied rather than nested.
+  template <Layer First, Layer... Others>
+  requires(sizeof...(Others) > 0 ||
+           !std::derived_from<First, ModuleList>) explicit ModuleList(First first, Others... others) {
+    push_back(std::move(first));
+    (push_back(std::move(others)), ...);
+  }
+
+  void push_back(AnyModule module) { modules_.push_back(std::move(module)); }
+  std::size_t size() const { return modules_.size(); }
+  bool empty() const { return modules_.empty(); }
+  /// Module i; negative positions count from the end. Throws IndexError out of range.
+  Module& operator[](Index i);
+  /// The same as its own type. Throws ValueError when it is of another one.
+  template <std::derived_from<Module> M>
+  M& at(Index i) {
+    Module& module = (*this)[i];
+    M* const typed = dynamic_cast<M*>(&module);
+    if (typed == nullptr) reject_type(i, module);
+    return *typed;
+  }
+
+  /// Iterates over Module&.
+  class Iterator {
+   public:
+    explicit Iterator(const AnyModule* position) : position_(position) {}
+    Module& operator*() const { return **position_; }
+    Iterator& operator++() {
+      ++position_;
+      return *this;
+    }
+    friend bool operator==(Iterator a, Iterator b) { return a.position_ == b.position_; }
+
+   private:
+    const AnyModule* position_;
+  };
+  Iterator begin() { return Iterator(modules_.data()); }
+  Iterator end() { return Iterator(modules_.data() + modules_.size()); }
+
+  void visit(Visitor& v) override;
+
+ private:
+  [[noreturn]] static void reject_type(Index i, const Module& module);
+
+  std::vector<AnyModule> modules_;
+};
+
+/// Modules applied one after the other: Sequential(Linear(2, 8), ReLU(), Linear(8, 1)). Empty: identity.
+class Sequential : public ModuleList {
+ public:
+  using ModuleList::ModuleList;
+  Variable forward(const Variable& x) override;
+};
+
+/// A function as a module, for Sequential: Lambda([](const Variable& x) { return sin(x); }). It has no
+/// parameters.
+class Lambda : public Module {
+ public:
+  explicit Lambda(std::function<Variable(const Variable&)> f) : f_(std::move(f)) {}
+  Variable forward(const Variable& x) override { return f_(x); }
+
+ private:
+  std::function<Variable(const Variable&)> f_;
+};
+
+}  // namespace xgrad::nn

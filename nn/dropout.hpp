@@ -1,0 +1,25 @@
+// Dropout (Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014).
+#pragma once
+
+#include <xgrad/nn/module.hpp>
+
+namespace xgrad::nn {
+
+/// Each element of x set to 0 with probability p, the others divided by 1 - p: the expected value is kept.
+/// Draws from the thread's default generator. Throws ValueError unless 0 <= p <= 1, DTypeError unless x is
+/// floating.
+Variable dropout(const Operand& x, double p = 0.5);
+
+/// dropout() in training mode, identity in evaluation.
+class Dropout : public Module {
+ public:
+  explicit Dropout(double p = 0.5, Place place = Place::here());
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+  double p() const { return p_; }
+
+ private:
+  double p_;
+};
+
+}  // namespace xgrad::nn

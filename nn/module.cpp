@@ -1,0 +1,254 @@
+#include <xgrad/nn/module.hpp>
+
+#include <xgrad/nn/walk.hpp>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
+#include <unordered_set>
+
+namespace xgrad::nn {
+namespace detail {
+namespace {
+
+thread_local const Call* innermost_call = nullptr;
+thread_local CallObserver* observer = nullptr;
+
+const bool provider_installed = [] {
+  xgrad::detail::module_path_provider = &running_path;
+  return true;
+}();
+
+std::string path_below(Module& root, const Module& target) {
+  std::string path;
+  Walk()
+      .modules([&](const std::string& name, Module& module, int) {
+        if (&module == &target) path = name;
+      })
+      .run(root);
+  return path;
+}
+
+}  // namespace
+
+CallObserver::CallObserver() : outer_(std::exchange(observer, this)) {}
+CallObserver::~CallObserver() { observer = outer_; }
+
+Call::Call(Module& module, Place place) : module_(module), place_(place), outer_(innermost_call) {
+  innermost_call = this;
+}
+
+Call::~Call() { innermost_call = outer_; }
+
+void Call::returned(const Variable& output) const {
+  if (observer != nullptr) observer->returned(module_, output);
+}
+
+const Call* Call::innermost() { return innermost_call; }
+
+std::string type_name(const Module& module) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> readable(
+      abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
+  const std::string name = status == 0 ? readable.get() : typeid(module).name();
+  // The last part outside template arguments and the parentheses of functions.
+  std::size_t start = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == '<' || name[i] == '(') ++depth;
+    if (name[i] == '>' || name[i] == ')') --depth;
+    if (depth == 0 && name.compare(i, 2, "::") == 0) start = i + 2;
+  }
+  return name.substr(start);
+}
+
+std::string running_path() {
+  if (innermost_call == nullptr) return {};
+  const Call* outermost = innermost_call;
+  while (outermost->outer() != nullptr) outermost = outermost->outer();
+  try {
+    // A module that the outermost one does not list is named by the nearest caller that is listed.
+    for (const Call* call = innermost_call; call != outermost; call = call->outer())
+      if (std::string path = path_below(outermost->module(), call->module()); !path.empty()) return path;
+  } catch (const Error&) {
+    // A message is being made: a faulty visit must not replace it.
+  }
+  return {};
+}
+
+}  // namespace detail
+
+Variable Module::forward(const Variable&) {
+  fail<NotImplementedError>(detail::type_name(*this) + " has no forward of one input",
+                            "override forward(const Variable&), or call the operator() it declares");
+}
+
+Variable Module::operator()(const Operand& x) {
+  return call(x.place(), [&] { return forward(x.as_variable()); });
+}
+
+void Module::visit(Visitor&) {}
+
+std::string Module::describe() const { return detail::type_name(*this); }
+
+Operand Module::at_call(const Variable& x) {
+  const detail::Call* call = detail::Call::innermost();
+  const Place place = call != nullptr ? call->place() : Place{};
+  return Operand(x, place.file, place.line);
+}
+
+std::string_view Visitor::next_name(std::string_view& names) {
+  const std::size_t comma = names.find(',');
+  std::string_view name = names.substr(0, comma);
+  names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
+  while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
+  while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
+  return name;
+}
+
+// ------------------------------------------------------------------------------------------------ listing
+
+std::vector<std::pair<std::string, Variable>> Module::named_parameters() {
+  std::vector<std::pair<std::string, Variable>> found;
+  detail::Walk()
+      .parameters([&](const std::string& path, Variable& parameter) { found.emplace_back(path, parameter); })
+      .run(*this);
+  return found;
+}
+
+std::vector<Variable> Module::parameters() {
+  std::vector<Variable> found;
+  detail::Walk()
+      .parameters([&](const std::string&, Variable& parameter) { found.push_back(parameter); })
+      .run(*this);
+  return found;
+}
+
+std::vector<std::pair<std::string, Tensor>> Module::named_buffers() {
+  std::vector<std::pair<std::string, Tensor>> found;
+  detail::Walk()
+      .buffers([&](const std::string& path, Tensor& buffer) { found.emplace_back(path, buffer); })
+      .run(*this);
+  return found;
+}
+
+std::vector<std::pair<std::string, Module*>> Module::children() {
+  std::vector<std::pair<std::string, Module*>> found;
+  detail::Walk()
+      .modules([&](const std::string& path, Module& module, int depth) {
+        if (depth == 1) found.emplace_back(path, &module);
+      })
+      .limit(1)
+      .run(*this);
+  return found;
+}
+
+std::vector<std::pair<std::string, Module*>> Module::named_modules() {
+  std::vector<std::pair<std::string, Module*>> found;
+  detail::Walk()
+      .modules([&](const std::string& path, Module& module, int) { found.emplace_back(path, &module); })
+      .run(*this);
+  return found;
+}
+
+// ------------------------------------------------------------------------------------------------ state
+
+void Module::train(bool on) {
+  for (const auto& [path, module] : named_modules()) module->training_ = on;
+}
+
+void Module::freeze() {
+  for (Variable& parameter : parameters()) parameter.set_requires_grad(false);
+}
+
+void Module::unfreeze() {
+  for (Variable& parameter : parameters()) parameter.set_requires_grad(true);
+}
+
+void Module::zero_grad() {
+  for (Variable& parameter : parameters()) parameter.clear_grad();
+}
+
+void Module::to(DType dtype) {
+  if (!is_floating(dtype))
+    fail<DTypeError>("to: parameters are float32 or float64, got " + std::string(to_string(dtype)));
+  std::vector<std::pair<Variable, Tensor>> parameters;
+  std::vector<std::pair<Tensor*, Tensor>> buffers;
+  detail::Walk()
+      .parameters([&](const std::string&, Variable& parameter) {
+        if (parameter.dtype() != dtype) parameters.emplace_back(parameter, parameter.value().to(dtype));
+      })
+      .buffers([&](const std::string&, Tensor& buffer) {
+        if (is_floating(buffer.dtype()) && buffer.dtype() != dtype)
+          buffers.emplace_back(&buffer, buffer.to(dtype));
+      })
+      .run(*this);
+  for (auto& [parameter, value] : parameters) detail::replace_value(parameter, std::move(value));
+  for (auto& [buffer, value] : buffers) *buffer = std::move(value);
+}
+
+StateDict Module::state_dict() {
+  StateDict dict;
+  detail::Walk()
+      .parameters([&](const std::string& path, Variable& parameter) { dict.set(path, parameter.value()); })
+      .buffers([&](const std::string& path, Tensor& buffer) { dict.set(path, buffer); })
+      .run(*this);
+  return dict;
+}
+
+LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options) {
+  std::string mismatches;
+  LoadReport report;
+  std::unordered_set<std::string> known;
+  std::vector<std::pair<Tensor*, Tensor>> changes;
+
+  const auto consider = [&](const std::string& path, Tensor& present) {
+    known.insert(path);
+    const Tensor* given = dict.find(path);
+    if (given == nullptr) {
+      report.missing.push_back(path);
+    } else if (given->shape() != present.shape()) {
+      mismatches += "\n  " + path + ": expects the shape " + to_string(present.shape()) + ", got " +
+                    to_string(given->shape());
+    } else if (given->dtype() != present.dtype() &&
+               !(is_floating(given->dtype()) && is_floating(present.dtype()))) {
+      mismatches += "\n  " + path + ": expects " + std::string(to_string(present.dtype())) + ", got " +
+                    std::string(to_string(given->dtype()));
+    } else {
+      changes.emplace_back(&present, given->to(present.dtype()));
+    }
+  };
+  detail::Walk()
+      .parameters(
+          [&](const std::string& path, Variable& parameter) { consider(path, parameter.mutable_value()); })
+      .buffers(consider)
+      .run(*this);
+  for (const auto& [name, tensor] : dict)
+    if (!known.contains(name)) report.unexpected.push_back(name);
+
+  if (options.strict) {
+    for (const std::string& name : report.missing) mismatches += "\n  " + name + ": missing";
+    for (const std::string& name : report.unexpected) mismatches += "\n  " + name + ": not in the module";
+  }
+  if (!mismatches.empty())
+    fail<ValueError>("load_state_dict: the dictionary does not fit " + describe() + ":" + mismatches);
+  for (auto& [present, value] : changes) *present = std::move(value);
+  return report;
+}
+
+// ------------------------------------------------------------------------------------------------ printing
+
+std::string to_string(Module& module) {
+  std::string text;
+  detail::Walk()
+      .modules([&](const std::string& path, Module& part, int depth) {
+        if (depth > 0) text += "\n" + std::string(static_cast<std::size_t>(2 * depth), ' ') + path + ": ";
+        text += part.describe();
+      })
+      .run(module);
+  return text;
+}
+
+}  // namespace xgrad::nn

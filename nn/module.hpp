@@ -1,0 +1,144 @@
+// Module: a layer or a model, a plain struct whose visit() names its parts.
+// Invariant: everything that handles a model as a whole (listing, train/eval, freezing, conversion, saving,
+// loading, printing, the paths in messages) is driven by visit() alone.
+#pragma once
+
+#include <xgrad/autograd/operand.hpp>
+#include <xgrad/nn/parameter.hpp>
+#include <xgrad/nn/state_dict.hpp>
+#include <xgrad/nn/visitor.hpp>
+
+#include <concepts>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xgrad::nn {
+
+class Module;
+
+namespace detail {
+
+/// Told of every finished call of a module on this thread while it is in scope.
+class CallObserver {
+ public:
+  CallObserver();
+  virtual ~CallObserver();
+  CallObserver(const CallObserver&) = delete;
+  CallObserver& operator=(const CallObserver&) = delete;
+  virtual void returned(Module& module, const Variable& output) = 0;
+
+ private:
+  CallObserver* outer_;
+};
+
+/// A module's call under way; the thread's calls form a stack.
+class Call {
+ public:
+  Call(Module& module, Place place);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  void returned(const Variable& output) const;
+
+  Module& module() const { return module_; }
+  Place place() const { return place_; }
+  const Call* outer() const { return outer_; }
+  static const Call* innermost();
+
+ private:
+  Module& module_;
+  Place place_;
+  const Call* outer_;
+};
+
+}  // namespace detail
+
+/// Base of layers and models. Copying copies all parameters; nothing has to be registered or cloned.
+///   struct Mlp : nn::Module {
+///     nn::Linear hidden{784, 128}, output{128, 10};
+///     Variable forward(const Variable& x) override { return output(relu(hidden(x))); }
+///     void visit(nn::Visitor& v) override { v("hidden", hidden); v("output", output); }
+///   };
+class Module {
+ public:
+  Module() = default;
+  Module(const Module&) = default;
+  Module(Module&&) = default;
+  Module& operator=(const Module&) = default;
+  Module& operator=(Module&&) = default;
+  virtual ~Module() = default;
+
+  /// The computation, for modules of one input and one output. Others declare an operator() of their own over
+  /// call().
+  virtual Variable forward(const Variable& x);
+  /// Calls v("name", member) for every parameter, buffer and child, in order of declaration.
+  virtual void visit(Visitor& v);
+  /// One line for summaries and printing: the type's name, with its sizes where there are any.
+  virtual std::string describe() const;
+
+  /// Runs forward() under this module's name: messages carry its path and the caller's line.
+  Variable operator()(const Operand& x);
+
+  /// Parameters in order of declaration with dotted names, shared ones once, under their first name. Throws
+  /// ValueError when one name stands for two parts.
+  std::vector<std::pair<std::string, Variable>> named_parameters();
+  /// The same without names: handles, as optimizers take them.
+  std::vector<Variable> parameters();
+  std::vector<std::pair<std::string, Tensor>> named_buffers();
+  /// Direct children.
+  std::vector<std::pair<std::string, Module*>> children();
+  /// This module under the name "", then all below it, depth first.
+  std::vector<std::pair<std::string, Module*>> named_modules();
+
+  bool training() const { return training_; }
+  /// Training mode for this module and all below it; it starts on.
+  void train(bool on = true);
+  void eval() { train(false); }
+  /// Parameters stop (resume) requiring gradients.
+  void freeze();
+  void unfreeze();
+  /// Converts floating parameters and buffers; handles on them stay valid, gradients are cleared. Throws
+  /// DTypeError unless `dtype` is floating.
+  void to(DType dtype);
+  /// Clears the gradients of all parameters.
+  void zero_grad();
+
+  /// Parameters and buffers by name. O(1) each: storage is shared until written.
+  StateDict state_dict();
+  /// Sets parameters and buffers from `dict`; floating tensors are converted to the module's dtype. Names
+  /// (when strict), shapes and dtypes are all checked first: ValueError lists every mismatch, and nothing has
+  /// changed.
+  LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {});
+
+ protected:
+  /// Runs `f` as this module's call. For modules with several inputs:
+  ///   Variable operator()(const Operand& q, const Operand& k) { return call(q.place(), [&] { ... }); }
+  template <class F>
+  auto call(Place place, F&& f) {
+    const detail::Call frame(*this, place);
+    auto result = std::forward<F>(f)();
+    if constexpr (std::same_as<decltype(result), Variable>) frame.returned(result);
+    return result;
+  }
+  /// x as an operand at the line where this module was called, for layers whose operations should name that
+  /// line.
+  static Operand at_call(const Variable& x);
+
+ private:
+  bool training_ = true;
+};
+
+/// The module and all below it as an indented tree of names and descriptions.
+std::string to_string(Module& module);
+
+namespace detail {
+
+/// The type's name without namespaces, as describe() gives it.
+std::string type_name(const Module& module);
+
+/// Dotted path of the innermost module that runs on this thread, seen from the outermost one; "" at the top.
+std::string running_path();
+
+}  // namespace detail
+}  // namespace xgrad::nn

@@ -1,0 +1,17 @@
+// A table of a module's layers.
+#pragma once
+
+#include <xgrad/nn/module.hpp>
+
+#include <functional>
+#include <string>
+
+namespace xgrad::nn {
+
+/// Layers with the shapes of their outputs and their own parameter counts, then the totals, as text. Runs the
+/// module on `input` once, in evaluation mode and off the tape; modes return as they were.
+std::string summary(Module& module, const Variable& input);
+/// The same for a module with several inputs: `run` calls it.
+std::string summary(Module& module, const std::function<void()>& run);
+
+}  // namespace xgrad::nn

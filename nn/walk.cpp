@@ -1,0 +1,69 @@
+#include <xgrad/nn/walk.hpp>
+
+namespace xgrad::nn::detail {
+
+Walk& Walk::parameters(OnParameter f) {
+  on_parameter_ = std::move(f);
+  return *this;
+}
+
+Walk& Walk::buffers(OnBuffer f) {
+  on_buffer_ = std::move(f);
+  return *this;
+}
+
+Walk& Walk::modules(OnModule f) {
+  on_module_ = std::move(f);
+  return *this;
+}
+
+Walk& Walk::limit(int depth) {
+  limit_ = depth;
+  return *this;
+}
+
+void Walk::run(Module& root) {
+  seen_.insert(&root);
+  enter("", root);
+}
+
+std::string Walk::claim(std::string_view name) {
+  if (name.empty()) fail<ValueError>("visit of " + type_name(*current_) + " gives a part an empty name");
+  std::string path = prefix_ + std::string(name);
+  if (!names_.insert(path).second)
+    fail<ValueError>("visit of " + type_name(*current_) + " names two parts '" + path + "'",
+                     "each parameter, buffer and child needs a name of its own");
+  return path;
+}
+
+void Walk::visit_parameter(std::string_view name, Variable& parameter) {
+  const std::string path = claim(name);
+  const bool is_new = seen_.insert(xgrad::detail::Access::state(parameter).get()).second;
+  if (is_new && on_parameter_) on_parameter_(path, parameter);
+}
+
+void Walk::visit_buffer(std::string_view name, Tensor& buffer) {
+  const std::string path = claim(name);
+  if (seen_.insert(&buffer).second && on_buffer_) on_buffer_(path, buffer);
+}
+
+void Walk::visit_child(std::string_view name, Module& child) {
+  const std::string path = claim(name);
+  if (!seen_.insert(&child).second) return;
+  ++depth_;
+  enter(path, child);
+  --depth_;
+}
+
+void Walk::enter(const std::string& path, Module& module) {
+  if (on_module_) on_module_(path, module, depth_);
+  if (depth_ == limit_) return;
+  std::string outer_prefix = path.empty() ? std::string() : path + ".";
+  outer_prefix.swap(prefix_);
+  const Module* const outer = std::exchange(current_, &module);
+  module.visit(*this);
+  current_ = outer;
+  prefix_ = std::move(outer_prefix);
+}
+
+}  // namespace xgrad::nn::detail

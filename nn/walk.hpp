@@ -1,0 +1,45 @@
+// Walk: a depth-first pass over all parts of a module; private to nn/.
+// Invariant: each parameter, buffer and module is reported once, under its first dotted name.
+#pragma once
+
+#include <xgrad/nn/module.hpp>
+
+#include <functional>
+#include <unordered_set>
+
+namespace xgrad::nn::detail {
+
+class Walk final : private Visitor {
+ public:
+  using OnParameter = std::function<void(const std::string& path, Variable&)>;
+  using OnBuffer = std::function<void(const std::string& path, Tensor&)>;
+  /// Called before the module's own parts; depth 0 is the root.
+  using OnModule = std::function<void(const std::string& path, Module&, int depth)>;
+
+  Walk& parameters(OnParameter f);
+  Walk& buffers(OnBuffer f);
+  Walk& modules(OnModule f);
+  /// Levels of children to enter; default all.
+  Walk& limit(int depth);
+  /// Throws ValueError when one name stands for two parts.
+  void run(Module& root);
+
+ private:
+  void visit_parameter(std::string_view name, Variable& parameter) override;
+  void visit_buffer(std::string_view name, Tensor& buffer) override;
+  void visit_child(std::string_view name, Module& child) override;
+  std::string claim(std::string_view name);
+  void enter(const std::string& path, Module& module);
+
+  OnParameter on_parameter_;
+  OnBuffer on_buffer_;
+  OnModule on_module_;
+  int limit_ = -1;
+  int depth_ = 0;
+  std::string prefix_;
+  const Module* current_ = nullptr;
+  std::unordered_set<std::string> names_;
+  std::unordered_set<const void*> seen_;
+};
+
+}  // namespace xgrad::nn::detail

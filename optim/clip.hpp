@@ -1,0 +1,25 @@
+// Bounds on gradients, applied between backward and step.
+#pragma once
+
+#include <xgrad/autograd/variable.hpp>
+
+#include <vector>
+
+namespace xgrad::optim {
+
+struct ClipNormOptions {
+  double p = 2;                     ///< which norm; infinity takes the largest magnitude
+  bool error_if_nonfinite = false;  ///< throw NumericError, changing nothing, when the norm is not finite
+};
+
+/// Scales all gradients by max_norm / (norm + 1e-6) when that is below 1, norm being the p-norm of all their
+/// elements together, and returns the norm before. Parameters without a gradient are skipped. Throws
+/// ValueError on a negative max_norm or p <= 0.
+double clip_grad_norm(const std::vector<Variable>& parameters, double max_norm,
+                      const ClipNormOptions& options = {}, Place place = Place::here());
+
+/// Clamps every element of every gradient to [-bound, bound]; a NaN stays. Throws ValueError on a negative
+/// bound.
+void clip_grad_value(const std::vector<Variable>& parameters, double bound, Place place = Place::here());
+
+}  // namespace xgrad::optim

@@ -1,0 +1,179 @@
+// What all optimizers share: parameter groups, validation, and state that can be saved.
+// Invariant: a step changes parameters and state only, off the tape; a parameter without a gradient keeps its
+// value and has no state.
+#pragma once
+
+#include <xgrad/autograd/variable.hpp>
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace xgrad::optim {
+
+/// Named tensors in order: what is saved of an optimizer or a schedule.
+using StateDict = std::vector<std::pair<std::string, Tensor>>;
+
+/// Describes one field of an options aggregate, so that it can be validated and saved: a number is finite, at
+/// least 0 and below `below`.
+template <class Options>
+struct Field {
+  const char* name;
+  std::variant<double Options::*, bool Options::*> member;
+  double below = std::numeric_limits<double>::infinity();
+};
+
+/// Parameters that share options.
+template <class Options>
+struct Group {
+  std::vector<Variable> parameters;
+  Options options = {};
+};
+
+/// Base of the optimizers. It holds handles: an update is seen by every copy of the Variable. Copying an
+/// optimizer copies its state; both update the same parameters.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// Updates every parameter that has a gradient. Throws ShapeError or DTypeError, before anything is
+  /// changed, when a gradient or a saved state does not fit its parameter.
+  void step(Place place = Place::here());
+  /// Clears the gradients of all parameters.
+  void zero_grad();
+
+  std::size_t group_count() const { return groups_; }
+  /// The parameters of a group, in the order given. Throws IndexError when there is no such group.
+  std::vector<Variable> parameters(std::size_t group = 0) const;
+  /// The rate that the next step uses. Throws IndexError when there is no such group.
+  virtual double learning_rate(std::size_t group = 0) const = 0;
+  /// Throws ValueError on a negative or non-finite rate, IndexError when there is no such group.
+  virtual void set_learning_rate(double rate, std::size_t group) = 0;
+  /// Sets the rate of every group.
+  void set_learning_rate(double rate);
+
+  /// "groups.0.learning_rate" (all options: float64 or bool scalars), "state.3.step" (int64),
+  /// "state.3.exp_avg", ...; parameters are numbered through all groups, those without state are left out.
+  StateDict state_dict() const;
+  /// Restores what state_dict() returned, bitwise, options included. Throws ValueError listing every mismatch
+  /// of name, shape, dtype or value; nothing is changed then.
+  void load_state_dict(const StateDict& state, Place place = Place::here());
+
+ protected:
+  /// A parameter and what its formula remembers.
+  struct Slot {
+    Variable parameter;
+    std::size_t group = 0;
+    Index steps = 0;            ///< updates so far, the one under way included
+    std::vector<Tensor> state;  ///< as state_names() lists them; zeros before the first update
+  };
+
+  Optimizer(const char* name, std::vector<std::vector<Variable>> groups, Place place);
+  Optimizer(const Optimizer&) = default;
+  Optimizer& operator=(const Optimizer&) = default;
+
+  /// Applies the formula to one parameter.
+  virtual void update(Slot& slot, const Tensor& gradient) = 0;
+  /// PyTorch's names of the tensors that the group's options make the formula remember.
+  virtual std::vector<const char*> state_names(std::size_t group) const = 0;
+  /// The group's options as numbers (a flag is 0 or 1), for saving and restoring.
+  struct Setting {
+    const char* name;
+    double number;
+    bool flag;
+  };
+  virtual std::vector<Setting> settings(std::size_t group) const = 0;
+  virtual void apply(std::size_t group, const std::vector<Setting>& settings) = 0;
+  /// Throws ValueError on a bad option.
+  virtual void check_options(std::size_t group) const = 0;
+
+  const char* name() const { return name_; }
+  void check_group(std::size_t group) const;
+
+ private:
+  std::vector<Slot> loaded(const StateDict& state);
+
+  const char* name_;
+  std::size_t groups_;
+  std::vector<Slot> slots_;
+};
+
+namespace detail {
+
+/// Throws ValueError unless the number is finite and in [0, below).
+void check_number(const char* name, double number, double below = std::numeric_limits<double>::infinity());
+
+}  // namespace detail
+
+/// An optimizer whose groups have options of one aggregate type. The aggregate gives `optimizer_name`, a
+/// `learning_rate`, `fields()` and, where options depend on each other, `check()`.
+template <class Options>
+class OptimizerWith : public Optimizer {
+ public:
+  /// Throws ValueError on an empty list, a parameter given twice or a bad option, GraphError on a non-leaf,
+  /// DTypeError on integers.
+  explicit OptimizerWith(std::vector<Variable> parameters, const Options& options = {},
+                         Place place = Place::here())
+      : OptimizerWith(std::vector<Group<Options>>{{std::move(parameters), options}}, place) {}
+  /// The same with several groups, each with options of its own.
+  explicit OptimizerWith(const std::vector<Group<Options>>& groups, Place place = Place::here())
+      : Optimizer(Options::optimizer_name, parameters_of(groups), place) {
+    const Scope scope(name(), place);
+    for (const auto& group : groups) options_.push_back(group.options);
+    for (std::size_t group = 0; group < options_.size(); ++group) check_options(group);
+  }
+
+  const Options& options(std::size_t group = 0) const {
+    check_group(group);
+    return options_[group];
+  }
+  double learning_rate(std::size_t group = 0) const final { return options(group).learning_rate; }
+  void set_learning_rate(double rate, std::size_t group) final {
+    const Scope scope(name(), {});
+    check_group(group);
+    detail::check_number("learning_rate", rate);
+    options_[group].learning_rate = rate;
+  }
+  using Optimizer::set_learning_rate;
+
+ private:
+  static std::vector<std::vector<Variable>> parameters_of(const std::vector<Group<Options>>& groups) {
+    std::vector<std::vector<Variable>> parameters;
+    for (const auto& group : groups) parameters.push_back(group.parameters);
+    return parameters;
+  }
+  std::vector<Setting> settings(std::size_t group) const final {
+    std::vector<Setting> settings;
+    for (const auto& field : Options::fields())
+      std::visit(
+          [&](auto member) {
+            const auto value = options_[group].*member;
+            settings.push_back(
+                {field.name, static_cast<double>(value), std::is_same_v<decltype(value), const bool>});
+          },
+          field.member);
+    return settings;
+  }
+  void apply(std::size_t group, const std::vector<Setting>& settings) final {
+    std::size_t i = 0;
+    for (const auto& field : Options::fields()) {
+      const double number = settings[i++].number;
+      if (const auto* member = std::get_if<double Options::*>(&field.member))
+        options_[group].** member = number;
+      else
+        options_[group].*std::get<bool Options::*>(field.member) = number != 0;
+    }
+  }
+  void check_options(std::size_t group) const final {
+    for (const auto& field : Options::fields())
+      if (const auto* member = std::get_if<double Options::*>(&field.member))
+        detail::check_number(field.name, options_[group].**member, field.below);
+    if constexpr (requires(const Options& options) { options.check(); }) options_[group].check();
+  }
+
+  std::vector<Options> options_;
+};
+
+}  // namespace xgrad::optim

@@ -1,0 +1,82 @@
+// Learning-rate schedules: a rule gives the rate as a function of time, a Schedule applies it to an
+// optimizer. Invariant: the rate depends on the base rate and the number of steps alone, so resuming is
+// exact.
+#pragma once
+
+#include <xgrad/optim/optimizer.hpp>
+
+#include <functional>
+
+namespace xgrad::optim {
+
+/// The rate after `step` steps (0 at the start) of a group whose options had the rate `base`.
+using RateRule = std::function<double(double base, Index step)>;
+
+/// base * gamma^floor(step / step_size).
+class StepLR {
+ public:
+  /// Throws ValueError unless step_size >= 1 and gamma is finite and >= 0.
+  explicit StepLR(Index step_size, double gamma = 0.1, Place place = Place::here());
+  double operator()(double base, Index step) const;
+
+ private:
+  Index step_size_;
+  double gamma_;
+};
+
+/// minimum + (base - minimum) (1 + cos(pi step / steps)) / 2, and the minimum from `steps` on (Loshchilov and
+/// Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017).
+class CosineLR {
+ public:
+  /// Throws ValueError unless steps >= 1 and the minimum is finite and >= 0.
+  explicit CosineLR(Index steps, double minimum = 0, Place place = Place::here());
+  double operator()(double base, Index step) const;
+
+ private:
+  Index steps_;
+  double minimum_;
+};
+
+/// base * (step + 1) / steps in the first `steps` steps, then another rule that starts from its step 0;
+/// without one the base rate.
+class LinearWarmup {
+ public:
+  /// Throws ValueError unless steps >= 1.
+  explicit LinearWarmup(Index steps, RateRule then = {}, Place place = Place::here());
+  double operator()(double base, Index step) const;
+
+ private:
+  Index steps_;
+  RateRule then_;
+};
+
+/// Drives the rates of an optimizer, which must outlive it:
+/// `Schedule schedule(optimizer, LinearWarmup(500, CosineLR(10'000)));`, then schedule.step() once per update
+/// or per epoch.
+class Schedule {
+ public:
+  /// The optimizer's present rates are the base rates; those of step 0 are set at once. Throws ValueError on
+  /// an empty rule.
+  Schedule(Optimizer& optimizer, RateRule rule, Place place = Place::here());
+
+  /// Sets the next step's rates.
+  void step();
+  Index steps() const { return steps_; }
+
+  /// "step" (int64) and "base_learning_rates" (float64, one per group).
+  StateDict state_dict() const;
+  /// Restores the step, the base rates and the optimizer's rates. Throws ValueError listing every mismatch;
+  /// nothing is changed then.
+  void load_state_dict(const StateDict& state, Place place = Place::here());
+
+ private:
+  static std::vector<double> rates(const RateRule& rule, const std::vector<double>& base, Index step);
+  void apply(const std::vector<double>& rates);
+
+  Optimizer* optimizer_;
+  RateRule rule_;
+  std::vector<double> base_;
+  Index steps_ = 0;
+};
+
+}  // namespace xgrad::optim

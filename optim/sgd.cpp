@@ -1,0 +1,46 @@
+// The formula of stochastic gradient descent.
+#include <xgrad/optim/sgd.hpp>
+
+#include <xgrad/optim/update.hpp>
+
+namespace xgrad::optim {
+
+std::vector<Field<SGDOptions>> SGDOptions::fields() {
+  return {{"learning_rate", &SGDOptions::learning_rate}, {"momentum", &SGDOptions::momentum},
+          {"dampening", &SGDOptions::dampening},         {"weight_decay", &SGDOptions::weight_decay},
+          {"nesterov", &SGDOptions::nesterov},           {"maximize", &SGDOptions::maximize}};
+}
+
+void SGDOptions::check() const {
+  if (nesterov && (momentum == 0 || dampening != 0))
+    fail<ValueError>("nesterov needs momentum > 0 and dampening = 0, got momentum " +
+                     std::to_string(momentum) + " and dampening " + std::to_string(dampening));
+}
+
+std::vector<const char*> SGD::state_names(std::size_t group) const {
+  if (options(group).momentum == 0) return {};
+  return {"momentum_buffer"};
+}
+
+void SGD::update(Slot& slot, const Tensor& gradient) {
+  const SGDOptions& o = options(slot.group);
+  const bool first = slot.steps == 1;
+  detail::with_flag(o.momentum != 0, [&](auto momentum) {
+    detail::update_elements<momentum ? 1 : 0>(
+        slot.parameter.mutable_value(), gradient, slot.state, [&]<class T>(std::type_identity<T>) {
+          const T rate = static_cast<T>(o.learning_rate), decay = static_cast<T>(o.weight_decay);
+          const T sign = o.maximize ? T(-1) : T(1);
+          const T keep = first ? T(0) : static_cast<T>(o.momentum);
+          const T take = first ? T(1) : static_cast<T>(1 - o.dampening);
+          const T ahead = static_cast<T>(o.momentum);
+          const bool nesterov = o.nesterov;
+          return [=](T& p, T g, auto&... buffer) {
+            g = sign * g + decay * p;
+            ((buffer = keep * buffer + take * g, g = nesterov ? g + ahead * buffer : buffer), ...);
+            p -= rate * g;
+          };
+        });
+  });
+}
+
+}  // namespace xgrad::optim

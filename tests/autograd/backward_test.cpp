@@ -1,0 +1,217 @@
+// backward() and grad(): accumulation, seeds, reuse, order, many roots.
+#include <xgrad/xgrad.hpp>
+
+#include "support/leaf.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+using namespace xgrad;
+using namespace xgrad::test;
+
+TEST_CASE("a seed may be left out for one-element outputs only, and has the output's shape") {
+  const Variable x = leaf(Tensor{1.0, 2.0});
+  const Variable y = x * x;
+  CHECK(contains(message_of([&] { y.backward(); }), "(2,)"));
+  CHECK_THROWS_AS(y.backward(Variable(ones({3}))), ShapeError);
+  CHECK_THROWS_AS(y.backward(Variable(ones({1}))), ShapeError);
+  CHECK_THROWS_AS(y.backward(Variable(ones({2}, float64))), DTypeError);
+  CHECK_FALSE(x.grad().defined());
+  y.backward(Variable(Tensor{1.0, 10.0}));
+  CHECK(allclose(x.grad().value(), Tensor{2.0, 40.0}));
+}
+
+TEST_CASE("backward without history throws") {
+  const Variable x(ones({}));
+  CHECK(contains(message_of([&] { x.backward(); }), "requires_grad"));
+  CHECK(contains(message_of([&] { (x * 2).backward(); }), "history"));
+}
+
+TEST_CASE("gradients accumulate over calls") {
+  const Variable x = leaf(Tensor{3.0});
+  sum(x * 2).backward();
+  sum(x * 5).backward();
+  CHECK(x.grad().item() == 7);
+}
+
+TEST_CASE("several roots sum, repeated roots count twice, and a root may be an ancestor of another") {
+  const Variable x = leaf(Tensor{3.0});
+  const Variable y = x * 2, z = y * y;
+  backward({y, y});
+  CHECK(x.grad().item() == 4);
+  Variable(x).clear_grad();
+  const Variable v = x * 2, w = v * v;
+  backward({v, w}, {Variable(Tensor{10.0}), Variable(Tensor{1.0})});
+  CHECK(x.grad().item() == 20 + 24);
+}
+
+TEST_CASE("one bad root in a list changes nothing") {
+  const Variable x = leaf(Tensor{3.0}), constant(Tensor{1.0});
+  const Variable y = x * x;
+  CHECK_THROWS_AS(backward({y, constant}), GraphError);
+  CHECK_THROWS_AS(backward({y, y}, {Variable(Tensor{1.0}), Variable(ones({2}))}), ShapeError);
+  CHECK_THROWS_AS(backward({y}, {Variable(Tensor{1.0}), Variable(Tensor{1.0})}), ValueError);
+  CHECK_THROWS_AS(backward({}), ValueError);
+  CHECK_FALSE(x.grad().defined());
+  y.backward();
+  CHECK(x.grad().item() == 6);
+}
+
+TEST_CASE("a second run over a freed graph throws and says how to retain") {
+  const Variable x = leaf(Tensor{3.0});
+  const Variable y = sum(x * x * x);
+  y.backward();
+  CHECK(contains(message_of([&] { y.backward(); }), "retain_graph"));
+  CHECK(x.grad().item() == 27);
+}
+
+TEST_CASE("retain_graph allows repeated runs that do not leak into each other") {
+  const Variable x = leaf(Tensor{3.0});
+  const Variable y = exp(x * 0) * x * x;
+  for (int run = 1; run <= 3; ++run) {
+    y.backward({.retain_graph = true});
+    CHECK(x.grad().item() == doctest::Approx(6.0 * run));
+  }
+}
+
+TEST_CASE("backward into chosen inputs accumulates there only") {
+  const Variable x = leaf(Tensor{3.0}), w = leaf(Tensor{2.0});
+  const Variable h = x * w, y = h * h;
+  y.backward({.inputs = std::vector{w}, .retain_graph = true});
+  CHECK_FALSE(x.grad().defined());
+  CHECK(w.grad().item() == 36);
+  y.backward({.inputs = std::vector{h}, .retain_graph = true});
+  CHECK(h.grad().item() == 12);
+  CHECK_FALSE(x.grad().defined());
+  CHECK_THROWS_AS(y.backward({.inputs = std::vector<Variable>{}}), ValueError);
+}
+
+TEST_CASE("grad returns gradients in order and leaves stored ones alone") {
+  const Variable x = leaf(Tensor{3.0}), w = leaf(Tensor{2.0});
+  const Variable h = x * w, y = h * h;
+  const auto gradients = grad({y}, {w, h, x}, {.retain_graph = true});
+  CHECK(gradients[0].item() == 36);
+  CHECK(gradients[1].item() == 12);
+  CHECK(gradients[2].item() == 24);
+  CHECK_FALSE(x.grad().defined());
+  CHECK_FALSE(h.grad().defined());
+}
+
+TEST_CASE("grad throws on an unused input unless allowed") {
+  const Variable x = leaf(Tensor{3.0}), other = leaf(Tensor{2.0});
+  const Variable y = x * x;
+  CHECK(contains(message_of([&] { grad({y}, {x, other}, {.retain_graph = true}); }), "allow_unused"));
+  const auto gradients = grad({y}, {other, x}, {.allow_unused = true});
+  CHECK_FALSE(gradients[0].defined());
+  CHECK(gradients[1].item() == 6);
+  CHECK_THROWS_AS(grad({x * x}, std::vector<Variable>{}), ValueError);
+}
+
+TEST_CASE("grad executes only nodes on a path to the inputs") {
+  int calls = 0;
+  const Function counted(
+      "test_counted", [](FunctionForward&, const std::vector<Variable>& x) { return std::vector{x[0] * 2}; },
+      [&](const FunctionBackward& b) {
+        ++calls;
+        return std::vector{b.gradient() * 2};
+      });
+  const Variable x = leaf(Tensor{3.0}), w = leaf(Tensor{2.0});
+  const Variable y = counted(x) * exp(w);
+  grad(y, w, {.retain_graph = true});
+  CHECK(calls == 0);
+  grad(y, x);
+  CHECK(calls == 1);
+}
+
+TEST_CASE("each rule runs once, after all its consumers") {
+  int calls = 0;
+  const Function counted(
+      "test_counted", [](FunctionForward&, const std::vector<Variable>& x) { return std::vector{x[0] * 2}; },
+      [&](const FunctionBackward& b) {
+        ++calls;
+        CHECK(b.gradient().item() == 1 + 2 + 3);
+        return std::vector{b.gradient() * 2};
+      });
+  const Variable x = leaf(scalar(3.0));
+  const Variable h = counted(x);
+  (h + h * 2 + exp(log(h)) * 3).backward();
+  CHECK(calls == 1);
+  CHECK(x.grad().item() == doctest::Approx(12));
+}
+
+TEST_CASE("gradients never alias each other or the seed") {
+  const Variable a = leaf(Tensor{1.0, 2.0}), b = leaf(Tensor{3.0, 4.0});
+  Variable seed(Tensor{1.0, 1.0});
+  (a + b).backward(seed);
+  a.grad().mutable_value().mutable_data<float>()[0] = 50;
+  CHECK(b.grad().value().at({0}) == 1);
+  CHECK(seed.value().at({0}) == 1);
+  seed.mutable_value().mutable_data<float>()[1] = 60;
+  CHECK(a.grad().value().at({1}) == 1);
+  const auto gradients = grad({a + b}, {a, b}, {.seeds = {seed}});
+  gradients[0].value();
+  Variable(gradients[0]).mutable_value().mutable_data<float>()[0] = 70;
+  CHECK(gradients[1].value().at({0}) == 1);
+}
+
+TEST_CASE("unused outputs contribute zeros, and empty variables keep their shapes") {
+  const Variable x = leaf(Tensor{1.0, 2.0, 3.0, 4.0});
+  const auto parts = split(x, {1, 3});
+  sum(parts[1] * 2).backward();
+  CHECK(allclose(x.grad().value(), Tensor{0.0, 2.0, 2.0, 2.0}));
+
+  const Variable empty = leaf(zeros({0, 3}));
+  sum(exp(empty) * 2).backward();
+  CHECK(empty.grad().shape() == Shape{0, 3});
+}
+
+TEST_CASE("broadcast operands get gradients of their own shape") {
+  const Variable a = leaf(ones({2, 3})), row = leaf(ones({3})), column = leaf(ones({2, 1})), s = leaf(ones({}));
+  sum(a * row + column * s).backward();
+  CHECK(row.grad().shape() == Shape{3});
+  CHECK(column.grad().shape() == Shape{2, 1});
+  CHECK(s.grad().shape() == Shape{});
+  CHECK(s.grad().item() == 6);
+  CHECK(row.grad().value().at({0}) == 2);
+}
+
+TEST_CASE("create_graph makes gradients differentiable to any order") {
+  const Variable x = leaf(scalar(0.7, float64));
+  Variable y = sin(x);
+  double expected[] = {std::cos(0.7), -std::sin(0.7), -std::cos(0.7), std::sin(0.7), std::cos(0.7)};
+  for (double value : expected) {
+    y = grad(y, x, {.create_graph = true});
+    CHECK(y.item() == doctest::Approx(value).epsilon(1e-12));
+  }
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("a stored gradient with history makes no cycle") {
+  const std::size_t before = memory_stats().live_buffers;
+  {
+    const Variable x = leaf(Tensor{3.0});
+    sum(x * x * x).backward({.create_graph = true});
+    CHECK(x.grad().requires_grad());
+    Variable(x).clear_grad();
+    sum(x * x * x).backward({.create_graph = true});
+  }
+  CHECK(memory_stats().live_buffers == before);
+}
+
+TEST_CASE("graphs are not freed early by repeated use") {
+  const Variable x = leaf(scalar(2.0, float64));
+  const Variable y = x * x * x;
+  const Variable first = grad(y, x, {.create_graph = true});
+  const Variable again = grad(y, x, {.create_graph = true});
+  CHECK(grad(first + again, x).item() == doctest::Approx(24));
+}
+
+TEST_CASE("where masks gradients: the branch not taken contributes zero even if its derivative is infinite") {
+  const Variable x = leaf(Tensor{0.0, 4.0});
+  sum(where(x > 0, sqrt(x), 0.0)).backward();
+  CHECK(allclose(x.grad().value(), Tensor{0.0, 0.25}));
+  Variable(x).clear_grad();
+  sum(map("test_safe_sqrt", [](auto v) { return where(v > 0, sqrt(v), 0.0); }, x)).backward();
+  CHECK(allclose(x.grad().value(), Tensor{0.0, 0.25}));
+}

@@ -1,0 +1,60 @@
+// Access to the arrays of goldens/nn.hpp, and the comparison of a function and its gradients with them.
+#pragma once
+
+#include <xgrad/autograd/gradcheck.hpp>
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/linalg.hpp>
+#include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/nn/activation.hpp>
+#include <xgrad/nn/container.hpp>
+#include <xgrad/nn/dropout.hpp>
+#include <xgrad/nn/flatten.hpp>
+#include <xgrad/nn/linear.hpp>
+#include <xgrad/nn/loss.hpp>
+#include <xgrad/tensor/compare.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/random.hpp>
+
+#include "goldens/nn.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace xgrad::test {
+
+/// The golden array as a float64 tensor.
+inline Tensor golden(const std::string& name, const Shape& shape) {
+  return Tensor::from(goldens::nn.at(name), shape);
+}
+
+/// Checks f(inputs) and the gradients of sum(cotangent * f) against the goldens of that name; a scalar's
+/// cotangent is
+/// 1. Integer inputs are passed on.
+inline void check_golden(const std::string& name,
+                         const std::function<Variable(const std::vector<Variable>&)>& f,
+                         const Tensor& cotangent, const std::vector<Tensor>& inputs) {
+  CAPTURE(name);
+  std::vector<Variable> leaves, floating;
+  for (const Tensor& input : inputs) {
+    leaves.emplace_back(input, VariableOptions{.requires_grad = is_floating(input.dtype())});
+    if (is_floating(input.dtype())) floating.push_back(leaves.back());
+  }
+  const Variable output = f(leaves);
+  // PyTorch keeps some constants of float64 gradients (hardsigmoid, celu) in float32.
+  const Tolerance tolerance{.rtol = 1e-7, .atol = 1e-13};
+  CHECK(allclose(output.value(), golden(name, output.shape()), tolerance));
+  output.backward(output.rank() == 0 ? Variable(ones({}, float64)) : Variable(cotangent));
+  for (std::size_t i = 0; i < floating.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(floating[i].grad().defined());
+    const std::string suffix = floating.size() > 1 ? std::to_string(i) : "";
+    CHECK(allclose(floating[i].grad().value(), golden(name + "/grad" + suffix, floating[i].shape()),
+                   tolerance));
+  }
+}
+
+}  // namespace xgrad::test

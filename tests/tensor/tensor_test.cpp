@@ -1,0 +1,416 @@
+// Tensor as a value: construction, sharing, conversion, memory; and the tensors made from a rule.
+#include <xgrad/tensor/compare.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/pool.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <thread>
+#include <utility>
+
+namespace {
+
+using namespace xgrad;
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double inf = std::numeric_limits<double>::infinity();
+constexpr Index huge = std::numeric_limits<Index>::max();
+
+template <class T>
+bool holds(const Tensor& tensor, const Shape& shape, const std::vector<T>& values) {
+  return bitwise_equal(tensor, Tensor::from(values, shape));
+}
+
+bool aligned(const Tensor& tensor) { return reinterpret_cast<std::uintptr_t>(tensor.raw()) % 64 == 0; }
+
+}  // namespace
+
+TEST_SUITE("tensor") {
+  TEST_CASE("tensor: nested braces") {
+    CHECK(holds<Index>(Tensor{1, 2, 3}, {3}, {1, 2, 3}));
+    CHECK(holds<float>(Tensor{1, 2.5}, {2}, {1, 2.5F}));
+    CHECK(holds<float>(Tensor{{1.0, 2.0}, {3.0, 4.0}}, {2, 2}, {1, 2, 3, 4}));
+    CHECK(holds<Index>(Tensor{{{1}, {2}}, {{3}, {4}}, {{5}, {6}}}, {3, 2, 1}, {1, 2, 3, 4, 5, 6}));
+    CHECK(holds<Index>(Tensor{{1, 2}}, {1, 2}, {1, 2}));
+    CHECK(holds<float>(Tensor{{1}, {2.5}}, {2, 1}, {1, 2.5F}));
+    CHECK(Tensor{true, false}.dtype() == boolean);
+    CHECK(holds<double>(Tensor({1, 2}, float64), {2}, {1, 2}));
+    CHECK(holds<std::uint8_t>(Tensor({{0, 255}}, uint8), {1, 2}, {0, 255}));
+    CHECK(holds<Index>(Tensor({1.9, -1.9}, int64), {2}, {1, -1}));
+    CHECK((Tensor{{}, {}}.shape() == Shape{2, 0}));
+    const Index exact = (Index{1} << 53) + 1;
+    CHECK(Tensor{exact}.item<Index>() == exact);
+  }
+
+  TEST_CASE("tensor: ragged braces and impossible numbers throw") {
+    CHECK_THROWS_AS((Tensor{{1, 2}, {3}}), ShapeError);
+    CHECK_THROWS_AS((Tensor{{1}, {2, 3}}), ShapeError);
+    CHECK_THROWS_AS((Tensor{{1, 2}, 3}), ShapeError);
+    CHECK_THROWS_AS((Tensor{1, {2, 3}}), ShapeError);
+    CHECK_THROWS_AS((Tensor{{}, {1}}), ShapeError);
+    CHECK_THROWS_AS((Tensor{{{1}, {2}}, {{3}, {4, 5}}}), ShapeError);
+    CHECK_THROWS_AS((Tensor{{{{{{{{{1}}}}}}}}}), ShapeError);
+    CHECK_THROWS_AS(Tensor({1.0, not_a_number}, int64), ValueError);
+    CHECK_THROWS_AS(Tensor({256.0}, uint8), ValueError);
+  }
+
+  TEST_CASE("tensor: from values") {
+    CHECK(holds<float>(Tensor::from(std::vector<float>{1, 2, 3, 4}, {2, 2}), {2, 2}, {1, 2, 3, 4}));
+    CHECK(Tensor::from(std::vector<double>{5}, {}).rank() == 0);
+    CHECK(Tensor::from(std::span<const float>(), {0, 7}).shape() == Shape{0, 7});
+    CHECK_THROWS_AS(Tensor::from(std::vector<float>{1, 2, 3}, {2, 2}), ShapeError);
+  }
+
+  TEST_CASE("tensor: description") {
+    const Tensor tensor = zeros({2, 3, 4}, int64);
+    CHECK(tensor.rank() == 3);
+    CHECK(tensor.count() == 24);
+    CHECK(tensor.bytes() == 192);
+    CHECK(tensor.size(-1) == 4);
+    CHECK(tensor.size(0) == 2);
+    CHECK_THROWS_AS(static_cast<void>(tensor.size(3)), IndexError);
+    CHECK(describe(tensor) == "int64 (2, 3, 4)");
+    CHECK(describe(Tensor()) == "undefined");
+    CHECK(zeros({3}, uint8).bytes() == 3);
+    CHECK(zeros({3}, float64).bytes() == 24);
+    for (Index n : {0, 1, 3, 17, 100, 5000, 100000}) CHECK(aligned(Tensor::uninitialized({n}, uint8)));
+  }
+
+  TEST_CASE("tensor: a copy shares until one side is written") {
+    Tensor a{1.0, 2.0, 3.0};
+    CHECK(a.unique());
+    Tensor b = a;
+    CHECK(a.shares_storage_with(b));
+    CHECK_FALSE(a.unique());
+    b.mutable_data<float>()[0] = 9;
+    CHECK_FALSE(a.shares_storage_with(b));
+    CHECK(holds<float>(a, {3}, {1, 2, 3}));
+    CHECK(holds<float>(b, {3}, {9, 2, 3}));
+    const float* before = b.data<float>();
+    CHECK(b.mutable_data<float>() == before);
+    {
+      const Tensor c = a;
+      a.mutable_raw()[0] = std::byte{0};
+      CHECK(c.at({0}) == 1);
+    }
+    CHECK(a.unique());
+  }
+
+  TEST_CASE("tensor: moving leaves an undefined tensor") {
+    Tensor a{1, 2};
+    const Tensor b = std::move(a);
+    CHECK(b.unique());
+    CHECK_FALSE(a.defined());  // NOLINT: the moved-from state is what this looks at
+    CHECK_THROWS_AS(static_cast<void>(a.data<Index>()), GraphError);
+    a = b;
+    CHECK(holds<Index>(a, {2}, {1, 2}));
+    Tensor& alias = a;
+    a = alias;
+    CHECK(holds<Index>(a, {2}, {1, 2}));
+  }
+
+  TEST_CASE("tensor: an undefined tensor throws, wherever it is used") {
+    Tensor moved{{1, 2}, {3, 4}};
+    const Tensor kept = std::move(moved);
+    for (Tensor tensor : {Tensor(), moved}) {  // NOLINT: moved from on purpose
+      CHECK_FALSE(tensor.defined());
+      CHECK_FALSE(tensor.unique());
+      CHECK_FALSE(tensor.shares_storage_with(tensor));
+      CHECK_THROWS_AS(static_cast<void>(tensor.data<float>()), GraphError);
+      CHECK_THROWS_AS(static_cast<void>(tensor.mutable_data<Index>()), GraphError);
+      CHECK_THROWS_AS(static_cast<void>(tensor.item()), GraphError);
+      CHECK_THROWS_AS(static_cast<void>(tensor.reshape({-1})), GraphError);
+      CHECK_THROWS_AS(static_cast<void>(tensor.rows(0, 0)), GraphError);
+      CHECK_THROWS_AS(static_cast<void>(tensor.to(float64)), GraphError);
+      CHECK_THROWS_AS(static_cast<void>(tensor.to(float32)), GraphError);
+    }
+    CHECK_THROWS_AS(static_cast<void>(Tensor().at({})), GraphError);
+  }
+
+  TEST_CASE("tensor: the wrong element type throws and names both") {
+    const Tensor tensor = zeros({2}, float64);
+    CHECK_THROWS_AS(static_cast<void>(tensor.data<float>()), DTypeError);
+    CHECK_THROWS_WITH(static_cast<void>(tensor.span<std::uint8_t>()),
+                      "elements read as uint8, but the tensor is float64 (2,) (convert with to(dtype))");
+  }
+
+  TEST_CASE("tensor: reshape shares the elements") {
+    const Tensor a = arange(24);
+    const Tensor b = a.reshape({2, -1, 4});
+    CHECK(b.shape() == Shape{2, 3, 4});
+    CHECK(b.shares_storage_with(a));
+    Tensor c = b.reshape({24});
+    c.mutable_data<Index>()[0] = -1;
+    CHECK(a.at({0}) == 0);
+    CHECK(b.at({0, 0, 0}) == 0);
+    CHECK(scalar(1).reshape({1, 1}).shape() == Shape{1, 1});
+    CHECK(Tensor{5}.reshape({}).rank() == 0);
+    CHECK(zeros({0, 3}).reshape({-1, 3}).shape() == Shape{0, 3});
+    CHECK(zeros({0, 3}).reshape({5, 0}).shape() == Shape{5, 0});
+  }
+
+  TEST_CASE("tensor: reshape throws on what does not fit") {
+    const Tensor a = arange(24);
+    CHECK_THROWS_AS(static_cast<void>(a.reshape({5, 5})), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(a.reshape({-1, 5})), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(a.reshape({-1, -1})), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(a.reshape({-2, -12})), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(a.reshape({-1, 0})), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(a.reshape({huge, huge})), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(zeros({0}).reshape({-1, 0})), ShapeError);
+    CHECK_THROWS_WITH(static_cast<void>(a.reshape({5, -1})),
+                      "reshape: (24,) with 24 elements does not fit (5, -1)");
+  }
+
+  TEST_CASE("tensor: rows are slices that share the elements") {
+    const Tensor a = arange(12).reshape({4, 3});
+    Tensor middle = a.rows(1, 3);
+    CHECK(holds<Index>(middle, {2, 3}, {3, 4, 5, 6, 7, 8}));
+    CHECK(middle.shares_storage_with(a));
+    const Tensor inner = middle.rows(1, 2);
+    CHECK(holds<Index>(inner, {1, 3}, {6, 7, 8}));
+    CHECK(inner.at({0, -1}) == 8);
+    CHECK(holds<Index>(inner.reshape({3}), {3}, {6, 7, 8}));
+    CHECK(holds<float>(inner.to(float32), {1, 3}, {6, 7, 8}));
+    middle.mutable_data<Index>()[0] = -3;
+    CHECK(holds<Index>(middle, {2, 3}, {-3, 4, 5, 6, 7, 8}));
+    CHECK(a.at({1, 0}) == 3);
+    CHECK(holds<Index>(inner, {1, 3}, {6, 7, 8}));
+    CHECK(a.rows(4, 4).shape() == Shape{0, 3});
+    CHECK(zeros({0, 3}).rows(0, 0).shape() == Shape{0, 3});
+    CHECK(zeros({3, 0}).rows(1, 3).shape() == Shape{2, 0});
+    CHECK_THROWS_AS(static_cast<void>(a.rows(-1, 2)), IndexError);
+    CHECK_THROWS_AS(static_cast<void>(a.rows(0, 5)), IndexError);
+    CHECK_THROWS_AS(static_cast<void>(a.rows(3, 2)), IndexError);
+    CHECK_THROWS_AS(static_cast<void>(scalar(1).rows(0, 0)), IndexError);
+  }
+
+  TEST_CASE("tensor: a slice written while alone keeps its place in the buffer") {
+    Tensor slice = arange(6).rows(2, 4);
+    slice.mutable_data<Index>()[1] = 7;
+    CHECK(holds<Index>(slice, {2}, {2, 7}));
+  }
+
+  TEST_CASE("tensor: item and at") {
+    CHECK(scalar(2.5).item() == 2.5);
+    CHECK(Tensor{{7}}.item<Index>() == 7);
+    CHECK(scalar(true).item<bool>());
+    CHECK(scalar(0.1).item<float>() == 0.1F);
+    CHECK_THROWS_AS(static_cast<void>(Tensor{1, 2}.item()), ShapeError);
+    CHECK_THROWS_AS(static_cast<void>(zeros({0}).item()), ShapeError);
+    const Tensor a = arange(6).reshape({2, 3});
+    CHECK(a.at<Index>({1, 2}) == 5);
+    CHECK(a.at({-1, -3}) == 3);
+    CHECK_THROWS_AS(static_cast<void>(a.at({0})), IndexError);
+    CHECK_THROWS_AS(static_cast<void>(a.at({2, 0})), IndexError);
+    CHECK_THROWS_WITH(static_cast<void>(a.at({0, -4})), "at: index -4 is out of range for axis 1 of size 3");
+  }
+
+  TEST_CASE("tensor: conversion") {
+    const Tensor reals({-1.9, 0.0, 1.9}, float64);
+    CHECK(holds<Index>(reals.to(int64), {3}, {-1, 0, 1}));
+    CHECK(holds<float>(reals.to(float32), {3}, {-1.9F, 0, 1.9F}));
+    CHECK(bitwise_equal(reals.to(boolean), Tensor{true, false, true}));
+    CHECK(bitwise_equal(Tensor{not_a_number, -0.0}.to(boolean), Tensor{true, false}));
+    CHECK(holds<std::uint8_t>(Tensor{-0.5, 255.5}.to(uint8), {2}, {0, 255}));
+    CHECK(holds<Index>(Tensor({200, 255}, uint8).to(int64), {2}, {200, 255}));
+    CHECK(holds<double>(Tensor{true, false}.to(float64), {2}, {1, 0}));
+    CHECK(reals.to(float64).shares_storage_with(reals));
+    CHECK(Tensor({1e300}, float64).to(float32).item() == inf);
+    CHECK(std::isnan(Tensor({not_a_number}, float64).to(float32).item()));
+    CHECK(zeros({0, 2}).to(int64).shape() == Shape{0, 2});
+    const double below = std::nextafter(0x1p63, 0.0);
+    CHECK(Tensor({below}, float64).to(int64).item<Index>() == huge - 1023);
+    CHECK(Tensor({-0x1p63}, float64).to(int64).item<Index>() == -huge - 1);
+  }
+
+  TEST_CASE("tensor: conversion throws on what an integer cannot hold") {
+    for (DType dtype : {float32, float64})
+      for (double value : {not_a_number, inf, -inf, 0x1p63, -0x1.1p63}) {
+        CAPTURE(value);
+        CHECK_THROWS_AS(static_cast<void>(Tensor({value}, dtype).to(int64)), ValueError);
+      }
+    for (double value : {not_a_number, inf, -inf, 256.0, -1.0}) {
+      CAPTURE(value);
+      CHECK_THROWS_AS(static_cast<void>(Tensor({1.0, value}, float64).to(uint8)), ValueError);
+    }
+  }
+
+  TEST_CASE("tensor: impossible sizes throw before anything is allocated") {
+    reset_peak_memory();
+    const MemoryStats before = memory_stats();
+    CHECK_THROWS_AS(Tensor::uninitialized({huge, 2}, uint8), ShapeError);
+    CHECK_THROWS_AS(Tensor::uninitialized({huge / 4}, float64), ShapeError);
+    CHECK_THROWS_AS(Tensor::uninitialized({huge}, uint8), ShapeError);
+    CHECK_THROWS_AS(Tensor::uninitialized({-1}, float32), ShapeError);
+    CHECK_THROWS_AS(zeros({Index{1} << 40, Index{1} << 40}), ShapeError);
+    CHECK(memory_stats().peak_bytes == before.peak_bytes);
+    CHECK(memory_stats().live_buffers == before.live_buffers);
+  }
+
+  TEST_CASE("memory: live bytes and buffers are counted, and nothing leaks") {
+    const MemoryStats before = memory_stats();
+    {
+      reset_peak_memory();
+      const Tensor a = zeros({100});
+      Tensor b = a;
+      const Tensor view = a.reshape({10, 10}).rows(2, 4);
+      CHECK(memory_stats().live_bytes == before.live_bytes + 400);
+      CHECK(memory_stats().live_buffers == before.live_buffers + 1);
+      b.mutable_data<float>()[0] = 1;
+      CHECK(memory_stats().live_bytes == before.live_bytes + 800);
+      b = a;
+      CHECK(memory_stats().live_bytes == before.live_bytes + 400);
+      CHECK(memory_stats().peak_bytes == before.live_bytes + 800);
+      CHECK_THROWS_AS(Tensor({1.0, not_a_number}, int64), ValueError);
+      CHECK_THROWS_AS(static_cast<void>(Tensor{not_a_number}.to(int64)), ValueError);
+    }
+    CHECK(memory_stats().live_bytes == before.live_bytes);
+    CHECK(memory_stats().live_buffers == before.live_buffers);
+  }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+  // Under a sanitizer nothing is recycled, so that it can see a use after free.
+  TEST_CASE("memory: a freed block is handed out again") {
+    for (Index n : {1, 100, 1000, 100000}) {
+      CAPTURE(n);
+      const std::byte* block = Tensor::uninitialized({n}, float32).raw();
+      CHECK(Tensor::uninitialized({n}, float32).raw() == block);
+      release_cached_memory();
+    }
+  }
+#endif
+
+  TEST_CASE("memory: neighbouring blocks of every size keep apart") {
+    std::vector<Tensor> tensors;
+    for (int round = 0; round < 2; ++round) {
+      for (Index n = 1; n < 300000; n += n / 5 + 1) {
+        tensors.push_back(full({n}, n % 251, uint8));
+      }
+      bool intact = true;
+      for (const Tensor& tensor : tensors)
+        intact = intact && bitwise_equal(tensor, full(tensor.shape(), tensor.count() % 251, uint8));
+      CHECK(intact);
+      tensors.clear();
+    }
+    release_cached_memory();
+  }
+
+  TEST_CASE("factory: constants") {
+    CHECK(holds<float>(zeros({2, 1}), {2, 1}, {0, 0}));
+    CHECK(holds<Index>(ones({2}, int64), {2}, {1, 1}));
+    CHECK(holds<double>(full({2}, 0.1, float64), {2}, {0.1, 0.1}));
+    CHECK(bitwise_equal(full({2}, 3, boolean), Tensor{true, true}));
+    CHECK(holds<std::uint8_t>(zeros_like(ones({2}, uint8)), {2}, {0, 0}));
+    CHECK(holds<float>(ones_like(zeros({1, 2})), {1, 2}, {1, 1}));
+    CHECK(zeros({3, 0}).count() == 0);
+    CHECK(full({1}, huge, int64).item<Index>() == huge);
+    CHECK_THROWS_AS(full({1}, not_a_number, int64), ValueError);
+    CHECK_THROWS_AS(full({1}, 0x1p63, int64), ValueError);
+    CHECK_THROWS_AS(full({1}, 256, uint8), ValueError);
+    CHECK_THROWS_AS(full({1}, -1, uint8), ValueError);
+    CHECK_THROWS_WITH_AS(zeros({2, -3}), "zeros: sizes must not be negative, got (2, -3)", ShapeError);
+    CHECK(scalar(3).dtype() == int64);
+    CHECK(scalar(3.5).dtype() == float32);
+    CHECK(scalar(true).dtype() == boolean);
+    CHECK(scalar(3, float64).shape() == Shape{});
+  }
+
+  TEST_CASE("factory: arange") {
+    CHECK(holds<Index>(arange(4), {4}, {0, 1, 2, 3}));
+    CHECK(holds<float>(arange(2.5), {3}, {0, 1, 2}));
+    CHECK(holds<Index>(arange(2, 9, 3), {3}, {2, 5, 8}));
+    CHECK(holds<Index>(arange(2, 8, 3), {2}, {2, 5}));
+    CHECK(holds<Index>(arange(5, 0, -2), {3}, {5, 3, 1}));
+    CHECK(holds<Index>(arange(5, 0), {0}, {}));
+    CHECK(holds<float>(arange(5, 0, 0.5), {0}, {}));
+    CHECK(holds<double>(arange(0, 3, 1, float64), {3}, {0, 1, 2}));
+    CHECK(holds<double>(arange(1, -1, -0.5, float64), {4}, {1, 0.5, 0, -0.5}));
+    CHECK(holds<Index>(arange(0, 2, 0.5, int64), {4}, {0, 0, 1, 1}));
+    CHECK(holds<std::uint8_t>(arange(250, 256, 2, uint8), {3}, {250, 252, 254}));
+    // (1.3 - 1) / 0.1 exceeds 3 in binary, and 1 + 3 * 0.1 is the bound itself.
+    CHECK(arange(1, 1.3, 0.1, float64).count() == 3);
+    CHECK(holds<Index>(arange(-huge - 1, huge, huge), {3}, {-huge - 1, -1, huge - 1}));
+    CHECK(holds<Index>(arange(huge, -huge - 1, -huge - 1), {2}, {huge, -1}));
+    CHECK_THROWS_AS(arange(0, 1, 0), ValueError);
+    CHECK_THROWS_AS(arange(0, 1, 0.0), ValueError);
+    CHECK_THROWS_AS(arange(0, inf), ValueError);
+    CHECK_THROWS_AS(arange(not_a_number, 1), ValueError);
+    CHECK_THROWS_AS(arange(0, 300, 1, uint8), ValueError);
+    CHECK_THROWS_AS(arange(0, 2, 1, boolean), DTypeError);
+    CHECK_THROWS_AS(arange(-huge, huge), ShapeError);
+    CHECK_THROWS_AS(arange(0, 1e300), ShapeError);
+  }
+
+  TEST_CASE("factory: linspace") {
+    CHECK(holds<float>(linspace(0, 1, 5), {5}, {0, 0.25F, 0.5F, 0.75F, 1}));
+    CHECK(holds<double>(linspace(1, -1, 3, float64), {3}, {1, 0, -1}));
+    CHECK(holds<double>(linspace(2, 3, 1, float64), {1}, {2}));
+    CHECK(linspace(0, 1, 0).count() == 0);
+    CHECK(holds<Index>(linspace(0, 10, 3, int64), {3}, {0, 5, 10}));
+    const Tensor fine = linspace(0.1, 0.7, 1001, float64);
+    CHECK(fine.at({0}) == 0.1);
+    CHECK(fine.at({-1}) == 0.7);
+    const double most = std::numeric_limits<double>::max();
+    CHECK(holds<double>(linspace(-most, most, 3, float64), {3}, {-most, 0, most}));
+    CHECK_THROWS_AS(linspace(0, 1, -1), ValueError);
+    CHECK_THROWS_AS(linspace(0, inf, 3), ValueError);
+    CHECK_THROWS_AS(linspace(0, 1, 3, boolean), DTypeError);
+  }
+
+  TEST_CASE("factory: eye") {
+    CHECK(holds<float>(eye(2), {2, 2}, {1, 0, 0, 1}));
+    CHECK(holds<Index>(eye(2, 3, int64), {2, 3}, {1, 0, 0, 0, 1, 0}));
+    CHECK(holds<double>(eye(3, 1, float64), {3, 1}, {1, 0, 0}));
+    CHECK(eye(0).shape() == Shape{0, 0});
+    CHECK(eye(3, 0).shape() == Shape{3, 0});
+    CHECK_THROWS_AS(eye(-2), ShapeError);
+    CHECK_THROWS_AS(eye(2, -2), ShapeError);
+  }
+}
+
+TEST_SUITE("threads") {
+  TEST_CASE("memory: tensors made in one thread, copied and written in others, freed anywhere") {
+    const MemoryStats before = memory_stats();
+    {
+      std::vector<Tensor> made(64);
+      std::thread([&made] {
+        for (std::size_t i = 0; i < made.size(); ++i)
+          made[i] = full({Index{1} << (i % 16)}, static_cast<int>(i));
+      }).join();
+      std::vector<std::thread> workers;
+      std::vector<int> failures(4);
+      for (int& failed : failures)
+        workers.emplace_back([&made, &failed] {
+          for (int round = 0; round < 20; ++round)
+            for (const Tensor& original : made) {
+              Tensor copy = original;
+              copy.mutable_data<float>()[0] += 1;
+              failed += copy.at({0}) == original.at({0}) + 1 ? 0 : 1;
+              const Tensor fresh = full(copy.shape(), round);
+              failed += fresh.at({-1}) == round ? 0 : 1;
+            }
+        });
+      for (std::thread& worker : workers) worker.join();
+      CHECK(failures == std::vector<int>(4, 0));
+      std::vector<Tensor> taken = std::move(made);
+      std::thread([&taken] { taken.clear(); }).join();
+    }
+    CHECK(memory_stats().live_bytes == before.live_bytes);
+    CHECK(memory_stats().live_buffers == before.live_buffers);
+  }
+
+  TEST_CASE("memory: tensors of static and thread storage outlive the thread's cache") {
+    const MemoryStats before = memory_stats();
+    std::thread([] {
+      thread_local Tensor early = zeros({10});
+      Tensor::uninitialized({20}, float32);
+      thread_local Tensor late = zeros({30});
+      early = late;
+    }).join();
+    CHECK(memory_stats().live_buffers == before.live_buffers);
+  }
+}
