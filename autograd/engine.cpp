@@ -203,9 +203,7 @@ void Run::deposit() {
     Variable own =
         create_graph_ ? Access::make(state.value, state.node, state.output) : Access::make(state.value);
     gradient = {};
-    Variable former = slot->load();
-    slot->store({});
-    slot->store(accumulated(std::move(former), std::move(own), create_graph_));
+    slot->add(std::move(own), create_graph_);
   }
   deposits_.clear();
 }

@@ -7,6 +7,9 @@
 
 namespace xgrad::detail {
 
+/// `into` + `gradient`: in place when nobody else can see `into`, recorded when a graph is being created.
+Variable accumulated(Variable into, Variable gradient, bool create_graph);
+
 struct GradientSlot {
   std::mutex mutex;
   Variable gradient;
@@ -19,12 +22,13 @@ struct GradientSlot {
     const std::scoped_lock lock(mutex);
     gradient = std::move(value);
   }
+  void add(Variable value, bool create_graph) {
+    const std::scoped_lock lock(mutex);
+    gradient = accumulated(std::move(gradient), std::move(value), create_graph);
+  }
 };
 
 /// The slot of a variable that requires a gradient, made when there is none yet.
 std::shared_ptr<GradientSlot> require_slot(const Variable& variable);
-
-/// `into` + `gradient`: in place when nobody else can see `into`, recorded when a graph is being created.
-Variable accumulated(Variable into, Variable gradient, bool create_graph);
 
 }  // namespace xgrad::detail

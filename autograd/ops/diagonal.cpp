@@ -59,9 +59,9 @@ Variable diag(const Operand& x, Index k) {
   }
   Op op("diag", x);
   if (v.rank() != 2) fail<ShapeError>("expects a vector or a matrix, got " + to_string(v.shape()));
-  return op.record(detail::read(op.value(), diagonal(op.shape(), k)), Rule{saves_nothing, [k](const Backward& r) {
-                     return matrix_of(r.gradient(), r.input_shape(0), k);
-                   }});
+  return op.record(
+      detail::read(op.value(), diagonal(op.shape(), k)),
+      Rule{saves_nothing, [k](const Backward& r) { return matrix_of(r.gradient(), r.input_shape(0), k); }});
 }
 
 Variable tril(const Operand& x, Index k) { return triangle("tril", x, k, true); }

@@ -25,8 +25,7 @@ Tensor last_writers(const Shape& target, Index axis, const Tensor& index) {
   std::iota(order.mutable_data<Index>(), order.mutable_data<Index>() + order.count(), Index{0});
   Tensor last = Tensor::uninitialized(target, int64);
   kernels::scatter(last, axis, index, order);
-  const Tensor mask =
-      kernels::compare(kernels::Comparison::equal, kernels::gather(last, axis, index), order);
+  const Tensor mask = kernels::compare(kernels::Comparison::equal, kernels::gather(last, axis, index), order);
   const auto bits = mask.span<bool>();
   return std::find(bits.begin(), bits.end(), false) == bits.end() ? Tensor() : mask;
 }
@@ -47,9 +46,9 @@ Variable scatter_onto_zeros(const Shape& shape, Index axis, const Variable& inde
 Variable fitted(const Operand& values, const Variable& x) {
   const Operand target(x);
   if (result_type({&target, &values}) != x.dtype())
-    fail<DTypeError>(std::string(to_string(values.dtype())) + " does not fit into " +
-                         std::string(to_string(x.dtype())),
-                     "convert with cast");
+    fail<DTypeError>(
+        std::string(to_string(values.dtype())) + " does not fit into " + std::string(to_string(x.dtype())),
+        "convert with cast");
   return values.is_number() ? values.as_variable(x.dtype()) : cast(values.variable(), x.dtype());
 }
 
@@ -71,11 +70,11 @@ Variable gather(const Operand& x, Index axis, const Operand& index) {
   Op op("gather", x, index);
   axis = detail::line_axis(axis, op.value().rank());
   op[1] = Variable(positions(op[0], axis, index));
-  return op.record(kernels::gather(op.value(), axis, op.value(1)),
-                   JointRule{saves_input(1), [axis](Backward& r) {
-                               r.give(0, detail::scatter_onto_zeros(r.input_shape(0), axis, r.input(1),
-                                                                    r.gradient()));
-                             }});
+  return op.record(
+      kernels::gather(op.value(), axis, op.value(1)),
+      JointRule{saves_input(1), [axis](Backward& r) {
+                  r.give(0, detail::scatter_onto_zeros(r.input_shape(0), axis, r.input(1), r.gradient()));
+                }});
 }
 
 Variable scatter(const Operand& x, Index axis, const Operand& index, const Operand& source) {
@@ -91,7 +90,8 @@ Variable scatter(const Operand& x, Index axis, const Operand& index, const Opera
                                                  const Variable& g = r.gradient();
                                                  if (r.needs(0)) r.give(0, scatter(g, axis, to, 0));
                                                  if (!r.needs(2)) return;
-                                                 const Tensor kept = last_writers(g.shape(), axis, to.value());
+                                                 const Tensor kept =
+                                                     last_writers(g.shape(), axis, to.value());
                                                  Variable picked = gather(g, axis, to);
                                                  r.give(2, kept.defined() ? where(kept, picked, 0) : picked);
                                                }});

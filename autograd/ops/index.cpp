@@ -35,27 +35,29 @@ Variable positions_of(const Backward& r, std::size_t i) {
 
 Saves saves_positions(const Op& op, unsigned i) { return op.size() > i ? saves_input(i) : saves_nothing; }
 
-Variable added(const Shape& shape, const Variable& source, const Variable& positions, const Shared& selection);
+Variable added(const Shape& shape, const Variable& source, const Variable& positions,
+               const Shared& selection);
 
 /// The selection of x.
 Variable selected(const char* name, const Variable& x, const Variable& positions, const Shared& selection) {
   Op op(name, {}, with({x}, positions));
   return op.record(selection->read(op.value(), positions_of(op, one)),
                    JointRule{saves_positions(op, one), [selection](Backward& r) {
-                               r.give(0, added(r.input_shape(0), r.gradient(), positions_of(r, one),
-                                               selection));
+                               r.give(0,
+                                      added(r.input_shape(0), r.gradient(), positions_of(r, one), selection));
                              }});
 }
 
 /// Zeros of `shape` with source added at the selection.
-Variable added(const Shape& shape, const Variable& source, const Variable& positions, const Shared& selection) {
+Variable added(const Shape& shape, const Variable& source, const Variable& positions,
+               const Shared& selection) {
   Op op("index_add", {}, with({source}, positions));
   Tensor value = zeros(shape, op.dtype());
   selection->add(value, positions_of(op, one), op.value());
-  return op.record(std::move(value), JointRule{saves_positions(op, one), [selection](Backward& r) {
-                                                 r.give(0, selected("index", r.gradient(),
-                                                                    positions_of(r, one), selection));
-                                               }});
+  return op.record(std::move(value),
+                   JointRule{saves_positions(op, one), [selection](Backward& r) {
+                               r.give(0, selected("index", r.gradient(), positions_of(r, one), selection));
+                             }});
 }
 
 /// x with the selection replaced.
@@ -64,16 +66,18 @@ Variable replaced(const Variable& x, const Variable& source, const Variable& pos
   Op op("index_put", {}, with({x, source}, positions));
   Tensor value = op.value();
   selection->put(value, positions_of(op, two), op.value(1));
-  return op.record(std::move(value), JointRule{saves_positions(op, two), [selection](Backward& r) {
-                     const Variable at = positions_of(r, two);
-                     const Variable& g = r.gradient();
-                     if (r.needs(0))
-                       r.give(0, replaced(g, Variable(zeros(selection->shape(), g.dtype())), at, selection));
-                     if (!r.needs(1)) return;
-                     const Tensor kept = at.defined() ? selection->last_writers(at.value()) : Tensor();
-                     Variable picked = selected("index", g, at, selection);
-                     r.give(1, kept.defined() ? where(kept, picked, 0) : picked);
-                   }});
+  return op.record(
+      std::move(value),
+      JointRule{saves_positions(op, two), [selection](Backward& r) {
+                  const Variable at = positions_of(r, two);
+                  const Variable& g = r.gradient();
+                  if (r.needs(0))
+                    r.give(0, replaced(g, Variable(zeros(selection->shape(), g.dtype())), at, selection));
+                  if (!r.needs(1)) return;
+                  const Tensor kept = at.defined() ? selection->last_writers(at.value()) : Tensor();
+                  Variable picked = selected("index", g, at, selection);
+                  r.give(1, kept.defined() ? where(kept, picked, 0) : picked);
+                }});
 }
 
 /// What index, index_put and index_add do first.

@@ -97,14 +97,13 @@ Variable stack(const std::vector<Variable>& parts, Index axis, Place place) {
   std::vector<Tensor> values;
   for (std::size_t i = 0; i < op.size(); ++i) values.push_back(op.value(i).reshape(shape));
   shape[axis] = static_cast<Index>(op.size());
-  return op.record(joined(values, axis, shape), JointRule{saves_nothing, [axis](Backward& r) {
-                                                            if (needs_all(r))
-                                                              return give_all(r, unbind(r.gradient(), axis));
-                                                            for (std::size_t i = 0; i < r.input_count(); ++i)
-                                                              if (r.needs(i))
-                                                                r.give(i, slice_at(r.gradient(), axis,
-                                                                                   static_cast<Index>(i)));
-                                                          }});
+  return op.record(joined(values, axis, shape),
+                   JointRule{saves_nothing, [axis](Backward& r) {
+                               if (needs_all(r)) return give_all(r, unbind(r.gradient(), axis));
+                               for (std::size_t i = 0; i < r.input_count(); ++i)
+                                 if (r.needs(i))
+                                   r.give(i, slice_at(r.gradient(), axis, static_cast<Index>(i)));
+                             }});
 }
 
 std::vector<Variable> split(const Operand& x, const std::vector<Index>& sizes, Index axis) {

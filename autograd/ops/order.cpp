@@ -12,14 +12,14 @@ namespace xgrad {
 namespace {
 
 ValueAndIndex recorded(const Op& op, Index axis, std::pair<Tensor, Tensor> found) {
-  auto outputs = op.record_many({std::move(found.first), std::move(found.second)},
-                                JointRule{saves_output(1),
-                                          [axis](Backward& r) {
-                                            const Variable at(r.output_value(1));
-                                            r.give(0, detail::scatter_onto_zeros(r.input_shape(0), axis, at,
-                                                                                 r.gradient()));
-                                          }},
-                                0b10);
+  auto outputs = op.record_many(
+      {std::move(found.first), std::move(found.second)},
+      JointRule{saves_output(1),
+                [axis](Backward& r) {
+                  const Variable at(r.output_value(1));
+                  r.give(0, detail::scatter_onto_zeros(r.input_shape(0), axis, at, r.gradient()));
+                }},
+      0b10);
   return {std::move(outputs[0]), std::move(outputs[1])};
 }
 
@@ -57,8 +57,8 @@ Variable one_hot(const Operand& classes_of, Index classes, DType dtype) {
   const Tensor numbers = op.value().to(int64);
   for (Index number : numbers.span<Index>())
     if (number < 0 || number >= classes)
-      fail<IndexError>("class " + std::to_string(number) + " is out of range for " +
-                       std::to_string(classes) + " classes");
+      fail<IndexError>("class " + std::to_string(number) + " is out of range for " + std::to_string(classes) +
+                       " classes");
   Shape shape = op.shape();
   shape.push_back(classes);
   Tensor result = zeros(shape, dtype);

@@ -24,8 +24,8 @@ Shape padded_shape(const Shape& shape, const std::vector<Padding>& padding) {
                       amounts.after <= limit && shape[axis] <= limit;
     if (fits) result[axis] += amounts.before + amounts.after;
     if (!fits || result[axis] < 0)
-      fail<ShapeError>("axis " + std::to_string(axis) + " of " + to_string(shape) +
-                       " cannot be padded by " + describe(amounts));
+      fail<ShapeError>("axis " + std::to_string(axis) + " of " + to_string(shape) + " cannot be padded by " +
+                       describe(amounts));
   }
   return result;
 }

@@ -107,8 +107,8 @@ Selection::Selection(const Shape& x, const std::vector<IndexItem>& items, Tensor
                           [&](const Slice& range) {
                             gap = true;
                             keep(1);
-                            view_ = restricted(view_, view_.shape.rank() - 1,
-                                               resolve(range, view_.shape.back()));
+                            view_ =
+                                restricted(view_, view_.shape.rank() - 1, resolve(range, view_.shape.back()));
                           },
                           [&](NewAxis) {
                             gap = true;

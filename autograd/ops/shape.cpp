@@ -117,10 +117,9 @@ Variable broadcast_to(const Operand& x, const Shape& shape) {
   if (!broadcasts_to(op.shape(), target))
     fail<ShapeError>(to_string(op.shape()) + " does not broadcast to " + to_string(shape),
                      "sizes must match from the right, or be 1");
-  return op.record(kernels::broadcast_to(op.value(), target), Rule{saves_nothing, [](const Backward& r) {
-                                                                     return sum_to(r.gradient(),
-                                                                                   r.input_shape(0));
-                                                                   }});
+  return op.record(
+      kernels::broadcast_to(op.value(), target),
+      Rule{saves_nothing, [](const Backward& r) { return sum_to(r.gradient(), r.input_shape(0)); }});
 }
 
 Variable flip(const Operand& x, const Axes& axes) {
@@ -144,9 +143,9 @@ Variable roll(const Operand& x, Index shift, Index axis) {
   Tensor from = Tensor::uninitialized({size}, int64);
   Index* position = from.mutable_data<Index>();
   for (Index i = 0; i < size; ++i) position[i] = i < size - start ? i + start : i + start - size;
-  return op.record(kernels::index_select(op.value(), axis, from),
-                   Rule{saves_nothing,
-                        [start, axis](const Backward& r) { return roll(r.gradient(), start, axis); }});
+  return op.record(
+      kernels::index_select(op.value(), axis, from),
+      Rule{saves_nothing, [start, axis](const Backward& r) { return roll(r.gradient(), start, axis); }});
 }
 
 Variable tile(const Operand& x, const std::vector<Index>& times) {

@@ -83,11 +83,13 @@ Case gathering(const std::string& name, const Shape& shape, Index axis, const Te
           .name = name,
           .function = [axis](const Inputs& x) { return gather(x[0], axis, x[1]); },
           .inputs = {spread(shape, -2, 2), where},
-          .reference = [positive](const Values& x) {
-            return filled(x[1].shape(), [&](const Shape& p) {
-              return at(x[0], redirected(p, positive, x[1], x[0].rank() == 0 ? 1 : x[0].shape()[positive]));
-            });
-          }};
+          .reference =
+              [positive](const Values& x) {
+                return filled(x[1].shape(), [&](const Shape& p) {
+                  return at(x[0],
+                            redirected(p, positive, x[1], x[0].rank() == 0 ? 1 : x[0].shape()[positive]));
+                });
+              }};
 }
 
 template <class Combine>
@@ -113,12 +115,12 @@ std::vector<Case> scatter_rows() {
     Tensor index;
   };
   std::vector<Case> rows;
-  for (const Row& row : {Row{"axis 0", {3, 2}, 0, indices({2, 0, 1, -1}, {2, 2})},
-                         Row{"last axis, repeated", {2, 4}, 1, indices({1, 1, 3, 0, -4, 0}, {2, 3})},
-                         Row{"middle axis", {2, 3, 2}, 1, indices({0, 2, 2, 2, 1, 1, 1, 0}, {2, 2, 2})},
-                         Row{"vector", {3}, 0, indices({0, 0, 0, 2}, {4})}, Row{"scalar", {}, 0, indices({0}, {})},
-                         Row{"nothing", {2, 3}, 0, indices({}, {0, 3})},
-                         Row{"empty", {2, 0, 4}, 2, indices({}, {2, 0, 3})}}) {
+  for (const Row& row :
+       {Row{"axis 0", {3, 2}, 0, indices({2, 0, 1, -1}, {2, 2})},
+        Row{"last axis, repeated", {2, 4}, 1, indices({1, 1, 3, 0, -4, 0}, {2, 3})},
+        Row{"middle axis", {2, 3, 2}, 1, indices({0, 2, 2, 2, 1, 1, 1, 0}, {2, 2, 2})},
+        Row{"vector", {3}, 0, indices({0, 0, 0, 2}, {4})}, Row{"scalar", {}, 0, indices({0}, {})},
+        Row{"nothing", {2, 3}, 0, indices({}, {0, 3})}, Row{"empty", {2, 0, 4}, 2, indices({}, {2, 0, 3})}}) {
     const Index axis = row.axis;
     const Values inputs = {spread(row.shape, -2, 2, 1), row.index, spread(row.index.shape(), -2, 2, 2)};
     rows.push_back({.operation = "scatter",
@@ -143,19 +145,20 @@ Case selecting(const std::string& name, const Shape& shape, Index axis, const Te
           .name = name,
           .function = [axis](const Inputs& x) { return index_select(x[0], axis, x[1]); },
           .inputs = {spread(shape, -2, 2), where},
-          .reference = [positive](const Values& x) {
-            Shape result = x[0].shape();
-            result.erase(positive);
-            for (Index i = 0; i < x[1].rank(); ++i) result.insert(positive + i, x[1].shape()[i]);
-            return filled(result, [&](const Shape& p) {
-              Shape in, from;
-              for (Index i = 0; i < p.rank(); ++i)
-                (i >= positive && i < positive + x[1].rank() ? in : from).push_back(p[i]);
-              const auto to = static_cast<Index>(at(x[1], in));
-              from.insert(positive, to < 0 ? to + x[0].shape()[positive] : to);
-              return at(x[0], from);
-            });
-          }};
+          .reference =
+              [positive](const Values& x) {
+                Shape result = x[0].shape();
+                result.erase(positive);
+                for (Index i = 0; i < x[1].rank(); ++i) result.insert(positive + i, x[1].shape()[i]);
+                return filled(result, [&](const Shape& p) {
+                  Shape in, from;
+                  for (Index i = 0; i < p.rank(); ++i)
+                    (i >= positive && i < positive + x[1].rank() ? in : from).push_back(p[i]);
+                  const auto to = static_cast<Index>(at(x[1], in));
+                  from.insert(positive, to < 0 ? to + x[0].shape()[positive] : to);
+                  return at(x[0], from);
+                });
+              }};
 }
 
 // Line by line along `axis`: the positions in the order of their values, the first `count` of them.
@@ -180,8 +183,7 @@ Tensor ordering(const Tensor& x, Index axis, Index count, bool descending) {
 
 Tensor ordered(const Tensor& x, Index axis, Index count, bool descending) {
   const Tensor positions = ordering(x, axis, count, descending);
-  return filled(positions.shape(),
-                [&](const Shape& p) { return at(x, redirected(p, axis, positions, 0)); });
+  return filled(positions.shape(), [&](const Shape& p) { return at(x, redirected(p, axis, positions, 0)); });
 }
 
 std::vector<Case> order_rows() {
@@ -210,12 +212,13 @@ std::vector<Case> order_rows() {
                       .function = [=](const Inputs& x) { return topk(x[0], count, axis, descending).values; },
                       .inputs = {spread(shape, -2, 2)},
                       .reference = [=](const Values& x) { return ordered(x[0], axis, count, descending); }});
-      rows.push_back({.operation = "topk",
-                      .name = "positions, " + name,
-                      .function = [=](const Inputs& x) { return topk(x[0], count, axis, descending).indices; },
-                      .inputs = {spread(shape, -2, 2)},
-                      .reference = [=](const Values& x) { return ordering(x[0], axis, count, descending); },
-                      .order = Order::none});
+      rows.push_back(
+          {.operation = "topk",
+           .name = "positions, " + name,
+           .function = [=](const Inputs& x) { return topk(x[0], count, axis, descending).indices; },
+           .inputs = {spread(shape, -2, 2)},
+           .reference = [=](const Values& x) { return ordering(x[0], axis, count, descending); },
+           .order = Order::none});
     }
   return rows;
 }
@@ -231,10 +234,15 @@ const bool rows = test::add_cases({
      .function = [](const Inputs& x) { return index_put(x[0], {Index{0}}, index(x[0], {Index{1}})); },
      .inputs = {spread({2, 3}, -2, 2)},
      .reference =
-         [](const Values& x) { return filled({2, 3}, [&](const Shape& p) { return at(x[0], {1, p[1]}); }); }},
+         [](const Values& x) {
+           return filled({2, 3}, [&](const Shape& p) { return at(x[0], {1, p[1]}); });
+         }},
     {.operation = "index_put",
      .name = "a row broadcast into a slice",
-     .function = [](const Inputs& x) { return index_put(x[0], {Slice{1, {}}}, x[1]); },
+     .function =
+         [](const Inputs& x) {
+           return index_put(x[0], {Slice{1, {}}}, x[1]);
+         },
      .inputs = {spread({3, 2}, -2, 2, 1), spread({2}, -2, 2, 2)},
      .reference =
          [](const Values& x) {
@@ -250,7 +258,10 @@ const bool rows = test::add_cases({
          }},
     {.operation = "index_add",
      .name = "a scalar to repeated rows",
-     .function = [](const Inputs& x) { return index_add(x[0], {Variable(indices({1, 1}, {2}))}, x[1]); },
+     .function =
+         [](const Inputs& x) {
+           return index_add(x[0], {Variable(indices({1, 1}, {2}))}, x[1]);
+         },
      .inputs = {spread({2, 3}, -2, 2, 1), spread({}, -2, 2, 2)},
      .reference =
          [](const Values& x) {
@@ -284,7 +295,9 @@ const bool rows = test::add_cases({
     {.operation = "masked_fill",
      .name = "scalar through a broadcast mask",
      .function =
-         [](const Inputs& x) { return masked_fill(x[0], Tensor{true, false, true}, x[1]); },
+         [](const Inputs& x) {
+           return masked_fill(x[0], Tensor{true, false, true}, x[1]);
+         },
      .inputs = {spread({2, 3}, -2, 2, 1), spread({}, -2, 2, 2)},
      .reference =
          [](const Values& x) {
@@ -292,7 +305,10 @@ const bool rows = test::add_cases({
          }},
     {.operation = "masked_fill",
      .name = "empty",
-     .function = [](const Inputs& x) { return masked_fill(x[0], zeros({2, 0, 4}, boolean), 1); },
+     .function =
+         [](const Inputs& x) {
+           return masked_fill(x[0], zeros({2, 0, 4}, boolean), 1);
+         },
      .inputs = {spread({2, 0, 4}, -2, 2)},
      .reference = [](const Values& x) { return x[0]; }},
     {.operation = "masked_select",
@@ -315,7 +331,10 @@ const bool rows = test::add_cases({
      .reference = [](const Values& x) { return Tensor::from(x[0].span<double>(), {1}); }},
     {.operation = "masked_select",
      .name = "empty",
-     .function = [](const Inputs& x) { return masked_select(x[0], zeros({0, 3}, boolean)); },
+     .function =
+         [](const Inputs& x) {
+           return masked_select(x[0], zeros({0, 3}, boolean));
+         },
      .inputs = {spread({0, 3}, -2, 2)},
      .reference = [](const Values&) { return zeros({0}, float64); }},
 
@@ -334,13 +353,19 @@ const bool rows = test::add_cases({
      .name = "scalar",
      .function = [](const Inputs& x) { return one_hot(x[0], 2, float64); },
      .inputs = {indices({1}, {})},
-     .reference = [](const Values&) { return Tensor({0.0, 1.0}, float64); },
+     .reference =
+         [](const Values&) {
+           return Tensor({0.0, 1.0}, float64);
+         },
      .order = Order::none},
     {.operation = "one_hot",
      .name = "empty",
      .function = [](const Inputs& x) { return one_hot(x[0], 4); },
      .inputs = {indices({}, {2, 0})},
-     .reference = [](const Values&) { return zeros({2, 0, 4}, float64); },
+     .reference =
+         [](const Values&) {
+           return zeros({2, 0, 4}, float64);
+         },
      .order = Order::none},
 });
 

@@ -58,7 +58,8 @@ TEST_SUITE("autograd") {
       CHECK(same(slice(x, 1, {{}, {}, -2}), Tensor({{2, 0}, {5, 3}})));
       CHECK(same(slice_scatter(x, {2, 5}, 1, {1, 4}), Tensor({{0, 0, 1, 2, 0}, {0, 3, 4, 5, 0}})));
       CHECK(same(pad(x, {{0, 1}, {1, 0}}, {.value = 1}), Tensor({{1, 0, 1, 2}, {1, 3, 4, 5}, {1, 1, 1, 1}})));
-      CHECK(same(pad(x, {{1, 0}, {0, 1}}, {PadMode::reflect}), Tensor({{3, 4, 5, 4}, {0, 1, 2, 1}, {3, 4, 5, 4}})));
+      CHECK(same(pad(x, {{1, 0}, {0, 1}}, {PadMode::reflect}),
+                 Tensor({{3, 4, 5, 4}, {0, 1, 2, 1}, {3, 4, 5, 4}})));
       CHECK(same(flip(x, 0), Tensor({{3, 4, 5}, {0, 1, 2}})));
       CHECK(same(roll(x, 1, 1), Tensor({{2, 0, 1}, {5, 3, 4}})));
       CHECK(same(tile(x, {1, 2}), Tensor({{0, 1, 2, 0, 1, 2}, {3, 4, 5, 3, 4, 5}})));
@@ -99,7 +100,8 @@ TEST_SUITE("autograd") {
     const Variable x(counting({size}));
     std::vector<std::optional<Index>> bounds{{}, huge, tiny};
     for (Index i = -8; i <= 8; ++i) bounds.push_back(i);
-    for (const Index step : {Index{1}, Index{2}, Index{3}, Index{7}, huge, Index{-1}, Index{-2}, Index{-7}, tiny})
+    for (const Index step :
+         {Index{1}, Index{2}, Index{3}, Index{7}, huge, Index{-1}, Index{-2}, Index{-7}, tiny})
       for (const auto& begin : bounds)
         for (const auto& end : bounds) {
           // Walks from the first position inside, as the definition says.
@@ -168,12 +170,16 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("shape: errors name place, operation and shapes") {
     const Variable x(counting({2, 3}));
-    CHECK(contains(message<ShapeError>([&] { reshape(x, {4, 2}); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     reshape(x, {4, 2});
+                   }),
                    {"shape_test.cpp:", "reshape: ", "(2, 3)", "(4, 2)"}));
     CHECK(contains(message<ShapeError>([&] { reshape(x, {-1, -1}); }), {"only one size may be -1"}));
     CHECK(contains(message<ShapeError>([&] { reshape(x, {-2, 3}); }), {"negative", "(-2, 3)"}));
     CHECK(contains(message<ShapeError>([&] { reshape(zeros({0}), {-1, 0}); }), {"(-1, 0)"}));
-    CHECK(contains(message<ShapeError>([&] { broadcast_to(x, {3, 2}); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     broadcast_to(x, {3, 2});
+                   }),
                    {"shape_test.cpp:", "broadcast_to: ", "(2, 3)", "(3, 2)", "sizes must match"}));
     CHECK_THROWS_AS(broadcast_to(x, {3}), ShapeError);
     CHECK_THROWS_AS(broadcast_to(x, {-1, 2, 3}), ShapeError);
@@ -200,19 +206,27 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("joining and splitting: errors") {
     const Variable x(counting({2, 3}));
-    CHECK(contains(message<ShapeError>([&] { concat({x, Variable(zeros({2, 3, 1}))}); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     concat({x, Variable(zeros({2, 3, 1}))});
+                   }),
                    {"shape_test.cpp:", "concat: ", "part 1", "(2, 3, 1)", "(2, 3)"}));
-    CHECK(contains(message<ShapeError>([&] { concat({x, x, Variable(zeros({2, 4}))}, 0); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     concat({x, x, Variable(zeros({2, 4}))}, 0);
+                   }),
                    {"part 2", "(2, 4)", "other than 0"}));
     CHECK_THROWS_AS(concat({}), ValueError);
     CHECK_THROWS_AS(stack({}), ValueError);
     CHECK_THROWS_AS(concat({Variable(scalar(1))}), IndexError);
     CHECK_THROWS_AS(concat({x, Variable()}), GraphError);
     CHECK_THROWS_AS(concat({x}, 2), IndexError);
-    CHECK(contains(message<ShapeError>([&] { stack({x, Variable(zeros({3, 2}))}); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     stack({x, Variable(zeros({3, 2}))});
+                   }),
                    {"stack: ", "part 1", "(3, 2)", "(2, 3)"}));
     CHECK_THROWS_AS(stack({x}, 3), IndexError);
-    CHECK(contains(message<ShapeError>([&] { split(x, {1, 1}, 1); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     split(x, {1, 1}, 1);
+                   }),
                    {"split: ", "[1, 1]", "axis 1", "(2, 3)"}));
     CHECK_THROWS_AS(split(x, {4, -1}, 1), ShapeError);
     CHECK_THROWS_AS(split(x, {huge, huge, 4}, 1), ShapeError);
@@ -222,22 +236,30 @@ TEST_SUITE("autograd") {
     CHECK_THROWS_AS(unbind(1), IndexError);
     CHECK_THROWS_AS(slice(x, 0, {0, 1, 0}), ValueError);
     CHECK_THROWS_AS(slice(x, 2, {}), IndexError);
-    CHECK(contains(message<ShapeError>([&] { slice_scatter(x, {4, 3}, 0, {0, 3}); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     slice_scatter(x, {4, 3}, 0, {0, 3});
+                   }),
                    {"slice_scatter: ", "(4, 3)", "(3, 3)", "(2, 3)"}));
   }
 
   TEST_CASE("padding and diagonals: errors") {
     const Variable x(counting({2, 3}));
-    CHECK(contains(message<ShapeError>([&] { pad(x, {{1, 1}}); }), {"shape_test.cpp:", "pad: ", "(2, 3)", "got 1"}));
+    CHECK(contains(message<ShapeError>([&] {
+                     pad(x, {{1, 1}});
+                   }),
+                   {"shape_test.cpp:", "pad: ", "(2, 3)", "got 1"}));
     CHECK(contains(message<ShapeError>([&] { pad(x, {{0, 0}, {-2, -2}}); }), {"axis 1", "(-2, -2)"}));
     CHECK_THROWS_AS(pad(x, {{huge, 0}, {0, 0}}), ShapeError);
     CHECK_THROWS_AS(pad(x, {{tiny, huge}, {0, 0}}), ShapeError);
-    CHECK(contains(message<ShapeError>([&] { pad(x, {{0, 0}, {0, 3}}, {PadMode::reflect}); }),
+    CHECK(contains(message<ShapeError>([&] {
+                     pad(x, {{0, 0}, {0, 3}}, {PadMode::reflect});
+                   }),
                    {"reflect", "(0, 3)", "at least 4", "has 3"}));
     CHECK_THROWS_AS(pad(zeros({0}), {{1, 0}}, {PadMode::replicate}), ShapeError);
     CHECK_THROWS_AS(pad(x, {{0, 0}, {-1, 0}}, {PadMode::replicate}), ValueError);
     CHECK_THROWS_AS(pad(Tensor{1, 2}, {{1, 0}}, {.value = 0.5}), ValueError);
-    CHECK_THROWS_AS(pad(Tensor{1, 2}, {{1, 0}}, {.value = std::numeric_limits<double>::quiet_NaN()}), ValueError);
+    CHECK_THROWS_AS(pad(Tensor{1, 2}, {{1, 0}}, {.value = std::numeric_limits<double>::quiet_NaN()}),
+                    ValueError);
     CHECK(contains(message<ShapeError>([&] { diag(zeros({2, 2, 2})); }), {"diag: ", "(2, 2, 2)"}));
     CHECK_THROWS_AS(diag(1), ShapeError);
     CHECK_THROWS_AS(diag(zeros({2}), huge), ShapeError);
