@@ -191,8 +191,8 @@ std::vector<Variables> hessian(const VectorFunction& f, const Variables& inputs,
                      arguments, options);
 }
 
-HvpResult hvp(const VectorFunction& f, const Variables& inputs, const Variables& vectors, FunctionalOptions options,
-              Place place) {
+HvpResult hvp(const VectorFunction& f, const Variables& inputs, const Variables& vectors,
+              FunctionalOptions options, Place place) {
   const Scope scope("hvp", place);
   const EnableGrad recording;
   check_fits("vector", vectors, inputs);

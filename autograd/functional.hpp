@@ -50,16 +50,16 @@ struct SingleHvp {
 
 namespace detail {
 
-VjpResult vjp(const VectorFunction& f, const std::vector<Variable>& inputs, const std::vector<Variable>& cotangents,
-              FunctionalOptions options, Place place);
-JvpResult jvp(const VectorFunction& f, const std::vector<Variable>& inputs, const std::vector<Variable>& tangents,
-              FunctionalOptions options, Place place);
+VjpResult vjp(const VectorFunction& f, const std::vector<Variable>& inputs,
+              const std::vector<Variable>& cotangents, FunctionalOptions options, Place place);
+JvpResult jvp(const VectorFunction& f, const std::vector<Variable>& inputs,
+              const std::vector<Variable>& tangents, FunctionalOptions options, Place place);
 std::vector<std::vector<Variable>> jacobian(const VectorFunction& f, const std::vector<Variable>& inputs,
                                             FunctionalOptions options, Place place);
 std::vector<std::vector<Variable>> hessian(const VectorFunction& f, const std::vector<Variable>& inputs,
                                            FunctionalOptions options, Place place);
-HvpResult hvp(const VectorFunction& f, const std::vector<Variable>& inputs, const std::vector<Variable>& vectors,
-              FunctionalOptions options, Place place);
+HvpResult hvp(const VectorFunction& f, const std::vector<Variable>& inputs,
+              const std::vector<Variable>& vectors, FunctionalOptions options, Place place);
 
 /// f as a VectorFunction: a single result becomes a list of one.
 template <class F>

@@ -39,9 +39,9 @@ struct VariableOptions {
 /// What a backward run keeps and reaches.
 struct BackwardOptions {
   /// Accumulate into these only (throws ValueError when empty); without it into every leaf.
-  std::optional<std::vector<Variable>> inputs;
+  std::optional<std::vector<Variable>> inputs = {};
   /// Keep saved values for another run. Default: as create_graph.
-  std::optional<bool> retain_graph;
+  std::optional<bool> retain_graph = {};
   /// Record the backward computation itself, so that gradients can be differentiated.
   bool create_graph = false;
 };
@@ -134,8 +134,8 @@ void backward(const std::vector<Variable>& roots, const std::vector<Variable>& s
 
 struct GradOptions {
   /// One per output, or empty: every output has one element.
-  std::vector<Variable> seeds;
-  std::optional<bool> retain_graph;
+  std::vector<Variable> seeds = {};
+  std::optional<bool> retain_graph = {};
   bool create_graph = false;
   /// Return undefined for an input that the outputs do not depend on, instead of throwing GraphError.
   bool allow_unused = false;

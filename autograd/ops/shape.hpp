@@ -8,7 +8,7 @@
 
 namespace xgrad {
 
-/// The same elements under another shape; one size may be -1.
+/// The same elements under another shape, O(1); one size may be -1. Throws ShapeError when the counts differ.
 Variable reshape(const Operand& x, const Shape& shape);
 /// Axes first ... last (inclusive) merged into one.
 Variable flatten(const Operand& x, Index first = 0, Index last = -1);
@@ -29,7 +29,7 @@ Variable concat(const std::vector<Variable>& parts, Index axis = 0, Place place 
 Variable stack(const std::vector<Variable>& parts, Index axis = 0, Place place = Place::here());
 /// Pieces of the given sizes, which must add up to the axis.
 std::vector<Variable> split(const Operand& x, const std::vector<Index>& sizes, Index axis = 0);
-/// Pieces of `size` (the last may be shorter).
+/// Pieces of `size` (the last may be shorter). A list of one number in braces means this one.
 std::vector<Variable> split(const Operand& x, Index size, Index axis = 0);
 /// At most `count` pieces of equal size (the last may be shorter).
 std::vector<Variable> chunk(const Operand& x, Index count, Index axis = 0);
@@ -37,7 +37,7 @@ std::vector<Variable> chunk(const Operand& x, Index count, Index axis = 0);
 std::vector<Variable> unbind(const Operand& x, Index axis = 0);
 
 /// x[begin:end:step] along an axis with Python's rules (negative positions wrap, bounds clamp; step may be
-/// negative).
+/// negative). O(1) where the elements are neighbours, as on the leading axis with step 1.
 struct Slice {
   std::optional<Index> begin = {};
   std::optional<Index> end = {};

@@ -1,0 +1,108 @@
+// Datasets: anything with a size that gives examples, one by one or many at once.
+// Invariant: reading a dataset does not change it, so a loader may read it from another thread.
+#pragma once
+
+#include <xgrad/tensor/tensor.hpp>
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace xgrad::data {
+
+/// Stacks equal tensors along a new first axis. Throws ValueError on an empty list, ShapeError or DTypeError
+/// naming the first one that differs.
+Tensor collate(std::span<const Tensor> examples);
+/// Stacks examples of several tensors, tensor by tensor.
+template <std::size_t N>
+std::array<Tensor, N> collate(std::span<const std::array<Tensor, N>> examples) {
+  std::array<Tensor, N> batch;
+  std::vector<Tensor> column(examples.size());
+  for (std::size_t k = 0; k < N; ++k) {
+    for (std::size_t i = 0; i < examples.size(); ++i) column[i] = examples[i][k];
+    batch[k] = collate(std::span<const Tensor>(column));
+  }
+  return batch;
+}
+
+/// Rows of the first axis, copied in the order of `indices` (int64, one axis). Throws IndexError out of
+/// range.
+Tensor gather_rows(const Tensor& tensor, const Tensor& indices);
+
+/// A dataset that makes a batch of any type itself: gather(indices) with an int64 tensor of one axis.
+template <class D>
+concept BatchDataset = requires(const D& dataset, const Tensor& indices) {
+  { dataset.size() } -> std::convertible_to<Index>;
+  dataset.gather(indices);
+};
+
+/// A dataset of single examples: get(i) returns a Tensor or a std::array of Tensors, which are collated.
+template <class D>
+concept ExampleDataset = requires(const D& dataset, Index i) {
+  { dataset.size() } -> std::convertible_to<Index>;
+  collate(std::span<const std::remove_cvref_t<decltype(dataset.get(i))>>());
+};
+
+/// What a DataLoader reads. gather() is preferred where both are offered.
+template <class D>
+concept Dataset = BatchDataset<D> || ExampleDataset<D>;
+
+/// The batch of the examples at `indices`.
+template <Dataset D>
+auto make_batch(const D& dataset, const Tensor& indices) {
+  if constexpr (BatchDataset<D>) {
+    return dataset.gather(indices);
+  } else {
+    std::vector<std::remove_cvref_t<decltype(dataset.get(Index{}))>> examples;
+    for (const Index i : indices.span<Index>()) examples.push_back(dataset.get(i));
+    return collate(std::span(std::as_const(examples)));
+  }
+}
+
+namespace detail {
+
+/// The common size of the first axis. Throws ShapeError naming the shapes.
+Index common_rows(std::span<const Tensor> tensors);
+
+}  // namespace detail
+
+/// Tensors whose rows belong together: `TensorDataset dataset(images, labels);`. Holding them copies nothing.
+template <std::size_t N>
+class TensorDataset {
+ public:
+  /// Throws ShapeError when the first axes differ or a tensor has none.
+  template <std::same_as<Tensor>... T>
+  requires(sizeof...(T) == N && N > 0) explicit TensorDataset(T... tensors)
+      : tensors_{std::move(tensors)...}, size_(detail::common_rows(tensors_)) {}
+
+  Index size() const { return size_; }
+  /// The rows of one example, without the first axis. Throws IndexError out of range.
+  std::array<Tensor, N> get(Index i) const {
+    std::array<Tensor, N> example;
+    for (std::size_t k = 0; k < N; ++k) {
+      Shape shape = tensors_[k].shape();
+      shape.erase(0);
+      example[k] = tensors_[k].rows(i, i + 1).reshape(shape);
+    }
+    return example;
+  }
+  std::array<Tensor, N> gather(const Tensor& indices) const {
+    std::array<Tensor, N> batch;
+    for (std::size_t k = 0; k < N; ++k) batch[k] = gather_rows(tensors_[k], indices);
+    return batch;
+  }
+  const std::array<Tensor, N>& tensors() const { return tensors_; }
+
+ private:
+  std::array<Tensor, N> tensors_;
+  Index size_;
+};
+
+template <class... T>
+TensorDataset(T...) -> TensorDataset<sizeof...(T)>;
+
+}  // namespace xgrad::data

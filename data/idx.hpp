@@ -1,0 +1,16 @@
+// The IDX format of the MNIST data: zero, zero, type, rank, then big-endian sizes and elements.
+#pragma once
+
+#include <xgrad/tensor/tensor.hpp>
+
+#include <string>
+
+namespace xgrad::data {
+
+/// Reads an IDX file, raw or gzipped (told by its content). uint8 stays; int8, int16 and int32 become int64,
+/// float float32, double float64. Time and memory are linear in the file's size: no more is unpacked than the
+/// header declares. Throws FormatError (in a gzipped file the offset counts unpacked bytes, or packed ones
+/// where the packing is damaged) and IoError.
+Tensor read_idx(const std::string& path, Place place = Place::here());
+
+}  // namespace xgrad::data

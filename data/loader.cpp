@@ -1,0 +1,98 @@
+// The order of an epoch and the thread that prepares batches.
+#include <xgrad/data/loader.hpp>
+
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/philox.hpp>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace xgrad::data::detail {
+namespace {
+
+// A stream of its own for every seed, epoch and number; the number of the epoch's order is -1.
+Generator stream(std::uint64_t seed, Index epoch, Index number) {
+  const auto low = [](Index i) { return static_cast<std::uint32_t>(i); };
+  const auto high = [](Index i) { return static_cast<std::uint32_t>(i >> 32); };
+  const auto words =
+      xgrad::detail::philox({low(epoch), high(epoch), low(number), high(number)},
+                            {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  return Generator(std::uint64_t{words[1]} << 32 | words[0]);
+}
+
+}  // namespace
+
+RandomScope::RandomScope(std::uint64_t seed, Index epoch, Index batch) : former_(default_generator()) {
+  default_generator() = stream(seed, epoch, batch);
+}
+
+void check(const LoaderOptions& options, Index size) {
+  if (options.batch_size < 1)
+    fail<ValueError>("batch_size must be at least 1, got " + std::to_string(options.batch_size));
+  if (options.prefetch < 0)
+    fail<ValueError>("prefetch must be at least 0, got " + std::to_string(options.prefetch));
+  if (size < 0) fail<ValueError>("the dataset's size must be at least 0, got " + std::to_string(size));
+}
+
+Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch) {
+  if (!options.shuffle) return arange(size);
+  Generator generator = stream(options.seed, epoch, -1);
+  return permutation(size, generator);
+}
+
+// What both threads touch. The thread comes last: it is joined before the rest goes.
+struct Prefetcher::Shared {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::deque<std::shared_ptr<void>> ready;
+  std::exception_ptr error;
+  bool finished = false;
+  std::jthread thread;
+
+  void produce(const std::stop_token& stop, Index count, std::size_t ahead, const Make& make) {
+    try {
+      for (Index batch = 0; batch < count && !stop.stop_requested(); ++batch) {
+        std::shared_ptr<void> made = make(batch);
+        std::unique_lock lock(mutex);
+        if (!changed.wait(lock, stop, [&] { return ready.size() < ahead; })) return;
+        ready.push_back(std::move(made));
+        changed.notify_all();
+      }
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      error = std::current_exception();
+    }
+    const std::scoped_lock lock(mutex);
+    finished = true;
+    changed.notify_all();
+  }
+};
+
+Prefetcher::Prefetcher(Index count, Index ahead, Make make) : count_(count), make_(std::move(make)) {
+  if (ahead == 0) return;
+  shared_ = std::make_unique<Shared>();
+  shared_->thread = std::jthread([this, shared = shared_.get(), ahead](const std::stop_token& stop) {
+    shared->produce(stop, count_, static_cast<std::size_t>(ahead), make_);
+  });
+}
+
+Prefetcher::~Prefetcher() = default;
+
+std::shared_ptr<void> Prefetcher::next() {
+  if (!shared_) return made_ < count_ ? make_(made_++) : nullptr;
+  std::unique_lock lock(shared_->mutex);
+  shared_->changed.wait(lock, [&] { return !shared_->ready.empty() || shared_->finished; });
+  if (shared_->ready.empty()) {
+    if (shared_->error) std::rethrow_exception(shared_->error);
+    return nullptr;
+  }
+  std::shared_ptr<void> batch = std::move(shared_->ready.front());
+  shared_->ready.pop_front();
+  shared_->changed.notify_all();
+  return batch;
+}
+
+}  // namespace xgrad::data::detail

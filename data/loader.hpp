@@ -1,0 +1,133 @@
+// DataLoader: batches of a dataset, epoch after epoch, in a range-for.
+// Invariant: a batch depends on the dataset, the seed, the epoch and its number alone, whether or not it is
+// prepared ahead in another thread.
+#pragma once
+
+#include <xgrad/data/dataset.hpp>
+#include <xgrad/tensor/random.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+namespace xgrad::data {
+
+struct LoaderOptions {
+  Index batch_size = 1;
+  bool shuffle = false;  ///< a new order in every epoch, given by seed and epoch
+  std::uint64_t seed = 0;
+  bool drop_last = false;  ///< leave out a last batch of fewer examples
+  Index prefetch = 0;      ///< batches that a thread keeps ready; 0: made when asked for, without a thread
+};
+
+namespace detail {
+
+/// Makes batches 0, 1, ..., count - 1 in order, up to `ahead` of them in advance in a thread of its own. Its
+/// destructor joins the thread, once the batch under way is made.
+class Prefetcher {
+ public:
+  using Make = std::function<std::shared_ptr<void>(Index)>;
+
+  Prefetcher(Index count, Index ahead, Make make);
+  ~Prefetcher();
+
+  /// The next batch, null after the last. An exception of `make` is thrown in place of the batch it hit.
+  std::shared_ptr<void> next();
+
+ private:
+  struct Shared;
+  Index count_;
+  Index made_ = 0;
+  Make make_;
+  std::unique_ptr<Shared> shared_;
+};
+
+/// In its lifetime the thread's default generator is the stream of one batch.
+class RandomScope {
+ public:
+  RandomScope(std::uint64_t seed, Index epoch, Index batch);
+  ~RandomScope() { default_generator() = former_; }
+  RandomScope(const RandomScope&) = delete;
+  RandomScope& operator=(const RandomScope&) = delete;
+
+ private:
+  Generator former_;
+};
+
+void check(const LoaderOptions& options, Index size);
+/// The examples of an epoch in order, int64.
+Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch);
+
+}  // namespace detail
+
+/// `for (auto& [images, labels] : loader)` goes through one epoch; the next loop goes through the next one.
+/// The dataset is held by value, and with prefetch it is read in another thread. Random numbers that the
+/// dataset draws from the default generator are given by seed, epoch and batch.
+template <Dataset D>
+class DataLoader {
+ public:
+  using Batch = decltype(make_batch(std::declval<const D&>(), std::declval<const Tensor&>()));
+
+  /// Throws ValueError when batch_size < 1 or prefetch < 0.
+  explicit DataLoader(D dataset, const LoaderOptions& options = {}, Place place = Place::here())
+      : dataset_(std::make_shared<const D>(std::move(dataset))), options_(options) {
+    const Scope scope("DataLoader", place);
+    detail::check(options, dataset_->size());
+  }
+
+  /// Batches of one epoch.
+  Index size() const {
+    const Index examples = dataset_->size(), batch = options_.batch_size;
+    return examples / batch + (examples % batch != 0 && !options_.drop_last ? 1 : 0);
+  }
+  const D& dataset() const { return *dataset_; }
+  const LoaderOptions& options() const { return options_; }
+  /// The epoch that the next loop goes through, from 0; setting it resumes or repeats.
+  Index epoch() const { return epoch_; }
+  void set_epoch(Index epoch) { epoch_ = epoch; }
+
+  class Iterator {
+   public:
+    using value_type = Batch;
+    using difference_type = std::ptrdiff_t;
+
+    explicit Iterator(std::unique_ptr<detail::Prefetcher> source) : source_(std::move(source)) { ++*this; }
+    Batch& operator*() const { return *batch_; }
+    Iterator& operator++() {
+      batch_ = std::static_pointer_cast<Batch>(source_->next());
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const { return batch_ == nullptr; }
+
+   private:
+    std::unique_ptr<detail::Prefetcher> source_;
+    std::shared_ptr<Batch> batch_;
+  };
+
+  /// Starts the next epoch. Loops may overlap; each keeps its own order.
+  Iterator begin() {
+    const Index epoch = epoch_;
+    auto make = [dataset = dataset_, options = options_, epoch,
+                 order = detail::epoch_order(dataset_->size(), options_, epoch)](Index batch) {
+      const Index first = batch * options.batch_size;
+      const Tensor indices = order.rows(first, std::min(first + options.batch_size, order.count()));
+      const detail::RandomScope random(options.seed, epoch, batch);
+      return std::static_pointer_cast<void>(std::make_shared<Batch>(make_batch(*dataset, indices)));
+    };
+    auto source = std::make_unique<detail::Prefetcher>(size(), options_.prefetch, std::move(make));
+    ++epoch_;
+    return Iterator(std::move(source));
+  }
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  std::shared_ptr<const D> dataset_;
+  LoaderOptions options_;
+  Index epoch_ = 0;
+};
+
+}  // namespace xgrad::data

@@ -1,0 +1,74 @@
+// Second derivatives at work: Newton's method with exact Hessians, and a penalty on the size of a gradient.
+#include <xgrad/autograd/functional.hpp>
+#include <xgrad/nn/linear.hpp>
+#include <xgrad/nn/loss.hpp>
+#include <xgrad/nn/module.hpp>
+#include <xgrad/optim/adam.hpp>
+#include <xgrad/xgrad.hpp>
+
+#include <cstdio>
+
+using namespace xgrad;
+
+// Rosenbrock's banana valley, with its minimum 0 at (1, 1).
+Variable rosenbrock(const Variable& x) {
+  const auto parts = unbind(x);
+  return square(1 - parts[0]) + 100 * square(parts[1] - square(parts[0]));
+}
+
+// Solves the 2 x 2 system h d = g.
+Variable solve(const Variable& h, const Variable& g) {
+  const double a = h.value().at({0, 0}), b = h.value().at({0, 1}), c = h.value().at({1, 0}), d = h.value().at({1, 1});
+  const double p = g.value().at({0}), q = g.value().at({1}), determinant = a * d - b * c;
+  return Variable(Tensor({(d * p - b * q) / determinant, (a * q - c * p) / determinant}, float64));
+}
+
+bool newton() {
+  std::puts("Newton's method on Rosenbrock's function");
+  Variable x(Tensor({-1.2, 1.0}, float64), {.requires_grad = true});
+  for (int step = 0; step < 8; ++step) {
+    const Variable value = rosenbrock(x);
+    std::printf("  step %d  x = (%9.6f, %9.6f)  f = %.3e\n", step, x.value().at({0}), x.value().at({1}), value.item());
+    const Variable gradient = grad(value, x);
+    x.set_value((x.detach() - solve(hessian(rosenbrock, x.detach()), gradient)).value());
+  }
+  return rosenbrock(x.detach()).item() < 1e-20;
+}
+
+struct Mlp : nn::Module {
+  nn::Linear hidden{1, 32};
+  nn::Linear output{32, 1};
+  Variable forward(const Variable& x) override { return output(tanh(hidden(x))); }
+  void visit(nn::Visitor& v) override {
+    v("hidden", hidden);
+    v("output", output);
+  }
+};
+
+// Fits noisy samples of |x|; the penalty keeps the slope of the fit near 1 in size.
+double mean_slope_error(double penalty_weight) {
+  manual_seed(3);
+  Mlp model;
+  const Variable x(linspace(-1, 1, 64), {.requires_grad = true});
+  const Variable inputs = reshape(x, {64, 1});
+  const Variable target = abs(inputs.detach()) + normal({64, 1}, 0, 0.1);
+  optim::Adam optimizer(model.parameters(), {.learning_rate = 0.01});
+  Variable slope_error;
+  for (int step = 0; step < 500; ++step) {
+    optimizer.zero_grad();
+    const Variable prediction = model(inputs);
+    // The gradient of the outputs with respect to the inputs, itself differentiable.
+    const Variable slope = grad(sum(prediction), x, {.create_graph = true});
+    slope_error = mean(square(abs(slope) - 1));
+    (nn::mse_loss(prediction, target) + penalty_weight * slope_error).backward();
+    optimizer.step();
+  }
+  return slope_error.item();
+}
+
+int main() {
+  const bool converged = newton();
+  const double without = mean_slope_error(0), with = mean_slope_error(0.1);
+  std::printf("\nGradient penalty: mean squared error of the slope's size\n  without %.4f\n  with    %.4f\n", without, with);
+  return converged && with < without ? 0 : 1;
+}

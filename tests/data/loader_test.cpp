@@ -1,0 +1,262 @@
+// Datasets and DataLoader: order, coverage, reproducibility, threads.
+#include <xgrad/data/loader.hpp>
+#include <xgrad/tensor/compare.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/pool.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <set>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+using namespace xgrad;
+using data::DataLoader, data::LoaderOptions, data::TensorDataset;
+
+// Single examples, each its position plus a random number.
+struct Drawing {
+  Index size() const { return 20; }
+  Tensor get(Index i) const {
+    Tensor example = uniform({2});
+    example.mutable_data<float>()[0] += static_cast<float>(i);
+    return example;
+  }
+};
+
+// Throws at one position.
+struct Failing {
+  Index bad = 0;
+  Index size() const { return 10; }
+  Index gather(const Tensor& indices) const {
+    for (const Index i : indices.span<Index>())
+      if (i == bad) throw std::out_of_range("example " + std::to_string(i));
+    return indices.data<Index>()[0];
+  }
+};
+
+struct Counting {
+  std::shared_ptr<std::atomic<int>> made = std::make_shared<std::atomic<int>>(0);
+  Index size() const { return 1000; }
+  int gather(const Tensor&) const { return ++*made; }
+};
+
+static_assert(data::Dataset<TensorDataset<2>> && data::ExampleDataset<Drawing> &&
+              data::BatchDataset<Failing>);
+static_assert(!data::Dataset<int> && !data::BatchDataset<Drawing> && !data::ExampleDataset<Failing>);
+static_assert(std::input_iterator<DataLoader<Failing>::Iterator>);
+
+TensorDataset<2> numbers(Index count) {
+  return TensorDataset(arange(count), arange(2 * count).reshape({count, 2}));
+}
+
+std::vector<Index> epoch_of(auto& loader) {
+  std::vector<Index> seen;
+  for (const auto& [x, y] : loader) {
+    CHECK(x.size(0) == y.size(0));
+    for (Index i = 0; i < x.count(); ++i) {
+      seen.push_back(x.template data<Index>()[i]);
+      CHECK(y.at({i, 1}) == 2 * static_cast<double>(seen.back()) + 1);
+    }
+  }
+  return seen;
+}
+
+std::vector<Index> epoch_with(Index count, const LoaderOptions& options, Index epoch = 0) {
+  DataLoader loader(numbers(count), options);
+  loader.set_epoch(epoch);
+  return epoch_of(loader);
+}
+
+std::vector<Index> counted(Index count) {
+  const Tensor all = arange(count);
+  return {all.span<Index>().begin(), all.span<Index>().end()};
+}
+
+}  // namespace
+
+TEST_CASE("TensorDataset: rows that belong together") {
+  const auto dataset = numbers(5);
+  CHECK(dataset.size() == 5);
+  const auto [x, y] = dataset.get(3);
+  CHECK(bitwise_equal(x, scalar(3)));
+  CHECK(bitwise_equal(y, Tensor{6, 7}));
+  CHECK(dataset.gather(Tensor{4, 4, 0})[1].shape() == Shape{3, 2});
+  CHECK(bitwise_equal(dataset.gather(Tensor{4, 4, 0})[1], Tensor{{8, 9}, {8, 9}, {0, 1}}));
+  CHECK(dataset.gather(Tensor({}, int64))[1].shape() == Shape{0, 2});
+  CHECK_THROWS_AS(dataset.get(5), IndexError);
+  CHECK_THROWS_AS(dataset.gather(Tensor{5}), IndexError);
+  CHECK_THROWS_AS(dataset.gather(Tensor{-1}), IndexError);
+  CHECK_THROWS_AS(dataset.gather(Tensor{{1}}), ShapeError);
+  CHECK_THROWS_AS(TensorDataset(arange(2), arange(3)), ShapeError);
+  CHECK_THROWS_AS(TensorDataset(scalar(1)), ShapeError);
+  CHECK_THROWS_AS(TensorDataset(Tensor{}), GraphError);
+  const Tensor bytes = Tensor({{1, 2, 3}, {4, 5, 6}}, uint8);
+  CHECK(bitwise_equal(data::gather_rows(bytes, Tensor{1}), Tensor({{4, 5, 6}}, uint8)));
+  CHECK(TensorDataset(bytes).gather(Tensor{0})[0].dtype() == uint8);
+}
+
+TEST_CASE("collate: stacks equal examples") {
+  const std::vector<Tensor> good{Tensor{1.0, 2.0}, Tensor{3.0, 4.0}};
+  CHECK(bitwise_equal(data::collate(good), Tensor{{1.0, 2.0}, {3.0, 4.0}}));
+  CHECK_THROWS_AS(data::collate(std::vector<Tensor>{}), ValueError);
+  CHECK_THROWS_AS(data::collate(std::vector<Tensor>{Tensor{1.0}, Tensor{1.0, 2.0}}), ShapeError);
+  CHECK_THROWS_AS(data::collate(std::vector<Tensor>{Tensor{1.0}, Tensor{1}}), DTypeError);
+  CHECK_THROWS_AS(data::collate(std::vector<Tensor>{Tensor{1.0}, Tensor()}), GraphError);
+  const std::vector<std::array<Tensor, 2>> pairs{{Tensor{1.0}, scalar(1)}, {Tensor{2.0}, scalar(2)}};
+  const auto batch = data::collate(std::span(pairs));
+  CHECK(batch[0].shape() == Shape{2, 1});
+  CHECK(bitwise_equal(batch[1], Tensor{1, 2}));
+}
+
+TEST_CASE("DataLoader: without shuffling, in order and complete") {
+  CHECK(epoch_with(10, {.batch_size = 3}) == counted(10));
+  CHECK(epoch_with(10, {.batch_size = 10}) == counted(10));
+  CHECK(epoch_with(10, {.batch_size = 99}) == counted(10));
+  CHECK(epoch_with(10, {.batch_size = 3, .drop_last = true}) == counted(9));
+  CHECK(epoch_with(10, {.batch_size = 5, .drop_last = true}) == counted(10));
+  CHECK(epoch_with(10, {.batch_size = 11, .drop_last = true}).empty());
+  CHECK(epoch_with(0, {.batch_size = 4}).empty());
+  std::vector<Index> sizes;
+  DataLoader loader(numbers(10), {.batch_size = 4});
+  for (const auto& batch : loader) sizes.push_back(batch[0].count());
+  CHECK(sizes == std::vector<Index>{4, 4, 2});
+  CHECK(loader.size() == 3);
+  CHECK(DataLoader(numbers(10), {.batch_size = 4, .drop_last = true}).size() == 2);
+  CHECK(DataLoader(numbers(10)).size() == 10);
+}
+
+TEST_CASE("DataLoader: shuffled by seed and epoch") {
+  const LoaderOptions options{.batch_size = 7, .shuffle = true, .seed = 3};
+  DataLoader loader(numbers(100), options);
+  const auto first = epoch_of(loader), second = epoch_of(loader);
+  CHECK(loader.epoch() == 2);
+  for (const auto& order : {first, second}) {
+    CHECK(order != counted(100));
+    CHECK(std::set<Index>(order.begin(), order.end()).size() == 100);
+  }
+  CHECK(first != second);
+  CHECK(epoch_with(100, options) == first);
+  CHECK(epoch_with(100, options, 1) == second);
+  CHECK(epoch_with(100, {.batch_size = 20, .shuffle = true, .seed = 3}) == first);
+  CHECK(epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 4}) != first);
+  CHECK(epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 4}) != second);
+  const auto dropped = epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 3, .drop_last = true});
+  CHECK(dropped == std::vector<Index>(first.begin(), first.begin() + 98));
+  loader.set_epoch(0);
+  CHECK(epoch_of(loader) == first);
+}
+
+TEST_CASE("DataLoader: bad options throw, naming the caller's line") {
+  CHECK_THROWS_AS(DataLoader(numbers(3), {.batch_size = 0}), ValueError);
+  CHECK_THROWS_AS(DataLoader(numbers(3), {.prefetch = -1}), ValueError);
+  std::string text;
+  try {
+    DataLoader loader(numbers(3), {.batch_size = -2});
+  } catch (const ValueError& error) {
+    text = error.what();
+  }
+  CHECK(text.find("loader_test.cpp:" + std::to_string(__LINE__ - 4)) != std::string::npos);
+  CHECK(text.find("batch_size must be at least 1, got -2") != std::string::npos);
+}
+
+TEST_CASE("DataLoader: the consumer owns its batches") {
+  DataLoader loader(numbers(6), {.batch_size = 2});
+  std::vector<std::array<Tensor, 2>> kept;
+  for (auto& batch : loader) kept.push_back(std::move(batch));
+  CHECK(bitwise_equal(kept[2][0], Tensor{4, 5}));
+  kept[0][0].mutable_data<Index>()[0] = 77;
+  CHECK(epoch_of(loader) == counted(6));
+}
+
+TEST_CASE("DataLoader: an exception of the dataset passes through") {
+  DataLoader loader(Failing{5}, {.batch_size = 2});
+  std::vector<Index> seen;
+  CHECK_THROWS_AS(([&] {
+                    for (const Index first : loader) seen.push_back(first);
+                  }()),
+                  std::out_of_range);
+  CHECK(seen == std::vector<Index>{0, 2});
+}
+
+TEST_SUITE("threads") {
+  TEST_CASE("DataLoader: prefetching changes nothing, random numbers included") {
+    for (const Index epoch : {0, 1}) {
+      const auto plain = epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 3}, epoch);
+      for (const Index ahead : {1, 2, 50})
+        CHECK(epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 3, .prefetch = ahead}, epoch) ==
+              plain);
+    }
+    manual_seed(1);
+    const auto before = default_generator().position();
+    std::vector<Tensor> batches[2];
+    for (const Index ahead : {0, 2}) {
+      DataLoader loader(Drawing{}, {.batch_size = 3, .shuffle = true, .seed = 9, .prefetch = ahead});
+      for (int epoch = 0; epoch < 2; ++epoch)
+        for (const Tensor& batch : loader) batches[ahead / 2].push_back(batch);
+    }
+    CHECK(default_generator().position() == before);
+    CHECK(default_generator().seed() == 1);
+    REQUIRE(batches[0].size() == 14);
+    REQUIRE(batches[1].size() == 14);
+    for (std::size_t i = 0; i < 14; ++i) CHECK(bitwise_equal(batches[0][i], batches[1][i]));
+    CHECK_FALSE(bitwise_equal(batches[0][0], batches[0][7]));
+  }
+
+  TEST_CASE("DataLoader: an exception in the thread reaches the consumer after the batches before it") {
+    for (const Index bad : {0, 5, 9}) {
+      DataLoader loader(Failing{bad}, {.batch_size = 2, .prefetch = 3});
+      for (int attempt = 0; attempt < 2; ++attempt) {
+        std::vector<Index> seen;
+        std::string text;
+        try {
+          for (const Index first : loader) seen.push_back(first);
+        } catch (const std::out_of_range& error) {
+          text = error.what();
+        }
+        CHECK(text == "example " + std::to_string(bad));
+        CHECK(seen.size() == static_cast<std::size_t>(bad / 2));
+      }
+    }
+  }
+
+  TEST_CASE("DataLoader: leaving a loop early joins the thread, and no more is made than asked for") {
+    const std::size_t live = memory_stats().live_buffers;
+    Counting dataset;
+    {
+      DataLoader loader(dataset, {.prefetch = 4});
+      for (int round = 0; round < 50; ++round) {
+        *dataset.made = 0;
+        int seen = 0;
+        for (const int number : loader) {
+          CHECK(number == ++seen);
+          if (seen > round % 5) break;
+        }
+        // The thread is gone; it kept at most four ready and one in hand.
+        CHECK(*dataset.made <= seen + 5);
+        CHECK(dataset.made.use_count() == 2);
+      }
+    }
+    CHECK(memory_stats().live_buffers == live);
+  }
+
+  TEST_CASE("DataLoader: overlapping loops, and one that outlives its loader") {
+    std::vector<Index> first, second;
+    {
+      DataLoader loader(numbers(10), {.batch_size = 1, .prefetch = 2});
+      auto a = loader.begin();
+      for (const auto& batch : loader) {
+        second.push_back(batch[0].data<Index>()[0]);
+        first.push_back((*a)[0].data<Index>()[0]);
+        ++a;
+      }
+      CHECK(a == loader.end());
+    }
+    CHECK(first == counted(10));
+    CHECK(second == counted(10));
+    auto orphan = DataLoader(numbers(4), {.batch_size = 4, .prefetch = 1}).begin();
+    CHECK(bitwise_equal((*orphan)[0], arange(4)));
+  }
+}
