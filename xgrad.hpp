@@ -1,8 +1,10 @@
-// Everything of xgrad in one header.
+// Everything of xgrad in one header, but for the bridge to xtensor (tensor/xtensor.hpp).
 #pragma once
 
 #include <xgrad/autograd/checkpoint.hpp>
+#include <xgrad/autograd/draw.hpp>
 #include <xgrad/autograd/function.hpp>
+#include <xgrad/autograd/functional.hpp>
 #include <xgrad/autograd/gradcheck.hpp>
 #include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/modes.hpp>
@@ -13,6 +15,28 @@
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/data/dataset.hpp>
+#include <xgrad/data/idx.hpp>
+#include <xgrad/data/images.hpp>
+#include <xgrad/data/loader.hpp>
+#include <xgrad/data/mnist.hpp>
+#include <xgrad/nn/activation.hpp>
+#include <xgrad/nn/check.hpp>
+#include <xgrad/nn/container.hpp>
+#include <xgrad/nn/dropout.hpp>
+#include <xgrad/nn/flatten.hpp>
+#include <xgrad/nn/init.hpp>
+#include <xgrad/nn/linear.hpp>
+#include <xgrad/nn/loss.hpp>
+#include <xgrad/nn/module.hpp>
+#include <xgrad/nn/summary.hpp>
+#include <xgrad/nn/visit_macro.hpp>
+#include <xgrad/optim/adagrad.hpp>
+#include <xgrad/optim/adam.hpp>
+#include <xgrad/optim/clip.hpp>
+#include <xgrad/optim/rmsprop.hpp>
+#include <xgrad/optim/schedule.hpp>
+#include <xgrad/optim/sgd.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/parallel.hpp>
