@@ -1,4 +1,5 @@
-// A differentiable function of one's own, twice: as a one-line formula, and with its backward written by hand.
+// A differentiable function of one's own, twice: as a one-line formula, and with its backward written by
+// hand.
 #include <xgrad/xgrad.hpp>
 
 #include <iostream>
@@ -7,7 +8,8 @@ using namespace xgrad;
 
 // map() turns a formula into a forward loop, a backward loop and the higher derivatives.
 Variable swish(const Operand& x) {
-  return map("swish", [](auto v) { return v / (1 + exp(-v)); }, x);
+  return map(
+      "swish", [](auto v) { return v / (1 + exp(-v)); }, x);
 }
 
 // A Function names what it saves and computes its gradients itself: log(sum(exp(x))) of a vector.
@@ -40,7 +42,9 @@ int main() {
   bool passed = true;
   passed &= report("swish, first order", gradcheck([](const Variable& v) { return swish(v); }, x));
   passed &= report("swish, second order", gradgradcheck([](const Variable& v) { return swish(v); }, x));
-  passed &= report("log_sum_exp, first order", gradcheck([](const Variable& v) { return log_sum_exp(v); }, x));
-  passed &= report("log_sum_exp, second order", gradgradcheck([](const Variable& v) { return log_sum_exp(v); }, x));
+  passed &=
+      report("log_sum_exp, first order", gradcheck([](const Variable& v) { return log_sum_exp(v); }, x));
+  passed &=
+      report("log_sum_exp, second order", gradgradcheck([](const Variable& v) { return log_sum_exp(v); }, x));
   return passed ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// A layer of one's own: a struct with parameters, a forward and a visit. Here a radial basis layer, which answers most
-// where the input is near one of its centres.
+// A layer of one's own: a struct with parameters, a forward and a visit. Here a radial basis layer, which
+// answers most where the input is near one of its centres.
 #include <xgrad/nn/check.hpp>
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
@@ -43,7 +43,8 @@ int main() {
   manual_seed(1);
   Model model;
 
-  // Verify the layer in float64 before training it: parameters against finite differences, and visit against forward.
+  // Verify the layer in float64 before training it: parameters against finite differences, and visit against
+  // forward.
   Model precise = model;
   precise.to(float64);
   const Variable sample(uniform({4, 2}, -2, 2, float64));

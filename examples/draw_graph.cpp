@@ -1,4 +1,5 @@
-// Draws the recorded graph of a small model: graph.dot, and graph.svg where Graphviz is installed.
+// Draws the recorded graph of a small model: graph.dot, and graph.svg where Graphviz is installed. An
+// argument gives another path than "graph".
 #include <xgrad/autograd/draw.hpp>
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
@@ -26,8 +27,11 @@ int main(int argc, char** argv) {
   Mlp model;
   const Variable loss = nn::cross_entropy(model(uniform({5, 4})), Tensor{0, 2, 1, 1, 0});
 
+  DrawOptions options{.names = {{loss, "loss"}}};
+  for (const auto& [name, parameter] : model.named_parameters()) options.names.emplace_back(parameter, name);
+
   std::ofstream file(stem + ".dot");
-  file << graphviz({loss}, {.names = model.named_parameters()});
+  file << graphviz(loss, options);
   file.close();
   if (!file) {
     std::cerr << "cannot write " << stem << ".dot\n";
@@ -37,6 +41,6 @@ int main(int argc, char** argv) {
   if (std::system(("dot -Tsvg '" + stem + ".dot' -o '" + stem + ".svg' 2>/dev/null").c_str()) == 0)
     std::cout << "wrote " << stem << ".svg\n";
   else
-    std::cout << "Graphviz's dot was not found: install the package graphviz to get a picture\n";
+    std::cout << "no picture: that takes Graphviz's dot, from the package graphviz\n";
   return 0;
 }

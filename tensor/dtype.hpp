@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -97,12 +98,22 @@ class Scalar {
   /// boolean, int64, or float32 for every floating number: the category that takes part in type promotion.
   constexpr DType dtype() const { return dtype_; }
 
-  template <Element T>
+  /// The number as T. A real becomes an integer by dropping its fraction, saturating at T's range; NaN becomes 0.
+  template <class T>
+    requires std::is_arithmetic_v<T>
   constexpr T as() const {
-    if constexpr (std::is_floating_point_v<T>)
+    if constexpr (std::is_same_v<T, bool>) {
+      return is_floating(dtype_) ? real_ != 0 : integer_ != 0;
+    } else if constexpr (std::is_floating_point_v<T>) {
       return static_cast<T>(real_);
-    else
-      return is_floating(dtype_) ? static_cast<T>(real_) : static_cast<T>(integer_);
+    } else {
+      if (!is_floating(dtype_)) return static_cast<T>(integer_);
+      constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
+      if (real_ != real_) return T{0};
+      if (real_ <= static_cast<double>(low)) return low;
+      // The bound is rounded up where T has more digits than double, so that equality is out of range too.
+      return real_ >= static_cast<double>(high) ? high : static_cast<T>(real_);
+    }
   }
 
  private:

@@ -103,8 +103,12 @@ class Tensor {
     return {mutable_data<T>(), static_cast<std::size_t>(count_)};
   }
   /// The elements as bytes, whatever the dtype.
-  const std::byte* raw() const { return buffer_->data() + offset_ * element_size(dtype_); }
+  const std::byte* raw() const {
+    check_type(dtype_);
+    return buffer_->data() + offset_ * element_size(dtype_);
+  }
   std::byte* mutable_raw() {
+    check_type(dtype_);
     make_unique();
     return buffer_->data() + offset_ * element_size(dtype_);
   }
@@ -120,11 +124,11 @@ class Tensor {
   /// The only element, converted to T. Throws ShapeError when there is not exactly one.
   template <class T = double>
   requires std::is_arithmetic_v<T> T item()
-  const { return scalar_at(only_element()).template as<std::conditional_t<Element<T>, T, double>>(); }
+  const { return scalar_at(only_element()).template as<T>(); }
   /// The element at a full index; negative positions wrap. Throws IndexError with index, axis and size.
   template <class T = double>
   requires std::is_arithmetic_v<T> T at(std::initializer_list<Index> index)
-  const { return scalar_at(position(index)).template as<std::conditional_t<Element<T>, T, double>>(); }
+  const { return scalar_at(position(index)).template as<T>(); }
 
   /// The same elements under another shape, O(1); one size may be -1. Throws ShapeError when the counts
   /// differ.

@@ -11,7 +11,7 @@
 namespace {
 
 const std::map<std::string, double> default_rates{
-    {"adam", 0.002}, {"adamw", 0.002}, {"rmsprop", 0.0005}, {"adagrad", 0.01}, {"sgd", 0.1}};
+    {"adam", 0.004}, {"adamw", 0.004}, {"rmsprop", 0.001}, {"adagrad", 0.02}, {"sgd", 0.1}};
 
 // Where tools/fetch_mnist keeps the files.
 std::string default_directory() {

@@ -12,11 +12,11 @@
 
 struct Options {
   std::string data;  ///< directory of the four IDX files
-  std::vector<xgrad::Index> hidden{512};
-  double dropout = 0.2;
-  int epochs = 10;
+  std::vector<xgrad::Index> hidden{384};
+  double dropout = 0.25;
+  int epochs = 8;
   int patience = 4;  ///< epochs without an improvement before training stops
-  xgrad::Index batch = 128;
+  xgrad::Index batch = 256;
   std::string optimizer = "adamw";
   double rate = 0;  ///< peak learning rate; filled in by the optimizer's default
   std::uint64_t seed = 1;

@@ -27,9 +27,11 @@ std::unique_ptr<optim::Optimizer> make_optimizer(std::vector<Variable> parameter
   if (options.optimizer == "adam")
     return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.learning_rate = rate});
   if (options.optimizer == "rmsprop")
-    return std::make_unique<optim::RMSprop>(std::move(parameters), optim::RMSpropOptions{.learning_rate = rate});
+    return std::make_unique<optim::RMSprop>(std::move(parameters),
+                                            optim::RMSpropOptions{.learning_rate = rate});
   if (options.optimizer == "adagrad")
-    return std::make_unique<optim::Adagrad>(std::move(parameters), optim::AdagradOptions{.learning_rate = rate});
+    return std::make_unique<optim::Adagrad>(std::move(parameters),
+                                            optim::AdagradOptions{.learning_rate = rate});
   if (options.optimizer == "sgd")
     return std::make_unique<optim::SGD>(
         std::move(parameters), optim::SGDOptions{.learning_rate = rate, .momentum = 0.9, .nesterov = true});
@@ -91,11 +93,13 @@ nn::Sequential make_model(const Options& options) {
 std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Options& options,
                          const Observer& observer) {
   using Clock = std::chrono::steady_clock;
-  data::DataLoader loader(data::TensorDataset(splits.training.pixels, splits.training.labels),
-                          {.batch_size = options.batch, .shuffle = true, .seed = options.seed, .prefetch = 4});
+  data::DataLoader loader(
+      data::TensorDataset(splits.training.pixels, splits.training.labels),
+      {.batch_size = options.batch, .shuffle = true, .seed = options.seed, .prefetch = 4});
   const auto optimizer = make_optimizer(model.parameters(), options);
   const Index steps = loader.size() * options.epochs, warmup = std::max<Index>(loader.size() / 2, 1);
-  optim::Schedule schedule(*optimizer, optim::LinearWarmup(warmup, optim::CosineLR(std::max<Index>(steps - warmup, 1))));
+  optim::Schedule schedule(*optimizer,
+                           optim::LinearWarmup(warmup, optim::CosineLR(std::max<Index>(steps - warmup, 1))));
 
   std::vector<Epoch> epochs;
   nn::StateDict best_weights = model.state_dict();
@@ -105,7 +109,8 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
   for (int number = 1; number <= options.epochs && !stopped; ++number) {
     model.train();
     Tally tally;
-    Progress progress{.epoch = number};
+    Progress progress;
+    progress.epoch = number;
     const auto start = Clock::now();
     for (const auto& [pixels, labels] : loader) {
       optimizer->zero_grad();
@@ -131,7 +136,8 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
       best_weights = model.state_dict();
       last_improvement = number;
     }
-    epochs.push_back({number - 1 + progress.fraction, progress.training, validation, progress.images_per_second, best});
+    epochs.push_back(
+        {number - 1 + progress.fraction, progress.training, validation, progress.images_per_second, best});
     observer.on_epoch(epochs.back());
     if (number - last_improvement >= options.patience) break;
   }

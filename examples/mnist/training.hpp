@@ -61,8 +61,9 @@ struct Evaluation {
 /// Fully connected layers with ReLU and dropout between them, ending in 10 logits.
 xgrad::nn::Sequential make_model(const Options& options);
 
-/// Trains until the last epoch, until validation has not improved for options.patience epochs or until the observer
-/// stops it, and leaves the model with the weights that did best on validation. Returns the epochs in order.
+/// Trains until the last epoch, until validation has not improved for options.patience epochs or until the
+/// observer stops it, and leaves the model with the weights that did best on validation. Returns the epochs
+/// in order.
 std::vector<Epoch> train(xgrad::nn::Sequential& model, const Splits& splits, const Options& options,
                          const Observer& observer);
 

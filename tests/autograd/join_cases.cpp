@@ -13,19 +13,11 @@ using namespace xgrad;
 using test::at;
 using test::Case;
 using test::filled;
+using test::several;
 using test::spread;
 
 using Inputs = std::vector<Variable>;
 using Values = std::vector<Tensor>;
-
-Case several(const std::string& operation, const std::string& name, test::CaseFunction function,
-             Values inputs, test::Reference reference) {
-  return {.operation = operation,
-          .name = name,
-          .function = std::move(function),
-          .inputs = std::move(inputs),
-          .reference = std::move(reference)};
-}
 
 // The inputs one after the other along an axis.
 Tensor joined(const Values& x, Index axis) {

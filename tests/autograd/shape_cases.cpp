@@ -14,6 +14,7 @@ using test::at;
 using test::Case;
 using test::filled;
 using test::moving;
+using test::several;
 using test::spread;
 
 using Unary = std::function<Variable(const Variable&)>;
@@ -86,15 +87,6 @@ Case scattered(const std::string& name, const Shape& shape, Index axis, Slice ra
         const auto found = std::find(kept.begin(), kept.end(), i);
         return found == kept.end() ? -1 : found - kept.begin();
       });
-}
-
-Case several(const std::string& operation, const std::string& name, test::CaseFunction function,
-             Values inputs, test::Reference reference) {
-  return {.operation = operation,
-          .name = name,
-          .function = std::move(function),
-          .inputs = std::move(inputs),
-          .reference = std::move(reference)};
 }
 
 const bool rows = test::add_cases({

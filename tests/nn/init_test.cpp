@@ -114,8 +114,8 @@ TEST_CASE("gains and fans are PyTorch's") {
 }
 
 TEST_CASE("orthogonal: orthonormal rows or columns, times the gain, in every shape") {
-  for (const Shape& shape :
-       {Shape{5, 5}, Shape{3, 7}, Shape{9, 4}, Shape{4, 3, 3, 2}, Shape{40, 2, 3}, Shape{1, 6}}) {
+  for (const Shape& shape : {Shape{5, 5}, Shape{3, 7}, Shape{9, 4}, Shape{4, 3, 3, 2}, Shape{40, 2, 3},
+                             Shape{1, 6}, Shape{200, 200}}) {
     CAPTURE(to_string(shape));
     const Variable w = leaf(zeros(shape, float64));
     init::orthogonal(w, 2);

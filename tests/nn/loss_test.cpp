@@ -241,6 +241,10 @@ TEST_CASE("a mean over nothing is NaN with zero gradients, a sum over nothing is
         [&](auto& x, Reduction r) { return nn::cross_entropy(x[0], no_labels, {.reduction = r}); });
   check("cross_entropy, all ignored", {scores},
         [&](auto& x, Reduction r) { return nn::cross_entropy(x[0], all_ignored, {.reduction = r}); });
+  const Tensor weight{0.0, 0.0, 1.0};
+  check("cross_entropy, weights of 0", {scores}, [&](auto& x, Reduction r) {
+    return nn::cross_entropy(x[0], Tensor{0, 1}, {.weight = weight, .reduction = r});
+  });
   check("nll, all ignored", {scores},
         [&](auto& x, Reduction r) { return nn::nll_loss(x[0], all_ignored, {.reduction = r}); });
   check("cross_entropy, smooth, all ignored", {scores}, [&](auto& x, Reduction r) {

@@ -50,4 +50,14 @@ inline Case moving(const std::string& operation, const std::string& name,
               }};
 }
 
+/// A row with a reference of its own.
+inline Case several(const std::string& operation, const std::string& name, CaseFunction function,
+                    std::vector<Tensor> inputs, Reference reference) {
+  return {.operation = operation,
+          .name = name,
+          .function = std::move(function),
+          .inputs = std::move(inputs),
+          .reference = std::move(reference)};
+}
+
 }  // namespace xgrad::test

@@ -102,14 +102,15 @@ TEST_SUITE("tensor") {
 
   TEST_CASE("strided: broadcast_to") {
     RandomTensors random(3);
-    for (const auto& [from, to] : std::vector<std::pair<Shape, Shape>>{{{}, {3, 4}},
-                                                                       {{1}, {0}},
-                                                                       {{3, 1}, {2, 3, 50}},
-                                                                       {{1, 4}, {3, 4}},
-                                                                       {{2, 1, 4}, {5, 2, 30, 4}},
-                                                                       {{1, 3}, {0, 3}},
-                                                                       {{3}, {3}},
-                                                                       {{}, {}}}) {
+    for (const auto& pair : std::vector<std::pair<Shape, Shape>>{{{}, {3, 4}},
+                                                                 {{1}, {0}},
+                                                                 {{3, 1}, {2, 3, 50}},
+                                                                 {{1, 4}, {3, 4}},
+                                                                 {{2, 1, 4}, {5, 2, 30, 4}},
+                                                                 {{1, 3}, {0, 3}},
+                                                                 {{3}, {3}},
+                                                                 {{}, {}}}) {
+      const Shape from = pair.first, to = pair.second;
       const Tensor x = random(from, int64);
       const Naive source(x);
       Naive expected(to);
