@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
 
 namespace {
 
@@ -30,69 +31,71 @@ std::string writable_place(const std::string& path) {
   return {};
 }
 
+struct Help : CLI::Formatter {
+  Help() { column_width(24); }
+  std::string make_usage(const CLI::App*, std::string) const override { return "Usage: mnist [options]\n\n"; }
+  std::string make_group(std::string group, bool positional,
+                         std::vector<const CLI::Option*> options) const override {
+    return CLI::Formatter::make_group(group, positional, options).substr(1);
+  }
+};
+
+// An option whose help ends in its default.
+template <class T>
+CLI::Option* add(CLI::App& app, const char* group, const char* name, const char* type, T& value,
+                 const std::string& help, const std::string& initial) {
+  return app.add_option(name, value, help + " [" + initial + "]")->type_name(type)->group(group);
+}
+template <class T>
+CLI::Option* add(CLI::App& app, const char* group, const char* name, const char* type, T& value,
+                 const std::string& help) {
+  return add(app, group, name, type, value, help, CLI::detail::to_string(value));
+}
+
+template <class T>
+CLI::Validator between(T low, T high) {
+  return CLI::Range(low, high).description("");
+}
+
 }  // namespace
 
 std::variant<Options, std::string> parse_options(int argc, char** argv) {
   Options options;
   options.data = default_directory();
   options.threads = xgrad::num_threads();
+  std::vector<std::string> names;
+  for (const auto& entry : default_rates) names.push_back(entry.first);
 
   CLI::App app(
       "Trains a multilayer perceptron on MNIST and reports its accuracy on the test images.\n"
       "The last 5,000 training images are held out: the weights that do best on them are kept.\n",
       "mnist");
-  app.get_formatter()->column_width(26);
-  app.option_defaults()->always_capture_default();
+  app.formatter(std::make_shared<Help>());
+  app.set_help_flag("-h,--help", "This text")->group("Files");
+  add(app, "Files", "--data", "DIR", options.data, "The four IDX files, raw or .gz");
+  add(app, "Files", "--svg", "FILE", options.svg, "Learning curves to write, \"\" for none")
+      ->check(CLI::Validator(writable_place, ""));
 
-  app.add_option("--data", options.data, "Directory of the four IDX files, raw or .gz")
-      ->type_name("DIR")
-      ->group("Files");
-  app.add_option("--svg", options.svg, "Learning curves to write; \"\" for none")
-      ->type_name("FILE")
-      ->check(CLI::Validator(writable_place, ""))
-      ->group("Files");
-
-  app.add_option("--hidden", options.hidden, "Sizes of the hidden layers, as 256,128")
-      ->type_name("N,N,...")
+  add(app, "Network", "--hidden", "N,N,...", options.hidden, "Sizes of the hidden layers", "384")
       ->delimiter(',')
-      ->check(CLI::Range(1, 65'536).description(""))
-      ->group("Network");
-  app.add_option("--dropout", options.dropout, "Part of the hidden units dropped in training")
-      ->type_name("P")
-      ->check(CLI::Range(0.0, 0.95).description(""))
-      ->group("Network");
+      ->allow_extra_args(false)
+      ->check(between(1, 65'536));
+  add(app, "Network", "--dropout", "P", options.dropout, "Part of the hidden units dropped in training")
+      ->check(between(0.0, 0.95));
 
-  std::vector<std::string> names;
-  for (const auto& entry : default_rates) names.push_back(entry.first);
-  app.add_option("--optimizer", options.optimizer, CLI::detail::join(names, ", "))
-      ->type_name("NAME")
-      ->check(CLI::IsMember(names).description(""))
-      ->group("Training");
-  app.add_option("--rate", options.rate, "Learning rate at its peak [0.002 for adamw; others have their own]")
-      ->type_name("R")
-      ->check(CLI::Range(1e-8, 100.0).description(""))
-      ->capture_default_str()
-      ->default_str("")
-      ->group("Training");
-  app.add_option("--batch", options.batch, "Images in a step")
-      ->type_name("N")
-      ->check(CLI::Range(1, 60'000).description(""))
-      ->group("Training");
-  app.add_option("--epochs", options.epochs, "Passes over the training images, at most")
-      ->type_name("N")
-      ->check(CLI::Range(1, 10'000).description(""))
-      ->group("Training");
-  app.add_option("--patience", options.patience, "Stop after so many epochs without an improvement")
-      ->type_name("N")
-      ->check(CLI::Range(1, 10'000).description(""))
-      ->group("Training");
-  app.add_option("--seed", options.seed, "Of first weights, order of images and dropout")
-      ->type_name("N")
-      ->group("Training");
-  app.add_option("--threads", options.threads, "Cores to use")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'024).description(""))
-      ->group("Training");
+  add(app, "Training", "--optimizer", "NAME", options.optimizer, CLI::detail::join(names, ", "))
+      ->check(CLI::IsMember(names).description(""));
+  add(app, "Training", "--rate", "R", options.rate, "Highest learning rate",
+      "the optimizer's own: 0.004 for adamw")
+      ->check(between(1e-8, 100.0));
+  add(app, "Training", "--batch", "N", options.batch, "Images in a step")->check(between(1, 60'000));
+  add(app, "Training", "--epochs", "N", options.epochs, "Passes over the training images, at most")
+      ->check(between(1, 10'000));
+  add(app, "Training", "--patience", "N", options.patience,
+      "Stop after so many epochs without an improvement")
+      ->check(between(1, 10'000));
+  add(app, "Training", "--seed", "N", options.seed, "Of first weights, order of images and dropout");
+  add(app, "Training", "--threads", "N", options.threads, "Cores to use")->check(between(1, 1'024));
 
   try {
     app.parse(argc, argv);

@@ -406,17 +406,18 @@ const bool running =
         "cumprod", "", [](auto& x, Index axis) { return cumprod(x, axis); }, products_of, 0.5, 1.5)) &&
     test::add_cases(scans(
         "cumprod", "reverse, ", [](auto& x, Index axis) { return cumprod(x, axis, {.reverse = true}); },
-        from_the_end(products_of), 0.5, 1.5)) &&
-    test::add_cases({{"cumprod",
-                      "zeros by row",
-                      [](auto& x) { return cumprod(x[0], -1); },
-                      {two_zeros},
-                      scanning(1, products_of)},
-                     {"cumprod",
-                      "zeros by column",
-                      [](auto& x) { return cumprod(x[0], 0); },
-                      {two_zeros},
-                      scanning(0, products_of)}});
+        from_the_end(products_of), 0.5, 1.5));
+
+const bool running_products_with_zeros = test::add_cases({{"cumprod",
+                                                           "zeros by row",
+                                                           [](auto& x) { return cumprod(x[0], -1); },
+                                                           {two_zeros},
+                                                           scanning(1, products_of)},
+                                                          {"cumprod",
+                                                           "zeros by column",
+                                                           [](auto& x) { return cumprod(x[0], 0); },
+                                                           {two_zeros},
+                                                           scanning(0, products_of)}});
 
 const bool recurrences =
     test::add_cases({{"recurrence",
