@@ -1,6 +1,6 @@
-// Dual<S, N>: a value with its partial derivatives with respect to N inputs. This file is the one table of elementwise
-// derivative rules; S is Lanes (fused loops) or Variable (derivatives that are themselves recorded).
-// Invariant: a partial that is not present is zero, so inputs that need no gradient cost nothing.
+// Dual<S, N>: a value with its partial derivatives with respect to N inputs. This file is the one table of
+// elementwise derivative rules; S is Lanes (fused loops) or Variable (derivatives that are themselves
+// recorded). Invariant: a partial that is not present is zero, so inputs that need no gradient cost nothing.
 #pragma once
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
@@ -49,7 +49,8 @@ S constant(double number) {
     return S(number);
 }
 
-/// f(x) with slope f'(x): the chain rule of one operand. The slope is a function, computed when a partial needs it.
+/// f(x) with slope f'(x): the chain rule of one operand. The slope is a function, computed when a partial
+/// needs it.
 template <class S, std::size_t N, class Slope>
 Dual<S, N> chained(S value, const Dual<S, N>& x, Slope slope_of) {
   Dual<S, N> r(std::move(value));
@@ -182,35 +183,23 @@ Dual<S, N> operator/(C a, const Dual<S, N>& b) {
 // ------------------------------------------------------------------------------------------------ selection
 
 template <class A, class B>
-  requires detail::DualPair<A, B>
-auto operator<(const A& a, const B& b) {
-  return detail::value_of(a) < detail::value_of(b);
-}
+requires detail::DualPair<A, B>
+auto operator<(const A& a, const B& b) { return detail::value_of(a) < detail::value_of(b); }
 template <class A, class B>
-  requires detail::DualPair<A, B>
-auto operator<=(const A& a, const B& b) {
-  return detail::value_of(a) <= detail::value_of(b);
-}
+requires detail::DualPair<A, B>
+auto operator<=(const A& a, const B& b) { return detail::value_of(a) <= detail::value_of(b); }
 template <class A, class B>
-  requires detail::DualPair<A, B>
-auto operator>(const A& a, const B& b) {
-  return detail::value_of(a) > detail::value_of(b);
-}
+requires detail::DualPair<A, B>
+auto operator>(const A& a, const B& b) { return detail::value_of(a) > detail::value_of(b); }
 template <class A, class B>
-  requires detail::DualPair<A, B>
-auto operator>=(const A& a, const B& b) {
-  return detail::value_of(a) >= detail::value_of(b);
-}
+requires detail::DualPair<A, B>
+auto operator>=(const A& a, const B& b) { return detail::value_of(a) >= detail::value_of(b); }
 template <class A, class B>
-  requires detail::DualPair<A, B>
-auto operator==(const A& a, const B& b) {
-  return detail::value_of(a) == detail::value_of(b);
-}
+requires detail::DualPair<A, B>
+auto operator==(const A& a, const B& b) { return detail::value_of(a) == detail::value_of(b); }
 template <class A, class B>
-  requires detail::DualPair<A, B>
-auto operator!=(const A& a, const B& b) {
-  return detail::value_of(a) != detail::value_of(b);
-}
+requires detail::DualPair<A, B>
+auto operator!=(const A& a, const B& b) { return detail::value_of(a) != detail::value_of(b); }
 
 /// The branch not taken contributes zero, even where its derivative is infinite.
 template <class Mask, class S, std::size_t N>
@@ -285,7 +274,8 @@ Dual<S, N> trunc(const Dual<S, N>& x) {
   return Dual<S, N>(trunc(x.value));
 }
 
-// ------------------------------------------------------------------------------------------------ exponentials
+// ------------------------------------------------------------------------------------------------
+// exponentials
 
 template <class S, std::size_t N>
 Dual<S, N> exp(const Dual<S, N>& x) {
@@ -360,10 +350,12 @@ Dual<S, N> hypot(const Dual<S, N>& a, const Dual<S, N>& b) {
 template <class S, std::size_t N>
 Dual<S, N> fmod(const Dual<S, N>& a, const Dual<S, N>& b) {
   return detail::chained(
-      S(fmod(a.value, b.value)), a, [] { return detail::constant<S>(1); }, b, [&] { return S(-trunc(S(a.value / b.value))); });
+      S(fmod(a.value, b.value)), a, [] { return detail::constant<S>(1); }, b,
+      [&] { return S(-trunc(S(a.value / b.value))); });
 }
 
-// ------------------------------------------------------------------------------------------------ trigonometry
+// ------------------------------------------------------------------------------------------------
+// trigonometry
 
 template <class S, std::size_t N>
 Dual<S, N> sin(const Dual<S, N>& x) {
@@ -425,7 +417,8 @@ Dual<S, N> atanh(const Dual<S, N>& x) {
   return detail::chained(S(atanh(x.value)), x, [&] { return S(1 / ((1 - x.value) * (1 + x.value))); });
 }
 
-// ------------------------------------------------------------------------------------------------ special functions
+// ------------------------------------------------------------------------------------------------ special
+// functions
 
 template <class S, std::size_t N>
 Dual<S, N> sigmoid(const Dual<S, N>& x) {

@@ -28,13 +28,15 @@ Variable FunctionBackward::saved(std::size_t i) const {
   const SavedAs& saved = saved_[i];
   if (saved.kind == SavedAs::output) return rule_.output(saved.index);
   if (saved.kind == SavedAs::intermediate && rule_.create_graph())
-    fail<GraphError>("saved value " + std::to_string(i) +
-                         " is neither an input nor an output, so a graph of the backward run would lack its history",
-                     "save inputs or outputs, and compute the rest again in backward");
+    fail<GraphError>(
+        "saved value " + std::to_string(i) +
+            " is neither an input nor an output, so a graph of the backward run would lack its history",
+        "save inputs or outputs, and compute the rest again in backward");
   return rule_.input(saved.index);
 }
 
-Function::Function(const char* name, ForwardFunction forward, BackwardFunction backward, FunctionOptions options)
+Function::Function(const char* name, ForwardFunction forward, BackwardFunction backward,
+                   FunctionOptions options)
     : name_(name), forward_(std::move(forward)), backward_(std::move(backward)), options_(options) {
   if (!forward_) fail<ValueError>(std::string(name) + ": a function needs a forward");
 }
@@ -69,8 +71,8 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
   }
   const Op op(name_, place, operands);
   if (operands.size() > 32 || outputs.size() > 32)
-    fail<ValueError>("at most 32 inputs and saved values, and 32 outputs, got " + std::to_string(operands.size()) +
-                     " and " + std::to_string(outputs.size()));
+    fail<ValueError>("at most 32 inputs and saved values, and 32 outputs, got " +
+                     std::to_string(operands.size()) + " and " + std::to_string(outputs.size()));
   std::vector<Tensor> values;
   for (const Variable& output : outputs) {
     if (!output.defined()) fail<GraphError>("the forward gave an undefined output");
@@ -82,7 +84,8 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
 
   auto rule = [backward = backward_, saved, count = inputs.size(),
                zero_gradients = options_.zero_gradients](Backward& r) {
-    if (!backward) fail<GraphError>("the function has no backward", "give one to its constructor, or detach its result");
+    if (!backward)
+      fail<GraphError>("the function has no backward", "give one to its constructor, or detach its result");
     std::vector<Variable> gradients;
     {
       const Scope user(Scope::Barrier{});
@@ -94,7 +97,8 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
     for (std::size_t i = 0; i < count; ++i)
       if (r.needs(i)) r.give(i, std::move(gradients[i]));
   };
-  std::vector<Variable> results = op.record_many(std::move(values), JointRule{saves, std::move(rule)}, constants);
+  std::vector<Variable> results =
+      op.record_many(std::move(values), JointRule{saves, std::move(rule)}, constants);
   if (options_.first_order_only)
     for (const Variable& result : results)
       if (result.requires_grad()) detail::Access::checked(result).node->first_order_only = true;

@@ -21,8 +21,9 @@ namespace xgrad {
 /// What the forward of a Function may note for its backward.
 class FunctionForward {
  public:
-  /// Keeps an input, an output or an intermediate value; backward finds it unchanged as saved(0), saved(1), ... in this
-  /// order. Intermediates have no history: asking for one while a graph is being created throws GraphError.
+  /// Keeps an input, an output or an intermediate value; backward finds it unchanged as saved(0), saved(1),
+  /// ... in this order. Intermediates have no history: asking for one while a graph is being created throws
+  /// GraphError.
   void save(const Variable& value) { saved_.push_back(value); }
   /// This output takes no part in differentiation.
   void mark_non_differentiable(const Variable& output) { constants_.push_back(output); }
@@ -68,11 +69,13 @@ struct FunctionOptions {
 class Function {
  public:
   /// Runs without recording; returns the outputs.
-  using ForwardFunction = std::function<std::vector<Variable>(FunctionForward&, const std::vector<Variable>&)>;
+  using ForwardFunction =
+      std::function<std::vector<Variable>(FunctionForward&, const std::vector<Variable>&)>;
   /// Returns one gradient per input; undefined means no contribution.
   using BackwardFunction = std::function<std::vector<Variable>(const FunctionBackward&)>;
 
-  /// `name` must outlive the graph: a string literal. Without a backward, using it in a backward run throws GraphError.
+  /// `name` must outlive the graph: a string literal. Without a backward, using it in a backward run throws
+  /// GraphError.
   Function(const char* name, ForwardFunction forward, BackwardFunction backward = nullptr,
            FunctionOptions options = {});
 
@@ -80,8 +83,8 @@ class Function {
   std::vector<Variable> apply(const std::vector<Variable>& inputs, Place place = Place::here()) const;
   /// The only output. Throws ValueError when there is not exactly one.
   template <class... Others>
-    requires(std::convertible_to<Others, Operand> && ...)
-  Variable operator()(const Operand& first, const Others&... others) const {
+  requires(std::convertible_to<Others, Operand>&&...) Variable operator()(const Operand& first,
+                                                                          const Others&... others) const {
     return only(apply({first.as_variable(), Operand(others).as_variable()...}, first.place()), first.place());
   }
 

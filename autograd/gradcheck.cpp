@@ -151,7 +151,8 @@ class Check {
 
  private:
   void failed(const std::string& text) {
-    failures_ += (failures_.empty() ? "" : "\n") + (subject_.check + (": " + text));
+    if (!failures_.empty()) failures_ += '\n';
+    failures_.append(subject_.check).append(": ").append(text);
   }
 
   void run_again(const Derivatives& first) {

@@ -23,8 +23,8 @@ Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
 }
 
 template <std::size_t N>
-std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tensor* const* x, const Tensor& cotangent,
-                               const bool* needed) {
+std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tensor* const* x,
+                               const Tensor& cotangent, const bool* needed) {
   std::array<Tensor, N> operands;
   for (std::size_t k = 0; k < N; ++k) operands[k] = *x[k];
   std::array<Tensor, 4> results;
@@ -55,24 +55,34 @@ struct Product {
 
 }  // namespace
 
-Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x, std::size_t n) {
+Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
+                   std::size_t n) {
   const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
   switch (n) {
-    case 1: return forward<1>(loops, f, x);
-    case 2: return forward<2>(loops, f, x);
-    case 3: return forward<3>(loops, f, x);
-    default: return forward<4>(loops, f, x);
+    case 1:
+      return forward<1>(loops, f, x);
+    case 2:
+      return forward<2>(loops, f, x);
+    case 3:
+      return forward<3>(loops, f, x);
+    default:
+      return forward<4>(loops, f, x);
   }
 }
 
-std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
-                                   std::size_t n, const Tensor& cotangent, const bool* needed) {
+std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f,
+                                   const Tensor* const* x, std::size_t n, const Tensor& cotangent,
+                                   const bool* needed) {
   const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
   switch (n) {
-    case 1: return backward<1>(loops, f, x, cotangent, needed);
-    case 2: return backward<2>(loops, f, x, cotangent, needed);
-    case 3: return backward<3>(loops, f, x, cotangent, needed);
-    default: return backward<4>(loops, f, x, cotangent, needed);
+    case 1:
+      return backward<1>(loops, f, x, cotangent, needed);
+    case 2:
+      return backward<2>(loops, f, x, cotangent, needed);
+    case 3:
+      return backward<3>(loops, f, x, cotangent, needed);
+    default:
+      return backward<4>(loops, f, x, cotangent, needed);
   }
 }
 

@@ -56,7 +56,8 @@ void map_forward(const void* f, const std::byte* const* x, const Index* steps, s
   for (Index i = 0; i < n; i += Lanes<T>::width) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       Lanes<T>(formula(read(I, i, n)...)).store(to + i, n - i);
-    }(std::make_index_sequence<N>{});
+    }
+    (std::make_index_sequence<N>{});
   }
 }
 
@@ -78,7 +79,8 @@ void map_backward(const void* f, const std::byte* const* x, const Index* steps, 
                                                           : chain(incoming, y.partial[k]);
         part.store(reinterpret_cast<T*>(dx[k]) + i, n - i);
       }
-    }(std::make_index_sequence<N>{});
+    }
+    (std::make_index_sequence<N>{});
   }
 }
 
@@ -86,10 +88,12 @@ template <class T, std::size_t N, class F>
 inline constexpr MapLoops map_loops{&map_forward<T, N, F>, &map_backward<T, N, F>};
 
 /// Forward loops over broadcast inputs of one floating dtype.
-Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x, std::size_t n);
+Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
+                   std::size_t n);
 /// Gradients of the inputs that are needed, each of the broadcast shape.
-std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
-                                   std::size_t n, const Tensor& cotangent, const bool* needed);
+std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f,
+                                   const Tensor* const* x, std::size_t n, const Tensor& cotangent,
+                                   const bool* needed);
 
 template <std::size_t N, class F>
 void map_rule(Backward& r, const F& formula) {
@@ -112,9 +116,11 @@ void map_rule(Backward& r, const F& formula) {
     for (std::size_t k = 0; k < N; ++k) {
       if (!r.needs(k)) continue;
       if (y.kind[k] == Partial::one) r.give(k, r.gradient());
-      if (y.kind[k] == Partial::general) r.give(k, chain(r.gradient(), cast_like(y.partial[k], r.gradient())));
+      if (y.kind[k] == Partial::general)
+        r.give(k, chain(r.gradient(), cast_like(y.partial[k], r.gradient())));
     }
-  }(std::make_index_sequence<N>{});
+  }
+  (std::make_index_sequence<N>{});
 }
 template <std::size_t N, class F>
 Variable map_operands(Op& op, F f) {
@@ -129,8 +135,9 @@ Variable map_operands(Op& op, F f) {
 
 }  // namespace detail
 
-/// f applied elementwise, with broadcasting: a generic lambda over one to four operands, written with arithmetic,
-/// comparisons, where() and the functions of autograd/dual.hpp. Differentiable to any order; saves its inputs only.
+/// f applied elementwise, with broadcasting: a generic lambda over one to four operands, written with
+/// arithmetic, comparisons, where() and the functions of autograd/dual.hpp. Differentiable to any order;
+/// saves its inputs only.
 ///   Variable swish = map("swish", [](auto x) { return x / (1 + exp(-x)); }, input);
 template <class F>
 Variable map(const char* name, F f, const Operand& a) {

@@ -137,6 +137,12 @@ void Variable::set_value(Tensor value) {
   state_->value = std::move(value);
 }
 
+void Variable::backward(Place place) const { xgrad::backward({*this}, {}, {}, place); }
+
+void Variable::backward(const Variable& seed, Place place) const {
+  xgrad::backward({*this}, {seed}, {}, place);
+}
+
 void Variable::backward(const BackwardOptions& options, Place place) const {
   xgrad::backward({*this}, {}, options, place);
 }

@@ -36,15 +36,7 @@ struct VariableOptions {
   bool requires_grad = false;
 };
 
-/// What a backward run keeps and reaches.
-struct BackwardOptions {
-  /// Accumulate into these only (throws ValueError when empty); without it into every leaf.
-  std::optional<std::vector<Variable>> inputs = {};
-  /// Keep saved values for another run. Default: as create_graph.
-  std::optional<bool> retain_graph = {};
-  /// Record the backward computation itself, so that gradients can be differentiated.
-  bool create_graph = false;
-};
+struct BackwardOptions;
 
 /// Names a registered hook so that it can be removed.
 class HookHandle {
@@ -107,8 +99,10 @@ class Variable {
 
   /// Accumulates d(this)/d(leaf) into the leaves. Without a seed this must have one element; a seed has
   /// this's shape.
-  void backward(const BackwardOptions& options = {}, Place place = Place::here()) const;
-  void backward(const Variable& seed, const BackwardOptions& options = {}, Place place = Place::here()) const;
+  void backward(Place place = Place::here()) const;
+  void backward(const BackwardOptions& options, Place place = Place::here()) const;
+  void backward(const Variable& seed, Place place = Place::here()) const;
+  void backward(const Variable& seed, const BackwardOptions& options, Place place = Place::here()) const;
 
   /// True when both are handles on one variable.
   bool is(const Variable& other) const { return state_ == other.state_; }
@@ -125,6 +119,16 @@ class Variable {
   [[noreturn]] static void reject_undefined();
 
   detail::Ref<detail::VariableState> state_;
+};
+
+/// What a backward run keeps and reaches.
+struct BackwardOptions {
+  /// Accumulate into these only (throws ValueError when empty); without it into every leaf.
+  std::optional<std::vector<Variable>> inputs = {};
+  /// Keep saved values for another run. Default: as create_graph.
+  std::optional<bool> retain_graph = {};
+  /// Record the backward computation itself, so that gradients can be differentiated.
+  bool create_graph = false;
 };
 
 /// Accumulates the sum of the roots' gradients into the leaves; `seeds` is empty or has one per root (an

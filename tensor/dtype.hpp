@@ -98,9 +98,10 @@ class Scalar {
   /// boolean, int64, or float32 for every floating number: the category that takes part in type promotion.
   constexpr DType dtype() const { return dtype_; }
 
-  /// The number as T. A real becomes an integer by dropping its fraction, saturating at T's range; NaN becomes 0.
+  /// The number as T. A real becomes an integer by dropping its fraction, saturating at T's range; NaN
+  /// becomes 0.
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   constexpr T as() const {
     if constexpr (std::is_same_v<T, bool>) {
       return is_floating(dtype_) ? real_ != 0 : integer_ != 0;

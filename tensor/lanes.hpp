@@ -1,6 +1,7 @@
-// Lanes: a short run of elements on which a formula is evaluated, small enough to stay in registers and first-level cache.
-// Arithmetic is inline and vectorises with the caller's flags; mathematical functions run in the library with its own.
-// Invariant: all lanes hold defined values; only the first `active` ones mean something.
+// Lanes: a short run of elements on which a formula is evaluated, small enough to stay in registers and
+// first-level cache. Arithmetic is inline and vectorises with the caller's flags; mathematical functions run
+// in the library with its own. Invariant: all lanes hold defined values; only the first `active` ones mean
+// something.
 #pragma once
 
 #include <xgrad/tensor/vmath.hpp>
@@ -204,8 +205,9 @@ LaneMask<T> logical_not(LaneMask<T> a) {
 
 /// mask ? a : b; a and b are lanes or numbers.
 template <class T, class A, class B>
-  requires(Number<A> || std::is_same_v<A, Lanes<T>>) && (Number<B> || std::is_same_v<B, Lanes<T>>)
-Lanes<T> where(const LaneMask<T>& mask, const A& a, const B& b) {
+requires(Number<A> || std::is_same_v<A, Lanes<T>>) &&
+    (Number<B> || std::is_same_v<B, Lanes<T>>)Lanes<T> where(const LaneMask<T>& mask, const A& a,
+                                                             const B& b) {
   const Lanes<T>&x = a, &y = b;
   Lanes<T> r;
   r.active = x.active > y.active ? x.active : y.active;

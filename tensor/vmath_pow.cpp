@@ -99,7 +99,7 @@ Batch<T> cbrt_kernel(const Batch<T>& x) {
   const Batch<T> shifted = fused(exponent - one, Batch<T>(T(1) / T(3)), Batch<T>(F::rounder));
   const Batch<T> third = shifted - Batch<T>(F::rounder);
   const Batch<T> turn = fused(third, Batch<T>(T(-3)), exponent);
-  const Batch<T> m = from_bits<T>((bits & Bits<T>(F::mantissa_mask)) | bits_of(one));
+  const Batch<T> m = from_bits<T>((bits & Bits<T>(F::mantissa_mask)) | Bits<T>(F::bias << F::mantissa_bits));
   const auto by_turn = [&](const Batch<T>& c0, const Batch<T>& c1, const Batch<T>& c2) {
     return xsimd::select(turn == zero, c0, xsimd::select(turn == one, c1, c2));
   };
@@ -112,7 +112,8 @@ Batch<T> cbrt_kernel(const Batch<T>& x) {
   }
   const Batch<T> step = xsimd::select(subnormal, Batch<T>(T(-lift / 3)), zero);
   const Batch<T> value = root * power_of_two<T>(shifted + step);
-  return xsimd::select((a > zero) & (a < Batch<T>(infinity<T>)), with_sign(value, x), x);
+  // Not with_sign: between a select and its other operand clang 14 may turn that into the wrong instruction.
+  return xsimd::select((a > zero) & (a < Batch<T>(infinity<T>)), value ^ (x & Batch<T>(T(-0.0))), x);
 }
 
 /// The sides are scaled so that their squares neither overflow nor vanish.

@@ -1,4 +1,5 @@
-// Activations: formulas for map(), or formulas with their slope by the output where that is cheaper or more stable.
+// Activations: formulas for map(), or formulas with their slope by the output where that is cheaper or more
+// stable.
 #include <xgrad/autograd/by_output.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 
@@ -27,7 +28,8 @@ auto normal_cdf(const X& x) {
 }  // namespace
 
 Variable sigmoid(const Operand& x) {
-  return map_by_output("sigmoid", [](const auto& v) { return sigmoid(v); }, [](const auto& y) { return y * (1 - y); }, x);
+  return map_by_output(
+      "sigmoid", [](const auto& v) { return sigmoid(v); }, [](const auto& y) { return y * (1 - y); }, x);
 }
 
 Variable logsigmoid(const Operand& x) {
@@ -51,11 +53,13 @@ Variable relu(const Operand& x) {
 }
 
 Variable leaky_relu(const Operand& x, double slope) {
-  return map_one("leaky_relu", [slope](const auto& v) { return where(v > 0, v, slope * v); }, x);
+  return map_one(
+      "leaky_relu", [slope](const auto& v) { return where(v > 0, v, slope * v); }, x);
 }
 
 Variable elu(const Operand& x, double alpha) {
-  return map_one("elu", [alpha](const auto& v) { return where(v > 0, v, alpha * expm1(v)); }, x);
+  return map_one(
+      "elu", [alpha](const auto& v) { return where(v > 0, v, alpha * expm1(v)); }, x);
 }
 
 Variable selu(const Operand& x) {
@@ -72,23 +76,28 @@ Variable celu(const Operand& x, double alpha) {
 
 Variable gelu(const Operand& x, GeluForm form) {
   if (form == GeluForm::erf)
-    return map_one("gelu", [](const auto& v) { return v * normal_cdf(v); }, x);
+    return map_one(
+        "gelu", [](const auto& v) { return v * normal_cdf(v); }, x);
   return map_one(
-      "gelu_tanh", [](const auto& v) { return 0.5 * v * (1 + tanh(gelu_factor * (v + 0.044715 * v * v * v))); }, x);
+      "gelu_tanh",
+      [](const auto& v) { return 0.5 * v * (1 + tanh(gelu_factor * (v + 0.044715 * v * v * v))); }, x);
 }
 
 Variable silu(const Operand& x) {
-  return map_one("silu", [](const auto& v) { return v * sigmoid(v); }, x);
+  return map_one(
+      "silu", [](const auto& v) { return v * sigmoid(v); }, x);
 }
 
 Variable mish(const Operand& x) {
-  return map_one("mish", [](const auto& v) { return v * tanh(softplus(v)); }, x);
+  return map_one(
+      "mish", [](const auto& v) { return v * tanh(softplus(v)); }, x);
 }
 
 Variable hardtanh(const Operand& x, double low, double high) {
   const Scope scope("hardtanh", x.place());
   if (!(low <= high))
-    fail<ValueError>("low must not be above high, got " + std::to_string(low) + " and " + std::to_string(high));
+    fail<ValueError>("low must not be above high, got " + std::to_string(low) + " and " +
+                     std::to_string(high));
   return map_by_output(
       "hardtanh", [low, high](const auto& v) { return where(v <= low, low, where(v >= high, high, v)); },
       [low, high](const auto& y) { return where(logical_and(y > low, y < high), 1.0, 0.0); }, x);
@@ -111,11 +120,13 @@ Variable hardswish(const Operand& x) {
 }
 
 Variable softsign(const Operand& x) {
-  return map_one("softsign", [](const auto& v) { return v / (1 + abs(v)); }, x);
+  return map_one(
+      "softsign", [](const auto& v) { return v / (1 + abs(v)); }, x);
 }
 
 Variable tanhshrink(const Operand& x) {
-  return map_one("tanhshrink", [](const auto& v) { return v - tanh(v); }, x);
+  return map_one(
+      "tanhshrink", [](const auto& v) { return v - tanh(v); }, x);
 }
 
 Variable softshrink(const Operand& x, double lambda) {

@@ -28,8 +28,8 @@ Variable classification(const char* name, kernels::Classification kind, const Op
 
 // Integers have kernels of their own; floating operands go through the formula.
 template <class F>
-Variable integer_or_map(const char* name, Tensor (*integers)(const Tensor&, const Tensor&), F f, const Operand& a,
-                        const Operand& b) {
+Variable integer_or_map(const char* name, Tensor (*integers)(const Tensor&, const Tensor&), F f,
+                        const Operand& a, const Operand& b) {
   Op op(name, a, b);
   const DType type = op.promote();
   if (type == int64 || type == uint8) return op.constant(integers(op.value(0), op.value(1)));
@@ -57,24 +57,26 @@ Variable sub(const Operand& a, const Operand& b) {
 Variable mul(const Operand& a, const Operand& b) {
   Op op("mul", a, b);
   op.promote();
-  return op.record(kernels::mul(op.value(0), op.value(1)),
-                   Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), r.input(1)); }},
-                   Rule{saves_input(0), [](const Backward& r) { return detail::chain(r.gradient(), r.input(0)); }});
+  return op.record(
+      kernels::mul(op.value(0), op.value(1)),
+      Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), r.input(1)); }},
+      Rule{saves_input(0), [](const Backward& r) { return detail::chain(r.gradient(), r.input(0)); }});
 }
 
 Variable div(const Operand& a, const Operand& b) {
   Op op("div", a, b);
   op.promote_floating();
-  return op.record(kernels::div(op.value(0), op.value(1)),
-                   Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), 1 / r.input(1)); }},
-                   Rule{saves_input(1) | saves_output(), [](const Backward& r) {
-                          return detail::chain(r.gradient(), -r.output() / r.input(1));
-                        }});
+  return op.record(
+      kernels::div(op.value(0), op.value(1)),
+      Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), 1 / r.input(1)); }},
+      Rule{saves_input(1) | saves_output(),
+           [](const Backward& r) { return detail::chain(r.gradient(), -r.output() / r.input(1)); }});
 }
 
 Variable neg(const Operand& x) {
   Op op("neg", x);
-  return op.record(kernels::neg(op.value()), Rule{saves_nothing, [](const Backward& r) { return -r.gradient(); }});
+  return op.record(kernels::neg(op.value()),
+                   Rule{saves_nothing, [](const Backward& r) { return -r.gradient(); }});
 }
 
 Variable maximum(const Operand& a, const Operand& b) {
@@ -91,7 +93,8 @@ Variable minimum(const Operand& a, const Operand& b) {
 
 Variable floor_divide(const Operand& a, const Operand& b) {
   return integer_or_map(
-      "floor_divide", kernels::integer_floor_divide, [](const auto& x, const auto& y) { return floor(x / y); }, a, b);
+      "floor_divide", kernels::integer_floor_divide,
+      [](const auto& x, const auto& y) { return floor(x / y); }, a, b);
 }
 
 Variable remainder(const Operand& a, const Operand& b) {
@@ -115,7 +118,8 @@ Variable pow(const Operand& a, const Operand& b) {
     // A constant exponent needs no logarithm and no second operand.
     Op op("pow", a);
     op.promote_floating();
-    return detail::map_operands<1>(op, [exponent = b.number().real()](const auto& x) { return pow(x, exponent); });
+    return detail::map_operands<1>(
+        op, [exponent = b.number().real()](const auto& x) { return pow(x, exponent); });
   }
   return integer_or_map(
       "pow", kernels::integer_pow, [](const auto& x, const auto& y) { return pow(x, y); }, a, b);
@@ -147,7 +151,9 @@ Variable less(const Operand& a, const Operand& b) { return comparison("less", Co
 Variable less_equal(const Operand& a, const Operand& b) {
   return comparison("less_equal", Comparison::less_equal, a, b);
 }
-Variable greater(const Operand& a, const Operand& b) { return comparison("greater", Comparison::greater, a, b); }
+Variable greater(const Operand& a, const Operand& b) {
+  return comparison("greater", Comparison::greater, a, b);
+}
 Variable greater_equal(const Operand& a, const Operand& b) {
   return comparison("greater_equal", Comparison::greater_equal, a, b);
 }

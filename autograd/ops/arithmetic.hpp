@@ -70,8 +70,8 @@ inline Variable& operator-=(Variable& x, const Operand& y) { return x = sub(x, y
 inline Variable& operator*=(Variable& x, const Operand& y) { return x = mul(x, y); }
 inline Variable& operator/=(Variable& x, const Operand& y) { return x = div(x, y); }
 
-// An operator between a Variable and an xtensor expression records as well, instead of building an xtensor expression
-// that the tape never sees. Needs <xgrad/tensor/xtensor.hpp>.
+// An operator between a Variable and an xtensor expression records as well, instead of building an xtensor
+// expression that the tape never sees. Needs <xgrad/tensor/xtensor.hpp>.
 namespace detail {
 template <class V, class E>
 concept VariableAndExpression =
@@ -79,44 +79,20 @@ concept VariableAndExpression =
 }  // namespace detail
 
 template <class A, class B>
-  requires detail::VariableAndExpression<A, B>
-Variable operator+(A&& a, B&& b) {
-  return add(a, Tensor(b));
-}
+requires detail::VariableAndExpression<A, B> Variable operator+(A&& a, B&& b) { return add(a, Tensor(b)); }
 template <class A, class B>
-  requires detail::VariableAndExpression<B, A>
-Variable operator+(A&& a, B&& b) {
-  return add(Tensor(a), b);
-}
+requires detail::VariableAndExpression<B, A> Variable operator+(A&& a, B&& b) { return add(Tensor(a), b); }
 template <class A, class B>
-  requires detail::VariableAndExpression<A, B>
-Variable operator-(A&& a, B&& b) {
-  return sub(a, Tensor(b));
-}
+requires detail::VariableAndExpression<A, B> Variable operator-(A&& a, B&& b) { return sub(a, Tensor(b)); }
 template <class A, class B>
-  requires detail::VariableAndExpression<B, A>
-Variable operator-(A&& a, B&& b) {
-  return sub(Tensor(a), b);
-}
+requires detail::VariableAndExpression<B, A> Variable operator-(A&& a, B&& b) { return sub(Tensor(a), b); }
 template <class A, class B>
-  requires detail::VariableAndExpression<A, B>
-Variable operator*(A&& a, B&& b) {
-  return mul(a, Tensor(b));
-}
+requires detail::VariableAndExpression<A, B> Variable operator*(A&& a, B&& b) { return mul(a, Tensor(b)); }
 template <class A, class B>
-  requires detail::VariableAndExpression<B, A>
-Variable operator*(A&& a, B&& b) {
-  return mul(Tensor(a), b);
-}
+requires detail::VariableAndExpression<B, A> Variable operator*(A&& a, B&& b) { return mul(Tensor(a), b); }
 template <class A, class B>
-  requires detail::VariableAndExpression<A, B>
-Variable operator/(A&& a, B&& b) {
-  return div(a, Tensor(b));
-}
+requires detail::VariableAndExpression<A, B> Variable operator/(A&& a, B&& b) { return div(a, Tensor(b)); }
 template <class A, class B>
-  requires detail::VariableAndExpression<B, A>
-Variable operator/(A&& a, B&& b) {
-  return div(Tensor(a), b);
-}
+requires detail::VariableAndExpression<B, A> Variable operator/(A&& a, B&& b) { return div(Tensor(a), b); }
 
 }  // namespace xgrad

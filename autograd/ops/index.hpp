@@ -23,9 +23,9 @@ using IndexItem = std::variant<Index, Slice, NewAxis, Ellipsis, Variable>;
 /// together (their axes come first when separated by slices, else in place), a mask selects its true
 /// elements.
 Variable index(const Operand& x, const std::vector<IndexItem>& items);
-/// A copy of x with x[items...] replaced by (or increased by) `values`, broadcast to the selection and cast to
-/// x's dtype, which must be their result_type. Differentiable in both; where an index repeats, index_put keeps
-/// the last value, and only that one gets a gradient.
+/// A copy of x with x[items...] replaced by (or increased by) `values`, broadcast to the selection and cast
+/// to x's dtype, which must be their result_type. Differentiable in both; where an index repeats, index_put
+/// keeps the last value, and only that one gets a gradient.
 Variable index_put(const Operand& x, const std::vector<IndexItem>& items, const Operand& values);
 Variable index_add(const Operand& x, const std::vector<IndexItem>& items, const Operand& values);
 

@@ -1,4 +1,5 @@
-// Elementwise mathematics, each defined in one place: a formula for map(), or a formula with its slope by the output.
+// Elementwise mathematics, each defined in one place: a formula for map(), or a formula with its slope by the
+// output.
 #include <xgrad/autograd/ops/math.hpp>
 
 #include <xgrad/autograd/by_output.hpp>
@@ -44,16 +45,20 @@ Variable expm1(const Operand& x) {
       "expm1", [](const auto& v) { return expm1(v); }, [](const auto& y) { return y + 1; }, x);
 }
 Variable log(const Operand& x) {
-  return map_one("log", [](const auto& v) { return log(v); }, x);
+  return map_one(
+      "log", [](const auto& v) { return log(v); }, x);
 }
 Variable log2(const Operand& x) {
-  return map_one("log2", [](const auto& v) { return log2(v); }, x);
+  return map_one(
+      "log2", [](const auto& v) { return log2(v); }, x);
 }
 Variable log10(const Operand& x) {
-  return map_one("log10", [](const auto& v) { return log10(v); }, x);
+  return map_one(
+      "log10", [](const auto& v) { return log10(v); }, x);
 }
 Variable log1p(const Operand& x) {
-  return map_one("log1p", [](const auto& v) { return log1p(v); }, x);
+  return map_one(
+      "log1p", [](const auto& v) { return log1p(v); }, x);
 }
 Variable sqrt(const Operand& x) {
   return map_by_output(
@@ -61,7 +66,8 @@ Variable sqrt(const Operand& x) {
 }
 Variable rsqrt(const Operand& x) {
   return map_by_output(
-      "rsqrt", [](const auto& v) { return 1 / sqrt(v); }, [](const auto& y) { return -0.5 * (y * y * y); }, x);
+      "rsqrt", [](const auto& v) { return 1 / sqrt(v); }, [](const auto& y) { return -0.5 * (y * y * y); },
+      x);
 }
 Variable cbrt(const Operand& x) {
   return map_by_output(
@@ -87,81 +93,102 @@ Variable sign(const Operand& x) {
     const Tensor zero = scalar(0, op.dtype());
     const Tensor above = kernels::compare(kernels::Comparison::greater, op.value(), zero).to(op.dtype());
     if (op.dtype() != int64) return op.constant(above);
-    return op.constant(kernels::sub(above, kernels::compare(kernels::Comparison::less, op.value(), zero).to(int64)));
+    return op.constant(
+        kernels::sub(above, kernels::compare(kernels::Comparison::less, op.value(), zero).to(int64)));
   }
-  return stepwise("sign", [](const auto& v) { return sign(v); }, op[0]);
+  return stepwise(
+      "sign", [](const auto& v) { return sign(v); }, op[0]);
 }
 Variable sin(const Operand& x) {
-  return map_one("sin", [](const auto& v) { return sin(v); }, x);
+  return map_one(
+      "sin", [](const auto& v) { return sin(v); }, x);
 }
 Variable cos(const Operand& x) {
-  return map_one("cos", [](const auto& v) { return cos(v); }, x);
+  return map_one(
+      "cos", [](const auto& v) { return cos(v); }, x);
 }
 Variable tan(const Operand& x) {
   return map_by_output(
       "tan", [](const auto& v) { return tan(v); }, [](const auto& y) { return 1 + y * y; }, x);
 }
 Variable asin(const Operand& x) {
-  return map_one("asin", [](const auto& v) { return asin(v); }, x);
+  return map_one(
+      "asin", [](const auto& v) { return asin(v); }, x);
 }
 Variable acos(const Operand& x) {
-  return map_one("acos", [](const auto& v) { return acos(v); }, x);
+  return map_one(
+      "acos", [](const auto& v) { return acos(v); }, x);
 }
 Variable atan(const Operand& x) {
-  return map_one("atan", [](const auto& v) { return atan(v); }, x);
+  return map_one(
+      "atan", [](const auto& v) { return atan(v); }, x);
 }
 Variable atan2(const Operand& y, const Operand& x) {
   Op op("atan2", y, x);
   return map_operands<2>(op, [](const auto& a, const auto& b) { return atan2(a, b); });
 }
 Variable sinh(const Operand& x) {
-  return map_one("sinh", [](const auto& v) { return sinh(v); }, x);
+  return map_one(
+      "sinh", [](const auto& v) { return sinh(v); }, x);
 }
 Variable cosh(const Operand& x) {
-  return map_one("cosh", [](const auto& v) { return cosh(v); }, x);
+  return map_one(
+      "cosh", [](const auto& v) { return cosh(v); }, x);
 }
 Variable tanh(const Operand& x) {
   return map_by_output(
       "tanh", [](const auto& v) { return tanh(v); }, [](const auto& y) { return (1 - y) * (1 + y); }, x);
 }
 Variable asinh(const Operand& x) {
-  return map_one("asinh", [](const auto& v) { return asinh(v); }, x);
+  return map_one(
+      "asinh", [](const auto& v) { return asinh(v); }, x);
 }
 Variable acosh(const Operand& x) {
-  return map_one("acosh", [](const auto& v) { return acosh(v); }, x);
+  return map_one(
+      "acosh", [](const auto& v) { return acosh(v); }, x);
 }
 Variable atanh(const Operand& x) {
-  return map_one("atanh", [](const auto& v) { return atanh(v); }, x);
+  return map_one(
+      "atanh", [](const auto& v) { return atanh(v); }, x);
 }
 Variable erf(const Operand& x) {
-  return map_one("erf", [](const auto& v) { return erf(v); }, x);
+  return map_one(
+      "erf", [](const auto& v) { return erf(v); }, x);
 }
 Variable erfc(const Operand& x) {
-  return map_one("erfc", [](const auto& v) { return erfc(v); }, x);
+  return map_one(
+      "erfc", [](const auto& v) { return erfc(v); }, x);
 }
 Variable lgamma(const Operand& x) {
-  return map_one("lgamma", [](const auto& v) { return lgamma(v); }, x);
+  return map_one(
+      "lgamma", [](const auto& v) { return lgamma(v); }, x);
 }
 Variable digamma(const Operand& x) {
-  return map_one("digamma", [](const auto& v) { return digamma(v); }, x);
+  return map_one(
+      "digamma", [](const auto& v) { return digamma(v); }, x);
 }
 Variable polygamma(int order, const Operand& x) {
   const Scope scope("polygamma", x.place());
   if (order < 0) fail<ValueError>("the order must not be negative, got " + std::to_string(order));
   if (order == 0) return digamma(x);
-  return map_one("polygamma", [order](const auto& v) { return polygamma(order, v); }, x);
+  return map_one(
+      "polygamma", [order](const auto& v) { return polygamma(order, v); }, x);
 }
 Variable floor(const Operand& x) {
-  return stepwise("floor", [](const auto& v) { return floor(v); }, x);
+  return stepwise(
+      "floor", [](const auto& v) { return floor(v); }, x);
 }
 Variable ceil(const Operand& x) {
-  return stepwise("ceil", [](const auto& v) { return ceil(v); }, x);
+  return stepwise(
+      "ceil", [](const auto& v) { return ceil(v); }, x);
 }
 Variable round(const Operand& x) {
-  return stepwise("round", [](const auto& v) { return round(v); }, x);
+  return stepwise(
+      "round", [](const auto& v) { return round(v); }, x);
 }
 Variable trunc(const Operand& x) {
-  return stepwise("trunc", [](const auto& v) { return trunc(v); }, x);
+  return stepwise(
+      "trunc", [](const auto& v) { return trunc(v); }, x);
 }
 Variable hypot(const Operand& a, const Operand& b) {
   Op op("hypot", a, b);
@@ -169,9 +196,8 @@ Variable hypot(const Operand& a, const Operand& b) {
 }
 Variable xlogy(const Operand& x, const Operand& y) {
   Op op("xlogy", x, y);
-  return map_operands<2>(op, [](const auto& a, const auto& b) {
-    return where(logical_and(a == 0, b == b), 0.0, a * log(b));
-  });
+  return map_operands<2>(
+      op, [](const auto& a, const auto& b) { return where(logical_and(a == 0, b == b), 0.0, a * log(b)); });
 }
 Variable lerp(const Operand& a, const Operand& b, const Operand& t) {
   Op op("lerp", a, b, t);
@@ -180,13 +206,15 @@ Variable lerp(const Operand& a, const Operand& b, const Operand& t) {
 Variable clamp(const Operand& x, double low, double high) {
   Op op("clamp", x);
   if (!(low <= high))
-    fail<ValueError>("low must not be above high, got " + std::to_string(low) + " and " + std::to_string(high));
+    fail<ValueError>("low must not be above high, got " + std::to_string(low) + " and " +
+                     std::to_string(high));
   if (!is_floating(op.dtype())) {
     const Tensor& value = op.value();
     return op.constant(kernels::minimum(kernels::maximum(value, scalar(low, float64).to(value.dtype())),
                                         scalar(high, float64).to(value.dtype())));
   }
-  return map_operands<1>(op, [low, high](const auto& v) { return where(v < low, low, where(v > high, high, v)); });
+  return map_operands<1>(
+      op, [low, high](const auto& v) { return where(v < low, low, where(v > high, high, v)); });
 }
 
 }  // namespace xgrad

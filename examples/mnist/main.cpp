@@ -14,6 +14,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -54,6 +55,8 @@ int run(const Options& options) {
   xgrad::set_num_threads(options.threads);
   xgrad::manual_seed(options.seed);
 
+  if (!std::filesystem::is_directory(options.data))
+    throw UsageError("there is no directory " + options.data + " (tools/fetch_mnist gets MNIST)");
   const auto files = xgrad::data::read_mnist(options.data);
   const bool fashion = is_fashion(files);
   const Splits splits = prepare(files);
@@ -109,10 +112,6 @@ int main(int argc, char** argv) try {
     return 0;
   }
   return run(std::get<Options>(options));
-} catch (const xgrad::IoError& error) {
-  std::cerr << "mnist: " << error.what() << (error.code() == ENOENT ? " (tools/fetch_mnist gets MNIST)" : "")
-            << '\n';
-  return 1;
 } catch (const std::exception& error) {
   std::cerr << "mnist: " << error.what() << '\n';
   return 1;

@@ -4,10 +4,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
+#include <sstream>
 
 namespace {
 
@@ -34,6 +37,9 @@ std::string writable_place(const std::string& path) {
 struct Help : CLI::Formatter {
   Help() { column_width(24); }
   std::string make_usage(const CLI::App*, std::string) const override { return "Usage: mnist [options]\n\n"; }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+  }
   std::string make_group(std::string group, bool positional,
                          std::vector<const CLI::Option*> options) const override {
     return CLI::Formatter::make_group(group, positional, options).substr(1);
@@ -54,7 +60,17 @@ CLI::Option* add(CLI::App& app, const char* group, const char* name, const char*
 
 template <class T>
 CLI::Validator between(T low, T high) {
-  return CLI::Range(low, high).description("");
+  const auto check = [low, high](const std::string& text) -> std::string {
+    T value{};
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error == std::errc() && end == last && low <= value && value <= high) return {};
+    std::ostringstream message;
+    message << "expects a " << (std::is_integral_v<T> ? "whole " : "") << "number from " << low << " to "
+            << high << ", got '" << text << "'";
+    return message.str();
+  };
+  return CLI::Validator(check, "");
 }
 
 }  // namespace
@@ -94,7 +110,8 @@ std::variant<Options, std::string> parse_options(int argc, char** argv) {
   add(app, "Training", "--patience", "N", options.patience,
       "Stop after so many epochs without an improvement")
       ->check(between(1, 10'000));
-  add(app, "Training", "--seed", "N", options.seed, "Of first weights, order of images and dropout");
+  add(app, "Training", "--seed", "N", options.seed, "Of first weights, order of images and dropout")
+      ->check(between(std::uint64_t{0}, std::numeric_limits<std::uint64_t>::max()));
   add(app, "Training", "--threads", "N", options.threads, "Cores to use")->check(between(1, 1'024));
 
   try {

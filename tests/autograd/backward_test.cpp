@@ -167,7 +167,8 @@ TEST_CASE("unused outputs contribute zeros, and empty variables keep their shape
 }
 
 TEST_CASE("broadcast operands get gradients of their own shape") {
-  const Variable a = leaf(ones({2, 3})), row = leaf(ones({3})), column = leaf(ones({2, 1})), s = leaf(ones({}));
+  const Variable a = leaf(ones({2, 3})), row = leaf(ones({3})), column = leaf(ones({2, 1})),
+                 s = leaf(ones({}));
   sum(a * row + column * s).backward();
   CHECK(row.grad().shape() == Shape{3});
   CHECK(column.grad().shape() == Shape{2, 1});
@@ -212,6 +213,8 @@ TEST_CASE("where masks gradients: the branch not taken contributes zero even if 
   sum(where(x > 0, sqrt(x), 0.0)).backward();
   CHECK(allclose(x.grad().value(), Tensor{0.0, 0.25}));
   Variable(x).clear_grad();
-  sum(map("test_safe_sqrt", [](auto v) { return where(v > 0, sqrt(v), 0.0); }, x)).backward();
+  sum(map(
+          "test_safe_sqrt", [](auto v) { return where(v > 0, sqrt(v), 0.0); }, x))
+      .backward();
   CHECK(allclose(x.grad().value(), Tensor{0.0, 0.25}));
 }

@@ -204,6 +204,7 @@ TEST_SUITE("threads") {
       for (int i = 0; i < 100; ++i) u = std::sin(u) + v;
       return u * std::exp(u) * u;
     };
-    CHECK(grad(y, x).item() == doctest::Approx((value(0.5 + step) - value(0.5 - step)) / (2 * step)).epsilon(1e-6));
+    CHECK(grad(y, x).item() ==
+          doctest::Approx((value(0.5 + step) - value(0.5 - step)) / (2 * step)).epsilon(1e-6));
   }
 }

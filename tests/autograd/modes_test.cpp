@@ -152,7 +152,9 @@ TEST_CASE("undefined incoming gradients are zeros by default, undefined results 
   const auto two_outputs = [&](FunctionOptions options) {
     return Function(
         "test_two",
-        [](FunctionForward&, const std::vector<Variable>& x) { return std::vector{x[0] * 2, x[0] * 3}; },
+        [](FunctionForward&, const std::vector<Variable>& x) {
+          return std::vector{x[0] * 2, x[0] * 3};
+        },
         [&](const FunctionBackward& b) {
           defined = b.gradient(1).defined();
           return std::vector{b.gradient(0) * 2};
@@ -192,12 +194,15 @@ TEST_CASE("needs tells the truth, also under grad for a subset") {
 
 TEST_CASE("too few gradients or a wrong shape throws by name") {
   const Variable x = leaf(ones({2}));
-  const std::string few =
-      message_of([&] { sum(doubling("test_few", [](const FunctionBackward&) { return std::vector<Variable>{}; })(x)).backward(); });
+  const std::string few = message_of([&] {
+    sum(doubling("test_few", [](const FunctionBackward&) { return std::vector<Variable>{}; })(x)).backward();
+  });
   CHECK(contains(few, "test_few"));
   CHECK(contains(few, "0 gradients"));
   const std::string shape = message_of([&] {
-    sum(doubling("test_bad_shape", [](const FunctionBackward&) { return std::vector{Variable(ones({5}))}; })(x)).backward();
+    sum(doubling("test_bad_shape",
+                 [](const FunctionBackward&) { return std::vector{Variable(ones({5}))}; })(x))
+        .backward();
   });
   CHECK(contains(shape, "test_bad_shape"));
   CHECK(contains(shape, "(5,)"));
@@ -227,8 +232,9 @@ TEST_CASE("a function without backward throws in backward only, by name") {
 
 TEST_CASE("a first-order-only function throws at second order") {
   const Variable x = leaf(Tensor{1.0});
-  const Function f = doubling(
-      "test_first_only", [](const FunctionBackward& b) { return std::vector{b.gradient() * 2}; }, {.first_order_only = true});
+  const Function f =
+      doubling("test_first_only", [](const FunctionBackward& b) { return std::vector{b.gradient() * 2}; },
+               {.first_order_only = true});
   f(x).backward();
   CHECK(x.grad().item() == 2);
   CHECK(contains(message_of([&] { grad(f(x), x, {.create_graph = true}); }), "test_first_only"));
@@ -259,7 +265,8 @@ TEST_CASE("an exception inside a rule keeps its type, names the operation and ch
   CHECK(x.grad().item() == 4);
   CHECK(w.grad().item() == 2);
 
-  const Function own = doubling("test_own", [](const FunctionBackward&) -> std::vector<Variable> { throw Own("mine"); });
+  const Function own =
+      doubling("test_own", [](const FunctionBackward&) -> std::vector<Variable> { throw Own("mine"); });
   CHECK_THROWS_AS(own(x).backward(), Own);
   sum(x * 2).backward();
   CHECK(x.grad().item() == 6);
@@ -300,7 +307,8 @@ TEST_CASE("checkpoint recomputes with the same random numbers and gives bitwise 
   calls = 0;
   const auto recomputed = gradients(true);
   CHECK(calls == 2);
-  for (std::size_t i = 0; i < plain.size(); ++i) CHECK(bitwise_equal(plain[i].value(), recomputed[i].value()));
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    CHECK(bitwise_equal(plain[i].value(), recomputed[i].value()));
 
   const Variable y = checkpoint(block, {x});
   const Variable first = grad(sum(y), x, {.create_graph = true});

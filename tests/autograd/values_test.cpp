@@ -47,31 +47,37 @@ TEST_CASE("smooth functions are smooth at zero, in every order") {
     CHECK(gradgradcheck([f](const Variable& x) { return f(x); }, Tensor({0.0}, float64)));
   }
   CHECK(gradgradcheck([](const Variable& x) { return softplus(x); }, Tensor({0.0}, float64)));
-  CHECK(gradgradcheck([](const Variable& x) { return map("test_swish", [](auto v) { return v * sigmoid(v); }, x); },
-                      Tensor({0.0}, float64)));
+  CHECK(gradgradcheck(
+      [](const Variable& x) {
+        return map(
+            "test_swish", [](auto v) { return v * sigmoid(v); }, x);
+      },
+      Tensor({0.0}, float64)));
 }
 
 TEST_CASE("ties") {
   const Tensor tied({3.0, 5.0, 5.0}, float64);
   CHECK(allclose(slope([](const Variable& x) { return amax(x); }, tied), Tensor({0.0, 0.5, 0.5}, float64)));
-  CHECK(allclose(slope([](const Variable& x) { return max(x, 0).values; }, tied), Tensor({0.0, 1.0, 0.0}, float64)));
+  CHECK(allclose(slope([](const Variable& x) { return max(x, 0).values; }, tied),
+                 Tensor({0.0, 1.0, 0.0}, float64)));
   const Variable a = leaf(Tensor{2.0}), b = leaf(Tensor{2.0});
   maximum(a, b).backward();
   CHECK(a.grad().item() == 0.5);
   CHECK(b.grad().item() == 0.5);
   minimum(a, b).backward();
   CHECK(a.grad().item() == 1);
-  CHECK(allclose(slope([](const Variable& x) { return clamp(x, -1, 1); }, Tensor({-2.0, -1.0, 0.0, 1.0, 2.0}, float64)),
-                 Tensor({0.0, 1.0, 1.0, 1.0, 0.0}, float64)));
+  CHECK(allclose(
+      slope([](const Variable& x) { return clamp(x, -1, 1); }, Tensor({-2.0, -1.0, 0.0, 1.0, 2.0}, float64)),
+      Tensor({0.0, 1.0, 1.0, 1.0, 0.0}, float64)));
 }
 
 TEST_CASE("NaN passes through") {
   const Tensor x({not_a_number}, float64);
-  for (Unary f : {static_cast<Unary>(exp),     static_cast<Unary>(log),      static_cast<Unary>(tanh),
-                  static_cast<Unary>(relu),    static_cast<Unary>(abs),      static_cast<Unary>(sign),
-                  static_cast<Unary>(sigmoid), static_cast<Unary>(relu6),    static_cast<Unary>(hardsigmoid),
-                  static_cast<Unary>(silu),    static_cast<Unary>(hardswish), static_cast<Unary>(logsigmoid),
-                  static_cast<Unary>(selu),    static_cast<Unary>(floor),    static_cast<Unary>(softsign)})
+  for (Unary f : {static_cast<Unary>(exp), static_cast<Unary>(log), static_cast<Unary>(tanh),
+                  static_cast<Unary>(relu), static_cast<Unary>(abs), static_cast<Unary>(sign),
+                  static_cast<Unary>(sigmoid), static_cast<Unary>(relu6), static_cast<Unary>(hardsigmoid),
+                  static_cast<Unary>(silu), static_cast<Unary>(hardswish), static_cast<Unary>(logsigmoid),
+                  static_cast<Unary>(selu), static_cast<Unary>(floor), static_cast<Unary>(softsign)})
     CHECK(std::isnan(f(x).item()));
   CHECK(std::isnan(clamp(x, -1, 1).item()));
   CHECK(std::isnan(hardtanh(x).item()));
@@ -85,27 +91,31 @@ TEST_CASE("NaN passes through") {
   CHECK(std::isnan(maximum(x, 1.0).item()));
   CHECK(std::isnan(minimum(1.0, x).item()));
   CHECK(std::isnan(xlogy(0.0, x).item()));
-  for (const Variable& y : {sum(x), mean(x), prod(x), amax(x), amin(x), var(x, {}, {.correction = 0}), norm(x),
-                            logsumexp(x), softmax(x, 0), cumsum(x, 0)})
+  for (const Variable& y : {sum(x), mean(x), prod(x), amax(x), amin(x), var(x, {}, {.correction = 0}),
+                            norm(x), logsumexp(x), softmax(x, 0), cumsum(x, 0)})
     CHECK(std::isnan(y.item()));
 }
 
 TEST_CASE("activations are stable over the whole range of the type") {
   const Tensor x{-1e30, -200.0, -100.0, -20.0, 0.0, 20.0, 100.0, 200.0, 1e30};
-  CHECK(allclose(sigmoid(x).value(), Tensor{0.0, 0.0, std::exp(-100.0), 2.0611537e-9, 0.5, 1.0, 1.0, 1.0, 1.0},
+  CHECK(allclose(sigmoid(x).value(),
+                 Tensor{0.0, 0.0, std::exp(-100.0), 2.0611537e-9, 0.5, 1.0, 1.0, 1.0, 1.0},
                  {.rtol = 1e-5, .atol = 1e-44}));
-  CHECK(allclose(softplus(x).value(), Tensor{0.0, 0.0, std::exp(-100.0), 2.0611537e-9, 0.6931472, 20.0, 100.0, 200.0, 1e30},
+  CHECK(allclose(softplus(x).value(),
+                 Tensor{0.0, 0.0, std::exp(-100.0), 2.0611537e-9, 0.6931472, 20.0, 100.0, 200.0, 1e30},
                  {.rtol = 1e-5, .atol = 1e-44}));
-  CHECK(allclose(logsigmoid(x).value(), Tensor{-1e30, -200.0, -100.0, -20.0, -0.6931472, -2.0611537e-9, -std::exp(-100.0), 0.0, 0.0},
+  CHECK(allclose(logsigmoid(x).value(),
+                 Tensor{-1e30, -200.0, -100.0, -20.0, -0.6931472, -2.0611537e-9, -std::exp(-100.0), 0.0, 0.0},
                  {.rtol = 1e-5, .atol = 1e-44}));
   for (Unary f : {static_cast<Unary>(sigmoid), static_cast<Unary>(logsigmoid), static_cast<Unary>(silu),
                   static_cast<Unary>(mish), static_cast<Unary>(tanh), static_cast<Unary>(selu)}) {
     CHECK(all(isfinite(f(x))).item<bool>());
     CHECK(all(isfinite(slope([f](const Variable& v) { return f(v); }, x))).item<bool>());
   }
-  for (const Tensor& gradient :
-       {slope([](const Variable& v) { return softplus(v); }, x), slope([](const Variable& v) { return gelu(v); }, x),
-        slope([](const Variable& v) { return elu(v); }, x), slope([](const Variable& v) { return celu(v, 0.5); }, x)})
+  for (const Tensor& gradient : {slope([](const Variable& v) { return softplus(v); }, x),
+                                 slope([](const Variable& v) { return gelu(v); }, x),
+                                 slope([](const Variable& v) { return elu(v); }, x),
+                                 slope([](const Variable& v) { return celu(v, 0.5); }, x)})
     CHECK(all(isfinite(gradient)).item<bool>());
   CHECK(log1p(Tensor{1e-10}).item() == doctest::Approx(1e-10).epsilon(1e-6));
   CHECK(expm1(Tensor{1e-10}).item() == doctest::Approx(1e-10).epsilon(1e-6));
@@ -115,7 +125,8 @@ TEST_CASE("softmax and its kin are stable") {
   const Tensor x{{1e30, 0.0, -1e30}, {-1000.0, -1001.0, -1002.0}};
   const Tensor p = softmax(x, 1).value();
   CHECK(allclose(p, Tensor{{1.0, 0.0, 0.0}, {0.66524096, 0.24472847, 0.09003057}}, {.rtol = 1e-5}));
-  CHECK(allclose(log_softmax(x, 1).value().rows(1, 2), Tensor{{-0.4076059, -1.4076059, -2.4076059}}, {.rtol = 1e-5}));
+  CHECK(allclose(log_softmax(x, 1).value().rows(1, 2), Tensor{{-0.4076059, -1.4076059, -2.4076059}},
+                 {.rtol = 1e-5}));
   CHECK(logsumexp(Tensor{1000.0, 1000.0}).item() == doctest::Approx(1000 + std::log(2.0)));
   CHECK(logsumexp(Tensor{-inf, -inf}).item() == -inf);
   const Tensor gradient = slope([](const Variable& v) { return logsumexp(v); }, Tensor{-inf, -inf});
@@ -131,13 +142,16 @@ TEST_CASE("variance and long sums keep their digits") {
 TEST_CASE("norms neither overflow nor underflow where the result fits") {
   CHECK(norm(Tensor{3e30, 4e30}).item() == doctest::Approx(5e30));
   CHECK(norm(Tensor{3e-30, 4e-30}).item() == doctest::Approx(5e-30));
-  CHECK(allclose(slope([](const Variable& v) { return norm(v); }, Tensor{3e30, 4e30}), Tensor{0.6, 0.8}, {.rtol = 1e-5}));
+  CHECK(allclose(slope([](const Variable& v) { return norm(v); }, Tensor{3e30, 4e30}), Tensor{0.6, 0.8},
+                 {.rtol = 1e-5}));
   CHECK(hypot(Tensor{3e30}, Tensor{4e30}).item() == doctest::Approx(5e30));
 }
 
 TEST_CASE("a zero cotangent stops infinite derivatives") {
-  CHECK(allclose(slope([](const Variable& v) { return where(v > 0, log(v), 0.0); }, Tensor{0.0, 2.0}), Tensor{0.0, 0.5}));
-  CHECK(allclose(slope([](const Variable& v) { return where(v != 0, sin(v) / v, 1.0); }, Tensor{0.0}), Tensor{0.0}));
+  CHECK(allclose(slope([](const Variable& v) { return where(v > 0, log(v), 0.0); }, Tensor{0.0, 2.0}),
+                 Tensor{0.0, 0.5}));
+  CHECK(allclose(slope([](const Variable& v) { return where(v != 0, sin(v) / v, 1.0); }, Tensor{0.0}),
+                 Tensor{0.0}));
 }
 
 TEST_CASE("integers: division by zero and overflow are defined") {
@@ -184,23 +198,31 @@ TEST_CASE("map: mixed second derivatives across a broadcast, third derivatives, 
   CHECK(gradgradcheck(mapped, a, b));
 
   const Variable x = leaf(Tensor({0.3}, float64));
-  Variable y = map("test_quartic", [](auto v) { return v * v * v * v; }, x);
+  Variable y = map(
+      "test_quartic", [](auto v) { return v * v * v * v; }, x);
   for (double expected : {4 * 0.027, 12 * 0.09, 24 * 0.3, 24.0}) {
     y = grad(sum(y), x, {.create_graph = true});
     CHECK(y.item() == doctest::Approx(expected));
   }
-  const auto constant = [](const Variable& v) { return map("test_half", [](auto u) { return where(u > 0, 0.1 * u, u / 3); }, v); };
+  const auto constant = [](const Variable& v) {
+    return map(
+        "test_half", [](auto u) { return where(u > 0, 0.1 * u, u / 3); }, v);
+  };
   CHECK(gradgradcheck(constant, Tensor({-1.0, 2.0}, float64)));
   CHECK(gradgradcheck(
       [](const Variable& p, const Variable& q, const Variable& r, const Variable& s) {
-        return map("test_four", [](auto k, auto l, auto m, auto n) { return k * l - m / (1 + n * n) + exp(k * n); }, p, q, r, s);
+        return map(
+            "test_four", [](auto k, auto l, auto m, auto n) { return k * l - m / (1 + n * n) + exp(k * n); },
+            p, q, r, s);
       },
       uniform({2, 3}, -1, 1, float64), uniform({3}, -1, 1, float64), uniform({2, 1}, -1, 1, float64),
       uniform({}, -1, 1, float64)));
 }
 
 TEST_CASE("the fused backward of map equals the composed one") {
-  const auto f = [](auto x, auto y) { return tanh(x) * sigmoid(y) + exp(-x * x) / (1 + y * y) + maximum(x, y); };
+  const auto f = [](auto x, auto y) {
+    return tanh(x) * sigmoid(y) + exp(-x * x) / (1 + y * y) + maximum(x, y);
+  };
   const Variable x = leaf(uniform({37, 5}, -2, 2, float64)), y = leaf(uniform({5}, -2, 2, float64));
   const Variable z = sum(map("test_fused", f, x, y));
   const auto fused = grad({z}, {x, y}, {.retain_graph = true});
