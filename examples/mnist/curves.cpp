@@ -7,8 +7,8 @@
 
 namespace {
 
-constexpr double width = 960, height = 440;
-constexpr double panel_top = 112, panel_width = 384, panel_height = 262;
+constexpr double width = 960, height = 456;
+constexpr double panel_top = 128, panel_width = 384, panel_height = 262;
 constexpr const char* training_colour = "#3b7dd8";
 constexpr const char* validation_colour = "#e4752b";
 
@@ -22,7 +22,7 @@ struct Axis {
   std::vector<double> ticks() const {
     std::vector<double> positions;
     for (double k = std::ceil(low / step - 1e-9); k * step <= high * (1 + 1e-9); ++k)
-      positions.push_back(k * step);
+      positions.push_back(k * step + 0.0);  // no negative zero
     return positions;
   }
   /// Digits after the point that tell neighbouring ticks apart.
@@ -158,9 +158,9 @@ std::string curves_svg(const std::vector<Epoch>& epochs, const std::string& titl
   accuracy.curve(
       epochs, [](const Epoch& e) { return 100 * e.validation.accuracy; }, validation_colour);
 
-  legend(out, 544, training_colour, "training (dropout on)");
-  legend(out, 736, validation_colour, "validation");
-  out << "<line class='kept' x1='860' y1='56' x2='860' y2='72'/>\n<text class='label' x='869' y='68'>weights "
+  legend(out, 544, training_colour, "training");
+  legend(out, 658, validation_colour, "validation");
+  out << "<line class='kept' x1='790' y1='56' x2='790' y2='72'/>\n<text class='label' x='869' y='68'>weights "
          "kept</text>\n"
       << "</svg>\n";
   return out.str();

@@ -66,9 +66,10 @@ Splits prepare(const data::Mnist& files) {
   const Index count = files.train_labels.count(), held_out = std::max<Index>(count / 12, 1);
   if (count < 2 || files.test_labels.count() == 0)
     throw ValueError("expects at least two training images and one test image");
-  const auto [mean, deviation] = data::moments(files.train_images);
+  const data::Moments moments = data::moments(files.train_images);
+  const double deviation = moments.deviation > 0 ? moments.deviation : 1;
   const auto pixels = [&](const Tensor& images) {
-    return data::flatten_images(data::normalize(images, mean, deviation > 0 ? deviation : 1));
+    return data::flatten_images(data::normalize(images, moments.mean, deviation));
   };
   const Tensor all = pixels(files.train_images);
   const Index split = count - held_out;

@@ -54,7 +54,7 @@ write_images() {
   {
     printf '\0\0\10\1'
     big_endian "$2"
-    for ((i = 0; i < $2; ++i)); do printf "\\$((i % 10))"; done
+    for ((i = 0; i < $2; ++i)); do printf "\\x0$((i % 10))"; done
   } >"tiny/$1-labels-idx1-ubyte"
 }
 mkdir tiny

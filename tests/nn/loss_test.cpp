@@ -154,9 +154,9 @@ TEST_CASE("derivatives of the losses, first and second order") {
     CHECK(gradcheck(f, inputs...));
     CHECK(gradgradcheck(f, inputs...));
   };
-  for (const auto& [suffix, reduction] : reductions) {
-    const Reduction mode = reduction;
-    CAPTURE(suffix);
+  for (const auto& row : reductions) {
+    const Reduction mode = row.second;
+    CAPTURE(row.first);
     const auto cross = [&](auto x) {
       return nn::cross_entropy(x, labels, {.weight = weight, .label_smoothing = 0.2, .reduction = mode});
     };

@@ -101,7 +101,8 @@ double worst_difference(const std::string& name, DType dtype) {
 }  // namespace
 
 TEST_CASE("optim: 1,000 steps follow the published formulas") {
-  for (const auto& [name, golden] : goldens::optim) {
+  for (const auto& row : goldens::optim) {
+    const auto& name = row.first;
     CAPTURE(name);
     REQUIRE(runs.count(name) == 1);
     CHECK(worst_difference(name, float64) < 1e-12);
