@@ -160,7 +160,7 @@ std::string curves_svg(const std::vector<Epoch>& epochs, const std::string& titl
 
   legend(out, 544, training_colour, "training");
   legend(out, 658, validation_colour, "validation");
-  out << "<line class='kept' x1='790' y1='56' x2='790' y2='72'/>\n<text class='label' x='869' y='68'>weights "
+  out << "<line class='kept' x1='790' y1='56' x2='790' y2='72'/>\n<text class='label' x='801' y='68'>weights "
          "kept</text>\n"
       << "</svg>\n";
   return out.str();

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -84,8 +85,9 @@ int run(const Options& options) {
                              .stop = [] { return interrupted != 0; }});
   const auto best =
       std::ranges::max_element(epochs, {}, [](const Epoch& e) { return e.validation.accuracy; });
-  std::printf("\n%skept the weights of epoch %g, with %.2f %% right on validation\n",
-              interrupted != 0 ? "interrupted; " : "", best->number, 100 * best->validation.accuracy);
+  std::printf("\n%skept the weights of epoch %.*f, with %.2f %% right on validation\n",
+              interrupted != 0 ? "interrupted; " : "", best->number == std::floor(best->number) ? 0 : 1,
+              best->number, 100 * best->validation.accuracy);
 
   const Evaluation test = evaluate(model, splits.test);
   char result[64];
