@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -45,10 +44,10 @@ std::string layers(const Options& options) {
   return text + "-10";
 }
 
-void write(const std::string& path, const std::string& text) {
+bool write(const std::string& path, const std::string& text) {
   std::ofstream file(path);
   file << text << std::flush;
-  if (!file) throw xgrad::IoError("cannot write the learning curves", path, errno);
+  return static_cast<bool>(file);
 }
 
 int run(const Options& options) {
@@ -92,17 +91,22 @@ int run(const Options& options) {
   const Evaluation test = evaluate(model, splits.test);
   char result[64];
   std::snprintf(result, sizeof result, "test accuracy: %.2f %%", 100 * test.score.accuracy);
+  int status = interrupted != 0 ? 130 : 0;
   if (!options.svg.empty()) {
-    write(options.svg, curves_svg(epochs, name + ": learning curves",
-                                  layers(options) + ", " + options.optimizer + ", seed " +
-                                      std::to_string(options.seed) + "; " + result));
-    std::printf("learning curves written to %s\n", options.svg.c_str());
+    const std::string subtitle =
+        layers(options) + ", " + options.optimizer + ", seed " + std::to_string(options.seed);
+    if (write(options.svg, curves_svg(epochs, name + ": learning curves", subtitle + "; " + result))) {
+      std::printf("learning curves written to %s\n", options.svg.c_str());
+    } else {
+      std::cerr << "mnist: cannot write the learning curves to " << options.svg << '\n';
+      status = 1;
+    }
   }
   std::printf("\nread worst of the test images\n%s\n",
               confusion_summary(test.predictions, splits.test.labels, fashion ? clothes : digits).c_str());
   std::printf("wall time: %.1f s\n%s\n",
               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), result);
-  return interrupted != 0 ? 130 : 0;
+  return status;
 }
 
 }  // namespace
