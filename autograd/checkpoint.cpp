@@ -36,13 +36,13 @@ CheckpointFrame::CheckpointFrame(CheckpointFunction f, const std::vector<Variabl
 
 bool CheckpointFrame::active() { return region.recording || region.recomputing != nullptr; }
 
-void CheckpointFrame::keep(Saved& saved, const Tensor& value) {
+void CheckpointFrame::keep(Node& node, Saved& saved, const Tensor& value) {
   if (region.recomputing != nullptr) {
     region.recomputing->push_back(value);
     saved.value = value;
     return;
   }
-  saved.frame = region.recording;
+  node.require_extras().frame = region.recording;
   saved.position = region.recording->recorded_++;
 }
 

@@ -15,8 +15,8 @@ class CheckpointFrame {
 
   /// True while the calling thread records or recomputes a checkpointed region.
   static bool active();
-  /// Lets the active frame stand for `value`.
-  static void keep(Saved& saved, const Tensor& value);
+  /// Lets the active frame stand for `value`, which `node` saves.
+  static void keep(Node& node, Saved& saved, const Tensor& value);
 
   /// Runs f as a recorded region of this frame.
   static Variable record(const std::shared_ptr<CheckpointFrame>& frame, const std::vector<Variable>& inputs);

@@ -59,7 +59,7 @@ class Drawing {
       numbers_.insert(node, static_cast<std::uint32_t>(nodes_.size()));
       nodes_.push_back(node);
       // The first input is the next to be met.
-      for (std::size_t i = node->inputs.size(); i-- > 0;) meet(node->inputs[i].node.get());
+      for (std::size_t i = node->inputs().size(); i-- > 0;) meet(node->inputs()[i].node.get());
     }
   }
 
@@ -84,9 +84,9 @@ class Drawing {
     if (label.empty()) label = "leaf";
     if (options_.modules && node.extras && !node.extras->module_path.empty())
       label += "\n" + node.extras->module_path;
-    for (std::uint32_t k = 0; k < node.outputs.size(); ++k) {
+    for (std::uint32_t k = 0; k < node.outputs().size(); ++k) {
       const std::string name = node.is_leaf() ? "" : name_of(node, k);
-      const OutputMeta& meta = node.outputs[k];
+      const OutputMeta& meta = node.outputs()[k];
       if (!name.empty()) label += "\n" + name;
       label += shape_of(meta.dtype, meta.shape);
     }
@@ -98,10 +98,10 @@ class Drawing {
   }
 
   void draw_edges(const Node& node) {
-    for (const Edge& edge : node.inputs) {
+    for (const Edge& edge : node.inputs()) {
       if (!edge.node) continue;
       text_ += "  " + id(*edge.node) + " -> " + id(node);
-      if (edge.node->outputs.size() > 1) text_ += " [label=\"" + std::to_string(edge.output) + "\"]";
+      if (edge.node->outputs().size() > 1) text_ += " [label=\"" + std::to_string(edge.output) + "\"]";
       text_ += ";\n";
     }
   }

@@ -55,11 +55,11 @@ void Run::restrict_to(const std::vector<Variable>& roots, const std::vector<Vari
     visit(Access::edge(root).node.get());
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
-      if (next < node->inputs.size()) {
-        visit(node->inputs[next++].node.get());
+      if (next < node->inputs().size()) {
+        visit(node->inputs()[next++].node.get());
         continue;
       }
-      for (const Edge& edge : node->inputs)
+      for (const Edge& edge : node->inputs())
         if (is_needed(edge)) needed_.insert(node, unneeded) |= on_path;
       stack.pop_back();
     }
@@ -73,6 +73,11 @@ bool Run::is_needed(const Edge& edge) const {
   return flags != nullptr && *flags != unneeded;
 }
 
+void Run::start(const Edge& root, Variable seed) {
+  roots_.push_back(root.node);
+  receive(root, std::move(seed));
+}
+
 void Run::receive(const Edge& edge, Variable gradient) {
   Node* node = edge.node.get();
   const std::uint32_t fresh = free_.empty() ? static_cast<std::uint32_t>(pending_.size()) : free_.back();
@@ -82,7 +87,7 @@ void Run::receive(const Edge& edge, Variable gradient) {
       pending_.emplace_back();
     else
       free_.pop_back();
-    pending_[slot] = {edge.node, InlineArray<Variable, 1>(node->outputs.size())};
+    pending_[slot] = {node, InlineArray<Variable, 1>(node->outputs().size())};
     queue_.push_back({node->rank, node->sequence, slot});
     std::push_heap(queue_.begin(), queue_.end());
   }
@@ -96,7 +101,7 @@ void Run::execute() {
     const std::uint32_t slot = queue_.back().slot;
     queue_.pop_back();
     Pending pending = std::move(pending_[slot]);
-    index_.erase(pending.node.get());
+    index_.erase(pending.node);
     free_.push_back(slot);
     process(*pending.node, pending.gradients.begin());
   }
@@ -108,7 +113,7 @@ void Run::process(Node& node, Variable* gradients) {
   if (restricted_) {
     const std::uint32_t* flags = needed_.find(&node);
     if (flags != nullptr && (*flags & wanted) != 0) {
-      for (std::uint32_t k = 0; k < node.outputs.size(); ++k)
+      for (std::uint32_t k = 0; k < node.outputs().size(); ++k)
         if (gradients[k].defined()) captured_.push_back({&node, k, gradients[k]});
     }
   }
@@ -129,7 +134,7 @@ void Run::run_hooks(Node& node, Variable* gradients) {
     const Scope user(Scope::Barrier{});
     Variable replacement = hook.function(gradient);
     if (!replacement.defined()) continue;
-    const OutputMeta& meta = node.outputs[hook.output];
+    const OutputMeta& meta = node.outputs()[hook.output];
     if (replacement.shape() != meta.shape)
       fail<ShapeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of shape " +
                        to_string(meta.shape) + ", got " + to_string(replacement.shape()));
@@ -142,11 +147,11 @@ void Run::run_hooks(Node& node, Variable* gradients) {
 }
 
 void Run::run_rule(Node& node, Variable* gradients) {
-  const std::size_t count = node.inputs.size();
+  const std::size_t count = node.inputs().size();
   InlineArray<Variable, 4> results(count);
   InlineArray<bool, 16> needed(count);
   bool any = false;
-  for (std::size_t i = 0; i < count; ++i) any |= needed[i] = is_needed(node.inputs[i]);
+  for (std::size_t i = 0; i < count; ++i) any |= needed[i] = is_needed(node.inputs()[i]);
   if (!any) return;
   if (node.freed)
     fail<GraphError>("the graph was freed by an earlier backward run",
@@ -164,16 +169,13 @@ void Run::run_rule(Node& node, Variable* gradients) {
   }
   for (std::size_t i = 0; i < count; ++i)
     if (needed[i] && results[i].defined())
-      receive(node.inputs[i], checked(node, i, std::move(results[i]), gradients));
-  if (!retain_graph_) {
-    for (Saved& saved : node.saved) saved = {};
-    node.freed = node.saved.size() > 0;
-  }
+      receive(node.inputs()[i], checked(node, i, std::move(results[i]), gradients));
+  if (!retain_graph_) node.free_saved();
 }
 
 Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const Variable* gradients) const {
-  const Edge& edge = node.inputs[i];
-  const OutputMeta& meta = edge.node->outputs[edge.output];
+  const Edge& edge = node.inputs()[i];
+  const OutputMeta& meta = edge.node->outputs()[edge.output];
   if (gradient.dtype() != meta.dtype)
     fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
                      " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype)));
@@ -184,7 +186,7 @@ Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const 
     gradient = sum_to(gradient, meta.shape);
   }
   if (AnomalyMode::enabled() && !kernels::all_finite(gradient.value())) {
-    const bool born_here = std::all_of(gradients, gradients + node.outputs.size(), [](const Variable& g) {
+    const bool born_here = std::all_of(gradients, gradients + node.outputs().size(), [](const Variable& g) {
       return !g.defined() || kernels::all_finite(g.value());
     });
     if (born_here) {

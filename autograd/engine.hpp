@@ -12,8 +12,8 @@ class Run {
 
   /// Only nodes on a path from the roots to these inputs run; their gradients are captured.
   void restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs);
-  /// Adds a gradient to an output of a node, which is queued.
-  void receive(const Edge& edge, Variable gradient);
+  /// Queues a root with its seed.
+  void start(const Edge& root, Variable seed);
   bool is_needed(const Edge& edge) const;
   void execute();
   /// Moves what reached the leaves into their stored gradients.
@@ -26,7 +26,7 @@ class Run {
 
  private:
   struct Pending {
-    Ref<Node> node;
+    Node* node = nullptr;  // alive: the roots are, and nodes own their inputs
     InlineArray<Variable, 1> gradients;
   };
   // Highest rank first; within a rank the latest recorded, so that sums have one order.
@@ -44,6 +44,8 @@ class Run {
     Variable gradient;
   };
 
+  // Adds a gradient to an output of a node, which is queued.
+  void receive(const Edge& edge, Variable gradient);
   void process(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
   void run_rule(Node& node, Variable* gradients);
@@ -52,6 +54,7 @@ class Run {
   bool create_graph_;
   bool retain_graph_;
   bool restricted_ = false;
+  std::vector<Ref<Node>> roots_;
   PointerMap needed_;
   PointerMap index_;
   std::vector<Pending> pending_;

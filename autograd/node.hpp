@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,11 +62,10 @@ struct OutputMeta {
 /// create_graph.
 struct GradientSlot;
 
-/// A value kept for the rule: input or output number `index`. Under checkpoint() the frame finds it again
-/// instead.
+/// A value kept for the rule: input or output number `index`. Under checkpoint() it is undefined, and the
+/// node's frame finds it again.
 struct Saved {
   Tensor value;
-  std::shared_ptr<CheckpointFrame> frame;
   std::uint32_t position = 0;  // within the frame
   std::uint16_t index = 0;
   bool is_output = false;
@@ -73,7 +73,7 @@ struct Saved {
 
 using HookFunction = std::function<Variable(const Variable&)>;
 
-/// What few nodes have: hooks, a gradient to show, the module they were recorded in.
+/// What few nodes have: hooks, a gradient to show, a checkpoint, the module they were recorded in.
 struct NodeExtras {
   struct Hook {
     std::uint64_t id;
@@ -82,27 +82,59 @@ struct NodeExtras {
   };
   std::vector<Hook> hooks;
   std::vector<std::pair<std::uint32_t, std::weak_ptr<GradientSlot>>> slots;
+  std::shared_ptr<CheckpointFrame> frame;
   std::string module_path;
 };
 
-/// One recorded operation, or a leaf (no inputs, rank 0).
-class Node : public Pooled {
+/// One recorded operation, or a leaf (no inputs, rank 0). A node and its arrays are one block of memory.
+class Node {
  public:
-  Node(const char* operation, Place where, std::size_t input_count, std::size_t output_count,
-       std::size_t saved_count)
-      : name(operation), place(where), inputs(input_count), outputs(output_count), saved(saved_count) {}
-  virtual ~Node() = default;
+  /// What every node is made from; `arrays` is where its inputs, outputs and saved values will stand.
+  struct Layout {
+    const char* name;
+    Place place;
+    std::uint32_t inputs, outputs, saved;
+    std::byte* arrays = nullptr;
+    std::size_t block_bytes = 0;
+  };
+
+  /// A new D, constructed from the arguments and the completed layout.
+  template <class D, class... Args>
+  static Ref<Node> make(Layout layout, Args&&... args) {
+    constexpr std::size_t head = (sizeof(D) + alignof(Saved) - 1) / alignof(Saved) * alignof(Saved);
+    static_assert(alignof(D) <= 64 && alignof(Edge) == alignof(Saved) &&
+                  alignof(OutputMeta) == alignof(Saved));
+    layout.block_bytes = head + layout.inputs * sizeof(Edge) + layout.outputs * sizeof(OutputMeta) +
+                         layout.saved * sizeof(Saved);
+    void* block = pool_allocate(layout.block_bytes);
+    layout.arrays = static_cast<std::byte*>(block) + head;
+    try {
+      return Ref<Node>::adopt(::new (block) D(std::forward<Args>(args)..., layout));
+    } catch (...) {
+      pool_deallocate(block, layout.block_bytes);
+      throw;
+    }
+  }
+
+  explicit Node(const Layout& layout);
+  virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
   /// Computes the gradients of the inputs that are needed.
   virtual void run(Backward& backward) const = 0;
 
+  std::span<Edge> inputs() const { return {edges_, input_count_}; }
+  std::span<OutputMeta> outputs() const { return {outputs_, output_count_}; }
+  std::span<Saved> saved() const { return {saved_, saved_count_}; }
+
   bool is_leaf() const { return rank == 0; }
   NodeExtras& require_extras() {
     if (!extras) extras = std::make_unique<NodeExtras>();
     return *extras;
   }
+  /// Gives up what was kept for the rule.
+  void free_saved();
 
   void retain() { references_.add(); }
   void release() {
@@ -113,18 +145,20 @@ class Node : public Pooled {
   Place place;
   std::uint64_t rank = 0;
   std::uint64_t sequence = 0;  // creation order within the recording thread
-  InlineArray<Edge, 2> inputs;
-  InlineArray<OutputMeta, 1> outputs;
-  InlineArray<Saved, 2> saved;
+  std::unique_ptr<NodeExtras> extras;
   bool freed = false;             // saved values were given up by a run that did not retain the graph
   bool first_order_only = false;  // the rule's own operations are not all on the tape
-  std::unique_ptr<NodeExtras> extras;
 
  private:
   // Destroys without recursion: nodes that die while another is being destroyed wait in a list.
   static void bury(Node* node);
 
   RefCount references_;
+  std::uint32_t input_count_, output_count_, saved_count_;
+  std::size_t block_bytes_;
+  Edge* edges_;
+  OutputMeta* outputs_;
+  Saved* saved_;
   Node* next_dead_ = nullptr;
 };
 

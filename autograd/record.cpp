@@ -56,39 +56,44 @@ DType result_type(std::initializer_list<const Operand*> operands) {
 // ------------------------------------------------------------------------------------------------ operations
 
 Op::Op(const char* name, Place place, std::initializer_list<const Operand*> operands)
-    : name_(name), scope_(name, place), recording_(grad_enabled()) {
-  inputs_.reserve(operands.size());
-  std::optional<DType> type;
-  for (const Operand* operand : operands) {
-    if (!operand->is_number()) {
-      if (!operand->variable().defined())
-        fail<GraphError>("operand " + std::to_string(inputs_.size()) + " is undefined",
-                         "it was default-constructed or moved from");
-      inputs_.push_back(operand->variable());
+    : name_(name), scope_(name, place), recording_(grad_enabled()), inputs_(operands.size()) {
+  const Operand* const* given = operands.begin();
+  bool numbers = false;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (given[i]->is_number()) {
+      numbers = true;
       continue;
     }
-    for (const Operand* other : operands)
-      if (!other->is_number() && !other->variable().defined())
-        fail<GraphError>("an operand is undefined", "it was default-constructed or moved from");
-    if (!type) type = result_type(operands);
-    inputs_.push_back(operand->as_variable(type));
+    inputs_[i] = given[i]->variable();
+    check_defined(i);
   }
-  if (tracking) {
-    const std::scoped_lock lock(names_mutex);
-    names().insert(name);
+  if (numbers) {
+    const DType type = result_type(operands);
+    for (std::size_t i = 0; i < size(); ++i)
+      if (given[i]->is_number()) inputs_[i] = given[i]->as_variable(type);
   }
+  track();
 }
 
-Op::Op(const char* name, Place place, std::vector<Variable> inputs)
-    : name_(name), scope_(name, place), recording_(grad_enabled()), inputs_(std::move(inputs)) {
-  for (std::size_t i = 0; i < inputs_.size(); ++i)
-    if (!inputs_[i].defined())
-      fail<GraphError>("operand " + std::to_string(i) + " is undefined",
-                       "it was default-constructed or moved from");
-  if (tracking) {
-    const std::scoped_lock lock(names_mutex);
-    names().insert(name);
+Op::Op(const char* name, Place place, const std::vector<Variable>& inputs)
+    : name_(name), scope_(name, place), recording_(grad_enabled()), inputs_(inputs.size()) {
+  for (std::size_t i = 0; i < size(); ++i) {
+    inputs_[i] = inputs[i];
+    check_defined(i);
   }
+  track();
+}
+
+void Op::track() const {
+  if (!tracking.load(std::memory_order_relaxed)) return;
+  const std::scoped_lock lock(names_mutex);
+  names().insert(name_);
+}
+
+void Op::check_defined(std::size_t i) const {
+  if (!inputs_[i].defined())
+    fail<GraphError>("operand " + std::to_string(i) + " is undefined",
+                     "it was default-constructed or moved from");
 }
 
 DType Op::promote() {
@@ -142,23 +147,23 @@ void Op::fill(detail::Node& node, Saves saves, const Tensor* values) const {
   std::uint64_t highest = 0;
   for (std::size_t i = 0; i < size(); ++i) {
     if (!needs(i)) continue;
-    node.inputs[i] = detail::Access::edge(inputs_[i]);
-    highest = std::max(highest, node.inputs[i].node->rank);
+    node.inputs()[i] = detail::Access::edge(inputs_[i]);
+    highest = std::max(highest, node.inputs()[i].node->rank);
   }
   node.rank = highest + 1;
   node.sequence = ++sequence;
-  for (std::size_t k = 0; k < node.outputs.size(); ++k)
-    node.outputs[k] = {values[k].shape(), values[k].dtype()};
+  for (std::size_t k = 0; k < node.outputs().size(); ++k)
+    node.outputs()[k] = {values[k].shape(), values[k].dtype()};
 
   std::size_t next = 0;
   const auto save = [&](bool is_output, std::uint32_t bits, auto value_of) {
     for (std::uint16_t i = 0; bits >> i != 0; ++i) {
       if ((bits >> i & 1) == 0) continue;
-      detail::Saved& saved = node.saved[next++];
+      detail::Saved& saved = node.saved()[next++];
       saved.index = i;
       saved.is_output = is_output;
       if (detail::CheckpointFrame::active())
-        detail::CheckpointFrame::keep(saved, value_of(i));
+        detail::CheckpointFrame::keep(node, saved, value_of(i));
       else
         saved.value = value_of(i);
     }
@@ -194,14 +199,14 @@ std::vector<Variable> Op::finish_many(std::vector<Tensor> values, Saves saves, d
 
 const Variable& Backward::gradient(std::size_t k) const {
   if (!gradients_[k].defined())
-    gradients_[k] = Variable(zeros(node_.outputs[k].shape, node_.outputs[k].dtype));
+    gradients_[k] = Variable(zeros(node_.outputs()[k].shape, node_.outputs()[k].dtype));
   return gradients_[k];
 }
 
 const Tensor& Backward::saved_value(bool is_output, std::size_t index) const {
-  for (const detail::Saved& saved : node_.saved)
+  for (const detail::Saved& saved : node_.saved())
     if (saved.is_output == is_output && saved.index == index)
-      return saved.frame ? saved.frame->value(saved.position) : saved.value;
+      return saved.value.defined() ? saved.value : node_.extras->frame->value(saved.position);
   fail<GraphError>(std::string("the rule asks for ") + (is_output ? "output " : "input ") +
                    std::to_string(index) + ", which was not saved");
 }
@@ -209,18 +214,18 @@ const Tensor& Backward::saved_value(bool is_output, std::size_t index) const {
 Variable Backward::input(std::size_t i) const {
   const Tensor& value = saved_value(false, i);
   if (!create_graph_) return detail::Access::make(value);
-  return detail::Access::make(value, node_.inputs[i].node, node_.inputs[i].output);
+  return detail::Access::make(value, node_.inputs()[i].node, node_.inputs()[i].output);
 }
 
 Variable Backward::output(std::size_t k) const {
   const Tensor& value = saved_value(true, k);
   if (!create_graph_) return detail::Access::make(value);
-  return detail::Access::make(value, detail::Ref<detail::Node>(&node_), static_cast<std::uint32_t>(k));
+  return detail::Access::make(value, detail::Ref<detail::Node>::share(&node_), static_cast<std::uint32_t>(k));
 }
 
 const Shape& Backward::input_shape(std::size_t i) const {
-  const detail::Edge& edge = node_.inputs[i];
-  return edge.node->outputs[edge.output].shape;
+  const detail::Edge& edge = node_.inputs()[i];
+  return edge.node->outputs()[edge.output].shape;
 }
 
 }  // namespace xgrad

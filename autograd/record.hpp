@@ -50,8 +50,8 @@ class Backward {
   bool needs(std::size_t i) const { return needed_[i]; }
   /// True when this run is itself recorded.
   bool create_graph() const { return create_graph_; }
-  std::size_t input_count() const { return node_.inputs.size(); }
-  std::size_t output_count() const { return node_.outputs.size(); }
+  std::size_t input_count() const { return node_.inputs().size(); }
+  std::size_t output_count() const { return node_.outputs().size(); }
   /// The shape of an input that needs a gradient.
   const Shape& input_shape(std::size_t i) const;
 
@@ -91,9 +91,7 @@ namespace detail {
 template <class... F>
 class RuleNode final : public Node {
  public:
-  template <class... Args>
-  explicit RuleNode(std::tuple<F...> formulas, Args&&... args)
-      : Node(std::forward<Args>(args)...), formulas_(std::move(formulas)) {}
+  RuleNode(std::tuple<F...> formulas, const Layout& layout) : Node(layout), formulas_(std::move(formulas)) {}
   void run(Backward& backward) const override {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((backward.needs(I) ? backward.give(I, std::get<I>(formulas_)(std::as_const(backward))) : void()), ...);
@@ -108,9 +106,7 @@ class RuleNode final : public Node {
 template <class F>
 class JointNode final : public Node {
  public:
-  template <class... Args>
-  explicit JointNode(F formula, Args&&... args)
-      : Node(std::forward<Args>(args)...), formula_(std::move(formula)) {}
+  JointNode(F formula, const Layout& layout) : Node(layout), formula_(std::move(formula)) {}
   void run(Backward& backward) const override { formula_(backward); }
 
  private:
@@ -129,7 +125,7 @@ class Op {
       Op(const char* name, const Operand& first, const Operands&... others)
       : Op(name, first.place(), {&first, &others...}) {}
   /// Any number of Variables.
-  Op(const char* name, Place place, std::vector<Variable> inputs);
+  Op(const char* name, Place place, const std::vector<Variable>& inputs);
 
   /// Casts every operand to the common result_type of them all, through the tape. Returns it.
   DType promote();
@@ -156,20 +152,16 @@ class Op {
     Saves saves;
     std::size_t i = 0;
     ((saves = needs(i++) ? saves | rules.saves : saves), ...);
-    return finish_one(std::move(value), saves, [&](std::size_t saved) {
-      return detail::Ref<detail::Node>(
-          new detail::RuleNode<F...>(std::tuple<F...>(std::move(rules.formula)...), name_, scope_place(),
-                                     inputs_.size(), std::size_t{1}, saved));
-    });
+    return connect(std::move(value), saves,
+                   detail::Node::make<detail::RuleNode<F...>>(layout(1, saves),
+                                                              std::tuple<F...>(std::move(rules.formula)...)));
   }
   /// The same with one rule for all inputs.
   template <class F>
   Variable record(Tensor value, JointRule<F> rule) const {
     if (!needs_any()) return constant(std::move(value));
-    return finish_one(std::move(value), rule.saves, [&](std::size_t saved) {
-      return detail::Ref<detail::Node>(new detail::JointNode<F>(std::move(rule.formula), name_, scope_place(),
-                                                                inputs_.size(), std::size_t{1}, saved));
-    });
+    return connect(std::move(value), rule.saves,
+                   detail::Node::make<detail::JointNode<F>>(layout(1, rule.saves), std::move(rule.formula)));
   }
   /// Several outputs; those whose bit is set in `constants` take no part in differentiation.
   template <class F>
@@ -177,23 +169,21 @@ class Op {
                                     std::uint32_t constants = 0) const {
     detail::Ref<detail::Node> node;
     if (needs_any())
-      node = detail::Ref<detail::Node>(new detail::JointNode<F>(std::move(rule.formula), name_, scope_place(),
-                                                                inputs_.size(), values.size(),
-                                                                saved_count(rule.saves)));
+      node = detail::Node::make<detail::JointNode<F>>(layout(values.size(), rule.saves),
+                                                      std::move(rule.formula));
     return finish_many(std::move(values), rule.saves, std::move(node), constants);
   }
 
  private:
   Op(const char* name, Place place, std::initializer_list<const Operand*> operands);
+  void track() const;
+  void check_defined(std::size_t i) const;
 
-  template <class MakeNode>
-  Variable finish_one(Tensor value, Saves saves, MakeNode make) const {
-    return connect(std::move(value), saves, make(saved_count(saves)));
+  detail::Node::Layout layout(std::size_t outputs, Saves saves) const {
+    return {name_, Scope::current()->place(), static_cast<std::uint32_t>(size()),
+            static_cast<std::uint32_t>(outputs),
+            static_cast<std::uint32_t>(__builtin_popcount(saves.inputs) + __builtin_popcount(saves.outputs))};
   }
-  static std::size_t saved_count(Saves saves) {
-    return static_cast<std::size_t>(__builtin_popcount(saves.inputs) + __builtin_popcount(saves.outputs));
-  }
-  Place scope_place() const { return Scope::current()->place(); }
   Variable connect(Tensor value, Saves saves, detail::Ref<detail::Node> node) const;
   std::vector<Variable> finish_many(std::vector<Tensor> values, Saves saves, detail::Ref<detail::Node> node,
                                     std::uint32_t constants) const;
@@ -203,7 +193,7 @@ class Op {
   const char* name_;
   Scope scope_;
   bool recording_;
-  std::vector<Variable> inputs_;
+  detail::InlineArray<Variable, 3> inputs_;
 };
 
 /// While enabled, every operation called in the process notes its name: what a test table must cover.

@@ -12,7 +12,9 @@ namespace {
 
 class LeafNode final : public Node {
  public:
-  LeafNode(const Shape& shape, DType dtype) : Node("leaf", Place{}, 0, 1, 0) { outputs[0] = {shape, dtype}; }
+  LeafNode(const Shape& shape, DType dtype, const Layout& layout) : Node(layout) {
+    outputs()[0] = {shape, dtype};
+  }
   void run(Backward&) const override {}
 };
 
@@ -25,7 +27,7 @@ void check_differentiable(DType dtype) {
 
 void make_leaf(VariableState& state) {
   check_differentiable(state.value.dtype());
-  Ref<Node> node(new LeafNode(state.value.shape(), state.value.dtype()));
+  Ref<Node> node = Node::make<LeafNode>({"leaf", Place{}, 0, 1, 0}, state.value.shape(), state.value.dtype());
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
   node->require_extras().slots.emplace_back(0, state.slot);
   state.node = std::move(node);
@@ -61,7 +63,7 @@ Variable::Variable(Tensor value, VariableOptions options) {
   if (!value.defined())
     fail<GraphError>("a Variable needs a defined tensor", "it was default-constructed or moved from");
   if (options.requires_grad) detail::check_differentiable(value.dtype());
-  state_ = detail::Ref<detail::VariableState>(new detail::VariableState);
+  state_ = detail::Ref<detail::VariableState>::adopt(new detail::VariableState);
   state_->value = std::move(value);
   if (options.requires_grad) detail::make_leaf(*state_);
 }

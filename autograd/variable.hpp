@@ -160,7 +160,7 @@ namespace detail {
 /// The library's own way into a Variable.
 struct Access {
   static Variable make(Tensor value, Ref<Node> node = {}, std::uint32_t output = 0) {
-    Ref<VariableState> state(new VariableState);
+    auto state = Ref<VariableState>::adopt(new VariableState);
     state->value = std::move(value);
     state->node = std::move(node);
     state->output = output;

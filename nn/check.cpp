@@ -21,13 +21,13 @@ std::string omitted_leaves(const Variable& output, const Nodes& listed) {
   while (!waiting.empty()) {
     const xgrad::detail::Node* node = waiting.back();
     waiting.pop_back();
-    for (const xgrad::detail::Edge& edge : node->inputs) {
+    for (const xgrad::detail::Edge& edge : node->inputs()) {
       const xgrad::detail::Node* input = edge.node.get();
       if (input == nullptr || !seen.insert(input).second) continue;
       if (!input->is_leaf()) {
         waiting.push_back(input);
       } else if (!listed.contains(input)) {
-        const xgrad::detail::OutputMeta& meta = input->outputs[0];
+        const xgrad::detail::OutputMeta& meta = input->outputs()[0];
         text += "\n  forward uses a trainable leaf that visit omits: " + std::string(to_string(meta.dtype)) +
                 " " + to_string(meta.shape) + ", in " + node->name;
         if (node->place.file != nullptr) text += " at " + to_string(node->place);

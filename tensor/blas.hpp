@@ -7,7 +7,8 @@ namespace xgrad::blas {
 
 /// c = op(a) op(b) + beta * c for row-major matrices: op(a) is rows x inner, op(b) inner x columns. `lda`,
 /// `ldb` and `ldc` are the row strides as stored. With beta = 0, c is written without being read; inner = 0
-/// is allowed.
+/// is allowed. A bias, one value a column, is added to every row and needs beta = 0. `batch` products stand
+/// `step_a`, `step_b`, `step_c` elements apart; a step of 0 repeats one matrix of a or b.
 template <class T>
 struct Product {
   bool transpose_a, transpose_b;
@@ -19,6 +20,8 @@ struct Product {
   T beta;
   T* c;
   Index ldc;
+  const T* bias = nullptr;
+  Index batch = 1, step_a = 0, step_b = 0, step_c = 0;
 };
 
 /// float goes through oneDNN where the library was built with it. Throws ShapeError when a size does not fit

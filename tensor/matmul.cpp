@@ -64,18 +64,18 @@ class Batch {
 template <class T>
 blas::Product<T> product(const Sizes& s, bool transpose_a, bool transpose_b, const T* a, const T* b, T beta,
                          T* c) {
-  return {transpose_a,
-          transpose_b,
-          s.rows,
-          s.columns,
-          s.inner,
-          a,
-          transpose_a ? s.rows : s.inner,
-          b,
-          transpose_b ? s.inner : s.columns,
-          beta,
-          c,
-          s.columns};
+  return {.transpose_a = transpose_a,
+          .transpose_b = transpose_b,
+          .rows = s.rows,
+          .columns = s.columns,
+          .inner = s.inner,
+          .a = a,
+          .lda = transpose_a ? s.rows : s.inner,
+          .b = b,
+          .ldb = transpose_b ? s.inner : s.columns,
+          .beta = beta,
+          .c = c,
+          .ldc = s.columns};
 }
 
 /// The batch as more rows of a, where b is one matrix.
@@ -97,26 +97,31 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
     if (result.count() == 0) return result;
     const T *left = a.data<T>(), *right = b.data<T>();
     T* out = result.mutable_data<T>();
-    const Index matrices = fold_batch_into_rows(sizes, transpose_a) ? 1 : sizes.batch.count();
-    if (matrices == 1) {
-      blas::multiply(product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out));
+    blas::Product<T> each = product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out);
+    const Index matrices = sizes.batch.count();
+    if (fold_batch_into_rows(sizes, transpose_a)) {
+      each.rows = sizes.rows;
+      blas::multiply(each);
+      return result;
+    }
+    const Index matrix_a = sizes.rows * sizes.inner, matrix_b = sizes.inner * sizes.columns,
+                matrix_c = sizes.rows * sizes.columns;
+    const auto regular = [&](const Shape& own) { return own.count() == 1 || own.count() == matrices; };
+    if (regular(sizes.batch_a) && regular(sizes.batch_b)) {
+      each.batch = matrices;
+      each.step_a = sizes.batch_a.count() == 1 ? 0 : matrix_a;
+      each.step_b = sizes.batch_b.count() == 1 ? 0 : matrix_b;
+      each.step_c = matrix_c;
+      blas::multiply(each);
       return result;
     }
     const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
-    const auto range = [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i)
-        blas::multiply(product<T>(sizes, transpose_a, transpose_b, left + of_a(i) * sizes.rows * sizes.inner,
-                                  right + of_b(i) * sizes.inner * sizes.columns, T(0),
-                                  out + i * sizes.rows * sizes.columns));
-    };
-    // Many small products share the threads; a few large ones are each spread over all of them.
-    constexpr double worth_a_thread = 1 << 18;
-    const double work = static_cast<double>(sizes.rows) * static_cast<double>(sizes.columns) *
-                        static_cast<double>(std::max<Index>(sizes.inner, 1));
-    if (matrices < num_threads())
-      range(0, matrices);
-    else
-      detail::parallel_for(matrices, static_cast<Index>(worth_a_thread / work) + 1, range);
+    for (Index i = 0; i < matrices; ++i) {
+      each.a = left + of_a(i) * matrix_a;
+      each.b = right + of_b(i) * matrix_b;
+      each.c = out + i * matrix_c;
+      blas::multiply(each);
+    }
     return result;
   });
 }
@@ -174,16 +179,19 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     shape[shape.rank() - 1] = out;
     Tensor result = Tensor::uninitialized(shape, x.dtype());
     if (result.count() == 0) return result;
-    const Index rows = result.count() / out;
-    T* to = result.mutable_data<T>();
-    if (bias.defined()) {
-      const T* from = bias.data<T>();
-      detail::parallel_for(rows, std::max<Index>(1, 32768 / out), [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i) std::copy(from, from + out, to + i * out);
-      });
-    }
-    blas::multiply(blas::Product<T>{false, true, rows, out, in, x.data<T>(), in, weight.data<T>(), in,
-                                    bias.defined() ? T(1) : T(0), to, out});
+    blas::multiply(blas::Product<T>{.transpose_a = false,
+                                    .transpose_b = true,
+                                    .rows = result.count() / out,
+                                    .columns = out,
+                                    .inner = in,
+                                    .a = x.data<T>(),
+                                    .lda = in,
+                                    .b = weight.data<T>(),
+                                    .ldb = in,
+                                    .beta = T(0),
+                                    .c = result.mutable_data<T>(),
+                                    .ldc = out,
+                                    .bias = bias.defined() ? bias.data<T>() : nullptr});
     return result;
   });
 }

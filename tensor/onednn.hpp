@@ -6,7 +6,7 @@
 
 namespace xgrad::onednn {
 
-/// Computes the product; false when oneDNN is absent or cannot, with c unchanged.
+/// Computes the product, whose sizes are not zero; false when oneDNN is absent or cannot, with c unchanged.
 bool multiply(const blas::Product<float>& product);
 
 }  // namespace xgrad::onednn

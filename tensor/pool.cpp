@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
-#include <vector>
+#include <utility>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -22,8 +22,11 @@ namespace xgrad {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t small_limit = std::size_t{64} << 10;
-constexpr std::size_t small_cache_bytes = std::size_t{8} << 20;
+constexpr std::size_t slab_bytes = std::size_t{64} << 10;
+constexpr std::size_t slab_limit = std::size_t{1} << 10;     // blocks up to this are cut from slabs
+constexpr std::size_t thread_limit = std::size_t{64} << 10;  // blocks up to this are recycled per thread
+constexpr std::size_t slab_cache_bytes = std::size_t{64} << 20;
+constexpr std::size_t thread_cache_bytes = std::size_t{8} << 20;
 constexpr std::size_t large_cache_bytes = std::size_t{512} << 20;
 
 // A sanitizer sees a use after free only when freed blocks are not handed out again.
@@ -75,27 +78,154 @@ struct FreeLists {
   }
   void clear() {
     for (FreeBlock*& head : heads)
-      while (head != nullptr) {
-        FreeBlock* next = head->next;
-        system_free(head);
-        head = next;
-      }
+      while (head != nullptr) system_free(std::exchange(head, head->next));
     bytes = 0;
   }
 };
 
-// Trivially destructible, so that it outlives every static and thread-local tensor; `Flush` empties it.
-thread_local FreeLists small_lists;
-thread_local bool thread_ends = false;
+// The head of a slab, which is aligned to its size: 64 KiB cut into blocks of one class. A slab goes back to
+// the system when all its blocks are in the lists that are being trimmed.
+struct alignas(alignment) Slab {
+  std::uint32_t blocks;
+  std::uint32_t free = 0;  // used under the mutex of `orphans` only
 
-struct Flush {
-  bool armed = false;
-  ~Flush() {
-    thread_ends = true;
-    small_lists.clear();
+  static Slab& of(void* block) {
+    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(slab_bytes - 1));
   }
 };
-thread_local Flush flush;
+
+struct SlabLists : FreeLists {
+  std::size_t limit = slab_cache_bytes;
+
+  // Frees every slab that is whole, then lets the lists grow to twice what remains.
+  void trim() {
+    for (FreeBlock* head : heads)
+      for (FreeBlock* block = head; block != nullptr; block = block->next) ++Slab::of(block).free;
+    FreeBlock* whole = nullptr;
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+      FreeBlock* block = std::exchange(heads[size_class], nullptr);
+      while (block != nullptr) {
+        FreeBlock* const next = block->next;
+        bytes -= bytes_of(size_class);
+        Slab& slab = Slab::of(block);
+        if (slab.free < slab.blocks)
+          push(block, size_class);
+        else if (reinterpret_cast<std::byte*>(block) == reinterpret_cast<std::byte*>(&slab + 1))
+          whole = ::new (block) FreeBlock{whole};
+        block = next;
+      }
+    }
+    for (FreeBlock* head : heads)
+      for (FreeBlock* block = head; block != nullptr; block = block->next) Slab::of(block).free = 0;
+    while (whole != nullptr) {
+      Slab* const slab = &Slab::of(std::exchange(whole, whole->next));
+      ::operator delete (slab, std::align_val_t{slab_bytes});
+    }
+    limit = std::max(slab_cache_bytes, 2 * bytes);
+  }
+};
+
+// Free slab blocks of threads that have ended. Never destroyed: tensors of static lifetime may be freed after
+// it would have been.
+struct Orphans {
+  std::mutex mutex;
+  SlabLists lists;
+};
+Orphans& orphans() {
+  static Orphans* orphans = new Orphans;
+  return *orphans;
+}
+
+std::atomic<std::int64_t> live_bytes{0};
+std::atomic<std::int64_t> peak_bytes{0};
+std::atomic<std::int64_t> live_buffers{0};
+
+// What a thread has counted since it last added to the totals: one buffer costs no atomic operation.
+struct Tally {
+  std::int64_t bytes = 0;
+  std::int64_t buffers = 0;
+  std::int64_t highest = 0;
+
+  void add(std::int64_t more, std::int64_t buffer) {
+    constexpr std::int64_t limit = 1 << 16;
+    bytes += more;
+    buffers += buffer;
+    highest = std::max(highest, bytes);
+    if (bytes > limit || bytes < -limit) tell();
+  }
+  void tell() {
+    const std::int64_t high = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + highest;
+    live_buffers.fetch_add(buffers, std::memory_order_relaxed);
+    std::int64_t peak = peak_bytes.load(std::memory_order_relaxed);
+    while (high > peak && !peak_bytes.compare_exchange_weak(peak, high, std::memory_order_relaxed)) {
+    }
+    *this = {};
+  }
+};
+
+// Trivially destructible, so that they outlive every static and thread-local tensor; `ThreadEnd` empties
+// them.
+constinit thread_local SlabLists slab_lists;
+constinit thread_local FreeLists thread_lists;
+constinit thread_local Tally tally;
+constinit thread_local bool thread_ends = false;
+constinit thread_local bool end_awaited = false;
+
+void trim_slabs() {
+  const std::scoped_lock lock(orphans().mutex);
+  slab_lists.trim();
+}
+
+struct ThreadEnd {
+  ~ThreadEnd() {
+    thread_ends = true;
+    thread_lists.clear();
+    const std::scoped_lock lock(orphans().mutex);
+    SlabLists& kept = orphans().lists;
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class)
+      while (void* block = slab_lists.pop(size_class)) kept.push(block, size_class);
+    if (kept.bytes > kept.limit) kept.trim();
+    tally.tell();
+  }
+};
+
+void await_end() {
+  if (end_awaited) return;
+  end_awaited = true;
+  static thread_local ThreadEnd end;
+}
+
+void count(std::int64_t bytes, std::int64_t buffer) {
+  tally.add(bytes, buffer);
+  if (thread_ends)
+    tally.tell();
+  else
+    await_end();
+}
+
+// A block of a class whose list is empty: from the orphans, or the first of a new slab.
+void* refill(std::size_t size_class) {
+  {
+    const std::scoped_lock lock(orphans().mutex);
+    if (void* block = orphans().lists.pop(size_class)) return block;
+  }
+  const std::size_t size = bytes_of(size_class);
+  const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
+  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_bytes});
+  auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
+  for (std::size_t i = blocks; i-- > 1;) slab_lists.push(first + i * size, size_class);
+  return first;
+}
+
+void free_small(void* block, std::size_t size_class) {
+  if (thread_ends) {
+    const std::scoped_lock lock(orphans().mutex);
+    return orphans().lists.push(block, size_class);
+  }
+  await_end();
+  slab_lists.push(block, size_class);
+  if (slab_lists.bytes > slab_lists.limit) trim_slabs();
+}
 
 struct LargeLists {
   std::mutex mutex;
@@ -108,18 +238,26 @@ LargeLists& large() {
   return *lists;
 }
 
-std::atomic<std::size_t> live_bytes{0};
-std::atomic<std::size_t> peak_bytes{0};
-std::atomic<std::size_t> live_buffers{0};
-
 }  // namespace
 
-MemoryStats memory_stats() { return {live_bytes.load(), peak_bytes.load(), live_buffers.load()}; }
+MemoryStats memory_stats() {
+  tally.tell();
+  const auto size = [](const std::atomic<std::int64_t>& n) { return static_cast<std::size_t>(n.load()); };
+  return {size(live_bytes), size(peak_bytes), size(live_buffers)};
+}
 
-void reset_peak_memory() { peak_bytes = live_bytes.load(); }
+void reset_peak_memory() {
+  tally.tell();
+  peak_bytes = live_bytes.load();
+}
 
 void release_cached_memory() {
-  small_lists.clear();
+  thread_lists.clear();
+  {
+    const std::scoped_lock lock(orphans().mutex);
+    slab_lists.trim();
+    orphans().lists.trim();
+  }
   const std::scoped_lock lock(large().mutex);
   large().lists.clear();
 }
@@ -131,8 +269,12 @@ void* pool_allocate(std::size_t bytes) {
   const std::size_t size_class = class_of(bytes);
   if (size_class >= class_count) throw std::bad_alloc();
   const std::size_t rounded = bytes_of(size_class);
-  if (rounded <= small_limit) {
-    if (void* block = small_lists.pop(size_class)) return block;
+  if (rounded <= slab_limit) {
+    void* block = slab_lists.pop(size_class);
+    return block != nullptr ? block : refill(size_class);
+  }
+  if (rounded <= thread_limit) {
+    if (void* block = thread_lists.pop(size_class)) return block;
   } else {
     const std::scoped_lock lock(large().mutex);
     if (void* block = large().lists.pop(size_class)) return block;
@@ -149,28 +291,20 @@ void pool_deallocate(void* block, std::size_t bytes) noexcept {
   if (!recycle) return system_free(block);
   const std::size_t size_class = class_of(bytes);
   const std::size_t rounded = bytes_of(size_class);
-  if (rounded <= small_limit) {
-    if (thread_ends || small_lists.bytes + rounded > small_cache_bytes) return system_free(block);
-    flush.armed = true;
-    return small_lists.push(block, size_class);
+  if (rounded <= slab_limit) return free_small(block, size_class);
+  if (rounded <= thread_limit) {
+    if (thread_ends || thread_lists.bytes + rounded > thread_cache_bytes) return system_free(block);
+    await_end();
+    return thread_lists.push(block, size_class);
   }
   const std::scoped_lock lock(large().mutex);
   if (large().lists.bytes + rounded > large_cache_bytes) return system_free(block);
   large().lists.push(block, size_class);
 }
 
-void count_buffer(std::size_t bytes) {
-  live_buffers.fetch_add(1, std::memory_order_relaxed);
-  const std::size_t now = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  std::size_t peak = peak_bytes.load(std::memory_order_relaxed);
-  while (now > peak && !peak_bytes.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
-  }
-}
+void count_buffer(std::size_t bytes) { count(static_cast<std::int64_t>(bytes), 1); }
 
-void uncount_buffer(std::size_t bytes) noexcept {
-  live_buffers.fetch_sub(1, std::memory_order_relaxed);
-  live_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-}
+void uncount_buffer(std::size_t bytes) noexcept { count(-static_cast<std::int64_t>(bytes), -1); }
 
 }  // namespace detail
 }  // namespace xgrad

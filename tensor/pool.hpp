@@ -13,13 +13,13 @@ struct MemoryStats {
   std::size_t live_buffers = 0;
 };
 
-/// Counts of all tensor storage of the process.
+/// Counts of all tensor storage of the process. Other running threads may lag by 64 KiB each.
 MemoryStats memory_stats();
 
 /// Makes the present number of live bytes the peak.
 void reset_peak_memory();
 
-/// Gives the large recycled blocks, and the calling thread's small ones, back to the system.
+/// Gives recycled blocks, of the calling thread and of all that have ended, back to the system.
 void release_cached_memory();
 
 namespace detail {

@@ -5,19 +5,27 @@
 #include <new>
 
 namespace xgrad::detail {
+namespace {
 
-Ref<Buffer> Buffer::allocate(std::size_t bytes) {
-  void* memory = pool_allocate(sizeof(Buffer) + bytes);
-  count_buffer(bytes);
-  return Ref<Buffer>(::new (memory) Buffer(bytes));
+// Where the record stands behind `bytes` of data.
+constexpr std::size_t record_offset(std::size_t bytes) {
+  return (bytes + alignof(Buffer) - 1) / alignof(Buffer) * alignof(Buffer);
 }
 
-void Buffer::release() {
-  if (!count_.drop()) return;
+}  // namespace
+
+Ref<Buffer> Buffer::allocate(std::size_t bytes) {
+  auto* data = static_cast<std::byte*>(pool_allocate(record_offset(bytes) + sizeof(Buffer)));
+  count_buffer(bytes);
+  return Ref<Buffer>::adopt(::new (data + record_offset(bytes)) Buffer(data, bytes));
+}
+
+void Buffer::destroy() {
+  std::byte* const data = data_;
   const std::size_t bytes = bytes_;
   this->~Buffer();
   uncount_buffer(bytes);
-  pool_deallocate(this, sizeof(Buffer) + bytes);
+  pool_deallocate(data, record_offset(bytes) + sizeof(Buffer));
 }
 
 }  // namespace xgrad::detail
