@@ -5,8 +5,8 @@
 
 #include <xgrad/autograd/operand.hpp>
 #include <xgrad/nn/parameter.hpp>
-#include <xgrad/nn/state_dict.hpp>
 #include <xgrad/nn/visitor.hpp>
+#include <xgrad/tensor/state_dict.hpp>
 
 #include <concepts>
 #include <string>
@@ -14,6 +14,17 @@
 #include <vector>
 
 namespace xgrad::nn {
+
+/// How strictly a StateDict must match the module.
+struct LoadOptions {
+  bool strict = true;  ///< missing and unexpected names are errors
+};
+
+/// Names that a lenient load left out.
+struct LoadReport {
+  std::vector<std::string> missing;     ///< in the module, not in the dictionary
+  std::vector<std::string> unexpected;  ///< in the dictionary, not in the module
+};
 
 class Module;
 

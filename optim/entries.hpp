@@ -12,8 +12,7 @@ namespace xgrad::optim::detail {
 class Entries {
  public:
   explicit Entries(const StateDict& state) {
-    for (const auto& [name, tensor] : state)
-      if (!entries_.emplace(name, &tensor).second) note(name + ": given twice");
+    for (const auto& [name, tensor] : state) entries_.emplace(name, &tensor);
   }
 
   bool contains(const std::string& name) const { return entries_.count(name) != 0; }
@@ -26,9 +25,9 @@ class Entries {
     }
     const Tensor tensor = *found->second;
     entries_.erase(found);
-    if (tensor.defined() && tensor.shape() == shape && tensor.dtype() == dtype) return tensor;
+    if (tensor.shape() == shape && tensor.dtype() == dtype) return tensor;
     note(name + ": expects " + std::string(to_string(dtype)) + " " + to_string(shape) + ", got " +
-         (tensor.defined() ? describe(tensor) : "an undefined tensor"));
+         describe(tensor));
     return {};
   }
   void note(const std::string& mismatch) { mismatches_ += "\n  " + mismatch; }

@@ -118,15 +118,13 @@ StateDict Optimizer::state_dict() const {
   StateDict state;
   for (std::size_t group = 0; group < groups_; ++group)
     for (const Setting& setting : settings(group))
-      state.emplace_back(key("groups", group, setting.name),
-                         scalar(setting.number, setting.flag ? boolean : float64));
+      state.set(key("groups", group, setting.name), scalar(setting.number, setting.flag ? boolean : float64));
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.steps == 0) continue;
-    state.emplace_back(key("state", i, "step"), scalar(slot.steps));
+    state.set(key("state", i, "step"), scalar(slot.steps));
     const auto names = state_names(slot.group);
-    for (std::size_t k = 0; k < names.size(); ++k)
-      state.emplace_back(key("state", i, names[k]), slot.state[k]);
+    for (std::size_t k = 0; k < names.size(); ++k) state.set(key("state", i, names[k]), slot.state[k]);
   }
   return state;
 }

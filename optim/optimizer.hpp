@@ -4,6 +4,7 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/state_dict.hpp>
 
 #include <limits>
 #include <string>
@@ -12,9 +13,6 @@
 #include <vector>
 
 namespace xgrad::optim {
-
-/// Named tensors in order: what is saved of an optimizer or a schedule.
-using StateDict = std::vector<std::pair<std::string, Tensor>>;
 
 /// Describes one field of an options aggregate, so that it can be validated and saved: a number is finite, at
 /// least 0 and below `below`.

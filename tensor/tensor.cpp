@@ -141,29 +141,29 @@ Scalar Tensor::scalar_at(Index position) const {
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
-  if (!buffer_)
-    fail<GraphError>("reshape: the tensor is undefined", "it was default-constructed or moved from");
+  const Scope scope("reshape", {});
+  if (!buffer_) fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
   Shape target = shape;
   Index known = 1, unknown = -1;
   for (Index i = 0; i < target.rank(); ++i) {
     if (target[i] != -1) {
-      if (target[i] < 0) fail<ShapeError>("reshape: sizes must not be negative, got " + to_string(shape));
+      if (target[i] < 0) fail<ShapeError>("sizes must not be negative, got " + to_string(shape));
       if (__builtin_mul_overflow(known, target[i], &known))
-        fail<ShapeError>("reshape: the number of elements of " + to_string(shape) + " does not fit 63 bits");
+        fail<ShapeError>("the number of elements of " + to_string(shape) + " does not fit 63 bits");
     } else if (unknown >= 0) {
-      fail<ShapeError>("reshape: only one size may be -1, got " + to_string(shape));
+      fail<ShapeError>("only one size may be -1, got " + to_string(shape));
     } else {
       unknown = i;
     }
   }
   if (unknown >= 0) {
     if (known == 0 || count_ % known != 0)
-      fail<ShapeError>("reshape: " + to_string(shape_) + " with " + std::to_string(count_) +
-                       " elements does not fit " + to_string(shape));
+      fail<ShapeError>(to_string(shape_) + " with " + std::to_string(count_) + " elements does not fit " +
+                       to_string(shape));
     target[unknown] = count_ / known;
   } else if (known != count_) {
-    fail<ShapeError>("reshape: " + to_string(shape_) + " with " + std::to_string(count_) +
-                     " elements does not fit " + to_string(shape));
+    fail<ShapeError>(to_string(shape_) + " with " + std::to_string(count_) + " elements does not fit " +
+                     to_string(shape));
   }
   Tensor result = *this;
   result.shape_ = target;

@@ -103,7 +103,7 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
                            optim::LinearWarmup(warmup, optim::CosineLR(std::max<Index>(steps - warmup, 1))));
 
   std::vector<Epoch> epochs;
-  nn::StateDict best_weights = model.state_dict();
+  StateDict best_weights = model.state_dict();
   double best_accuracy = -1;
   int last_improvement = 0;
   bool stopped = false;

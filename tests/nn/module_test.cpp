@@ -256,7 +256,7 @@ TEST_CASE("to converts floating state, keeps handles, and trains on") {
 
 TEST_CASE("state_dict is a snapshot, in order; load_state_dict restores it") {
   Everything model;
-  const nn::StateDict saved = model.state_dict();
+  const StateDict saved = model.state_dict();
   Strings names = names_of(saved);
   CHECK(names.size() == every_parameter.size() + 2);
   CHECK(names[0] == "scale");
@@ -278,14 +278,14 @@ TEST_CASE("state_dict is a snapshot, in order; load_state_dict restores it") {
 
   Everything other;
   other.load_state_dict(saved);
-  const nn::StateDict loaded = other.state_dict();
+  const StateDict loaded = other.state_dict();
   for (const auto& [name, tensor] : saved) CHECK(bitwise_equal(loaded.at(name), tensor));
 }
 
 TEST_CASE("load_state_dict lists all mismatches at once and changes nothing") {
   Mlp model;
-  const nn::StateDict before = model.state_dict();
-  nn::StateDict wrong;
+  const StateDict before = model.state_dict();
+  StateDict wrong;
   wrong.set("hidden.weight", zeros({3, 4}));
   wrong.set("hidden.bias", zeros({5}));
   wrong.set("output.weight", zeros({2, 3}, int64));
@@ -299,7 +299,7 @@ TEST_CASE("load_state_dict lists all mismatches at once and changes nothing") {
   CHECK(contains(message, "output.bias: missing"));
   CHECK(contains(message, "extra: not in the module"));
   CHECK_FALSE(contains(message, "hidden.weight"));
-  const nn::StateDict after = model.state_dict();
+  const StateDict after = model.state_dict();
   for (const auto& [name, tensor] : before) CHECK(bitwise_equal(after.at(name), tensor));
 }
 

@@ -1,4 +1,4 @@
-// StateDict: the named tensors of a module, in order of declaration.
+// StateDict: the named tensors of a module, an optimizer or a schedule, in order.
 // Invariant: names are unique.
 #pragma once
 
@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-namespace xgrad::nn {
+namespace xgrad {
 
-/// An ordered map from dotted names to tensors. The tensors share storage with the model until one is
+/// An ordered map from dotted names to tensors. The tensors share storage with their owner until one is
 /// written.
 class StateDict {
  public:
@@ -30,6 +30,7 @@ class StateDict {
   const Tensor& at(std::string_view name) const;
 
   std::size_t size() const { return items_.size(); }
+  const Item& operator[](std::size_t position) const { return items_[position]; }
   bool empty() const { return items_.empty(); }
   auto begin() const { return items_.begin(); }
   auto end() const { return items_.end(); }
@@ -39,15 +40,4 @@ class StateDict {
   std::unordered_map<std::string, std::size_t> positions_;
 };
 
-/// How strictly a StateDict must match the module.
-struct LoadOptions {
-  bool strict = true;  ///< missing and unexpected names are errors
-};
-
-/// Names that a lenient load left out.
-struct LoadReport {
-  std::vector<std::string> missing;     ///< in the module, not in the dictionary
-  std::vector<std::string> unexpected;  ///< in the dictionary, not in the module
-};
-
-}  // namespace xgrad::nn
+}  // namespace xgrad

@@ -1,8 +1,8 @@
-#include <xgrad/nn/state_dict.hpp>
+#include <xgrad/tensor/state_dict.hpp>
 
 #include <xgrad/tensor/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad {
 
 StateDict::StateDict(std::initializer_list<Item> items) {
   for (const Item& item : items) set(item.first, item.second);
@@ -29,4 +29,4 @@ const Tensor& StateDict::at(std::string_view name) const {
   fail<ValueError>("StateDict: there is no tensor '" + std::string(name) + "'", "there are: " + names);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad
