@@ -12,18 +12,24 @@ struct ActiveRegion {
   std::vector<Tensor>* recomputing = nullptr;  // set in the backward pass
 };
 thread_local ActiveRegion region;
+constinit thread_local bool within_region = false;
 
 }  // namespace
 
 class CheckpointFrame::Region {
  public:
-  explicit Region(ActiveRegion next) : former_(std::exchange(region, std::move(next))) {}
-  ~Region() { region = std::move(former_); }
+  explicit Region(ActiveRegion next)
+      : former_(std::exchange(region, std::move(next))), was_within_(std::exchange(within_region, true)) {}
+  ~Region() {
+    region = std::move(former_);
+    within_region = was_within_;
+  }
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
  private:
   ActiveRegion former_;
+  bool was_within_;
 };
 
 CheckpointFrame::CheckpointFrame(CheckpointFunction f, const std::vector<Variable>& inputs)
@@ -34,7 +40,7 @@ CheckpointFrame::CheckpointFrame(CheckpointFunction f, const std::vector<Variabl
   }
 }
 
-bool CheckpointFrame::active() { return region.recording || region.recomputing != nullptr; }
+bool CheckpointFrame::active() { return within_region; }
 
 void CheckpointFrame::keep(Node& node, Saved& saved, const Tensor& value) {
   if (region.recomputing != nullptr) {

@@ -2,20 +2,23 @@
 
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/tensor/broadcast.hpp>
+#include <xgrad/tensor/elementwise.hpp>
+
+#include <algorithm>
 
 namespace xgrad::detail {
 namespace {
 
 template <std::size_t N>
 Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
-  std::array<Tensor, N> operands;
-  for (std::size_t k = 0; k < N; ++k) operands[k] = *x[k];
+  std::array<const Tensor*, N> operands;
+  std::copy(x, x + N, operands.begin());
   Shape shape = x[0]->shape();
   for (std::size_t k = 1; k < N; ++k) shape = broadcast_shapes(shape, x[k]->shape());
   Tensor result = Tensor::uninitialized(shape, x[0]->dtype());
   std::byte* out = result.mutable_raw();
   const Index width = element_size(result.dtype());
-  kernels::for_each_run<N>(std::move(operands), shape,
+  kernels::for_each_run<N>(operands, shape,
                            [&](const auto& data, const auto& steps, Index position, Index n) {
                              loops.forward(f, data.data(), steps.data(), out + position * width, n);
                            });
@@ -25,8 +28,8 @@ Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
 template <std::size_t N>
 std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tensor* const* x,
                                const Tensor& cotangent, const bool* needed) {
-  std::array<Tensor, N> operands;
-  for (std::size_t k = 0; k < N; ++k) operands[k] = *x[k];
+  std::array<const Tensor*, N> operands;
+  std::copy(x, x + N, operands.begin());
   std::array<Tensor, 4> results;
   std::array<std::byte*, N> out{};
   for (std::size_t k = 0; k < N; ++k) {
@@ -35,23 +38,15 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
     out[k] = results[k].mutable_raw();
   }
   const Index width = element_size(cotangent.dtype());
-  kernels::for_each_run<N>(std::move(operands), cotangent.shape(),
-                           [&](const auto& data, const auto& steps, Index position, Index n) {
-                             std::array<std::byte*, N> dx{};
-                             for (std::size_t k = 0; k < N; ++k)
-                               if (out[k] != nullptr) dx[k] = out[k] + position * width;
-                             loops.backward(f, data.data(), steps.data(), cotangent.raw() + position * width,
-                                            dx.data(), n);
-                           });
+  kernels::for_each_run<N>(
+      operands, cotangent.shape(), [&](const auto& data, const auto& steps, Index position, Index n) {
+        std::array<std::byte*, N> dx{};
+        for (std::size_t k = 0; k < N; ++k)
+          if (out[k] != nullptr) dx[k] = out[k] + position * width;
+        loops.backward(f, data.data(), steps.data(), cotangent.raw() + position * width, dx.data(), n);
+      });
   return results;
 }
-
-struct Product {
-  template <class T>
-  Lanes<T> operator()(const Lanes<T>& g, const Lanes<T>& s) const {
-    return chain(g, s);
-  }
-};
 
 }  // namespace
 
@@ -89,13 +84,14 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
 Variable chain(const Operand& cotangent, const Operand& slope) {
   Op op("chain", cotangent, slope);
   op.promote();
-  const std::array<const Tensor*, 2> x{&op.value(0), &op.value(1)};
-  static constexpr MapLoops f32{&map_forward<float, 2, Product>, nullptr};
-  static constexpr MapLoops f64{&map_forward<double, 2, Product>, nullptr};
-  const Product product;
-  return op.record(run_forward(f32, f64, &product, x.data(), 2),
-                   Rule{saves_input(1), [](const Backward& r) { return chain(r.gradient(), r.input(1)); }},
-                   Rule{saves_input(0), [](const Backward& r) { return chain(r.gradient(), r.input(0)); }});
+  return op.record(kernels::chain(op.value(0), op.value(1)),
+                   Rule{saves_input(1), [](const Backward& r) { return chain_input(r, 1); }},
+                   Rule{saves_input(0), [](const Backward& r) { return chain_input(r, 0); }});
+}
+
+Variable chain_input(const Backward& r, std::size_t i) {
+  if (r.create_graph()) return chain(r.gradient(), r.input(i));
+  return Access::make(kernels::chain(r.gradient().value(), r.input_value(i)));
 }
 
 Variable cast_like(const Variable& x, const Variable& like) {

@@ -4,8 +4,8 @@
 
 namespace xgrad {
 namespace {
-thread_local bool recording = true;
-thread_local bool anomaly = false;
+constinit thread_local bool recording = true;
+constinit thread_local bool anomaly = false;
 }  // namespace
 
 bool grad_enabled() { return recording; }

@@ -35,8 +35,8 @@ void Node::free_saved() {
 }
 
 void Node::bury(Node* node) {
-  thread_local Node* dead = nullptr;
-  thread_local bool digging = false;
+  constinit thread_local Node* dead = nullptr;
+  constinit thread_local bool digging = false;
   node->next_dead_ = dead;
   dead = node;
   if (digging) return;

@@ -143,7 +143,7 @@ Variable Op::constant(Tensor value) const {
 }
 
 void Op::fill(detail::Node& node, Saves saves, const Tensor* values) const {
-  static thread_local std::uint64_t sequence = 0;
+  constinit static thread_local std::uint64_t sequence = 0;
   std::uint64_t highest = 0;
   for (std::size_t i = 0; i < size(); ++i) {
     if (!needs(i)) continue;

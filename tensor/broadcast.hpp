@@ -26,10 +26,33 @@ Shape broadcast_shape(const std::array<const Tensor*, N>& operands) {
 /// element i of operand k stands at data[k] plus i * steps[k] elements, every step being 0 or 1. `shape` is
 /// their common shape.
 template <std::size_t N, class Run>
-void for_each_run(std::array<Tensor, N> operands, const Shape& shape, Run&& run,
+void for_each_run(const std::array<const Tensor*, N>& operands, const Shape& shape, Run&& run,
                   Index grain = elementwise_grain) {
   const Index count = shape.count();
   if (count == 0) return;
+
+  const auto located = [&](const std::array<Index, N>& offsets) {
+    std::array<const std::byte*, N> data;
+    for (std::size_t k = 0; k < N; ++k)
+      data[k] = operands[k]->raw() + offsets[k] * element_size(operands[k]->dtype());
+    return data;
+  };
+  const auto one_axis = [&](const std::array<Index, N>& steps) {
+    detail::parallel_for(count, grain, [&](Index begin, Index end) {
+      std::array<Index, N> offsets;
+      for (std::size_t k = 0; k < N; ++k) offsets[k] = begin * steps[k];
+      run(located(offsets), steps, begin, end - begin);
+    });
+  };
+
+  // Most often every operand has all the elements, or just one.
+  std::array<Index, N> whole;
+  bool simple = true;
+  for (std::size_t k = 0; k < N; ++k) {
+    whole[k] = operands[k]->count() == count ? 1 : 0;
+    simple = simple && (whole[k] == 1 || operands[k]->count() == 1);
+  }
+  if (simple) return one_axis(whole);
 
   // Merge neighbouring axes along which every operand behaves alike.
   std::array<std::array<Index, N>, Shape::max_rank> strides{};
@@ -41,8 +64,8 @@ void for_each_run(std::array<Tensor, N> operands, const Shape& shape, Run&& run,
     if (shape[axis] == 1) continue;
     std::array<Index, N> here{};
     for (std::size_t k = 0; k < N; ++k) {
-      const Index own = axis - (shape.rank() - operands[k].rank());
-      const bool moves = own >= 0 && operands[k].shape()[own] != 1;
+      const Index own = axis - (shape.rank() - operands[k]->rank());
+      const bool moves = own >= 0 && operands[k]->shape()[own] != 1;
       here[k] = moves ? stride[k] : 0;
       if (moves) stride[k] *= shape[axis];
     }
@@ -55,30 +78,19 @@ void for_each_run(std::array<Tensor, N> operands, const Shape& shape, Run&& run,
       strides[axes++] = here;
     }
   }
-
-  const auto located = [&](const std::array<Index, N>& offsets) {
-    std::array<const std::byte*, N> data;
-    for (std::size_t k = 0; k < N; ++k)
-      data[k] = operands[k].raw() + offsets[k] * element_size(operands[k].dtype());
-    return data;
-  };
-
-  if (axes <= 1) {
-    const std::array<Index, N> steps = axes == 0 ? std::array<Index, N>{} : strides[0];
-    detail::parallel_for(count, grain, [&](Index begin, Index end) {
-      std::array<Index, N> offsets;
-      for (std::size_t k = 0; k < N; ++k) offsets[k] = begin * steps[k];
-      run(located(offsets), steps, begin, end - begin);
-    });
-    return;
-  }
+  if (axes <= 1) return one_axis(strides[0]);
 
   // Short innermost runs cost more than copying the small operands to full size.
   constexpr Index short_run = 32;
   if (sizes[0] < short_run && count > 4 * short_run) {
-    for (Tensor& operand : operands)
-      if (operand.count() != 1 && operand.shape() != shape) operand = broadcast_to(operand, shape);
-    return for_each_run<N>(std::move(operands), shape, run, grain);
+    std::array<Tensor, N> copies;
+    std::array<const Tensor*, N> full = operands;
+    for (std::size_t k = 0; k < N; ++k)
+      if (operands[k]->count() != 1 && operands[k]->shape() != shape) {
+        copies[k] = broadcast_to(*operands[k], shape);
+        full[k] = &copies[k];
+      }
+    return for_each_run<N>(full, shape, run, grain);
   }
 
   const Index inner = sizes[0];

@@ -10,34 +10,47 @@
 namespace xgrad::kernels {
 namespace {
 
+// out[i] = f(a[i * a_step], b[i * b_step]); each step is 0 or 1.
+using PairLoop = void (*)(const std::byte* a, Index a_step, const std::byte* b, Index b_step, std::byte* out,
+                          Index n);
+
 // One loop for each way in which two operands advance, so that every one of them vectorises.
 template <class Out, class A, class B, class F>
-void zip_run(const A* x, Index x_step, const B* y, Index y_step, Out* out, Index n, F f) {
-  if (x_step == 1 && y_step == 1) {
+void pair_loop(const std::byte* a, Index a_step, const std::byte* b, Index b_step, std::byte* to, Index n) {
+  const A* x = reinterpret_cast<const A*>(a);
+  const B* y = reinterpret_cast<const B*>(b);
+  Out* out = reinterpret_cast<Out*>(to);
+  const F f;
+  if (a_step == 1 && b_step == 1) {
     for (Index i = 0; i < n; ++i) out[i] = f(x[i], y[i]);
-  } else if (x_step == 1) {
+  } else if (a_step == 1) {
     const B right = *y;
     for (Index i = 0; i < n; ++i) out[i] = f(x[i], right);
   } else {
     const A left = *x;
-    for (Index i = 0; i < n; ++i) out[i] = f(left, y[i * y_step]);
+    for (Index i = 0; i < n; ++i) out[i] = f(left, y[i * b_step]);
   }
 }
 
-template <class Out, class A, class B, class F>
-Tensor zip(const Tensor& a, const Tensor& b, F f) {
+Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
   const Shape shape = broadcast_shapes(a.shape(), b.shape());
-  Tensor result = Tensor::uninitialized(shape, dtype_of<Out>);
-  Out* const out = result.mutable_data<Out>();
+  Tensor result = Tensor::uninitialized(shape, dtype);
+  std::byte* const out = result.mutable_raw();
   if (result.count() == 1) {
-    *out = f(*a.data<A>(), *b.data<B>());
+    loop(a.raw(), 1, b.raw(), 1, out, 1);
     return result;
   }
-  for_each_run<2>({a, b}, shape, [&](const auto& data, const auto& steps, Index position, Index n) {
-    zip_run(reinterpret_cast<const A*>(data[0]), steps[0], reinterpret_cast<const B*>(data[1]), steps[1],
-            out + position, n, f);
+  const Index width = element_size(dtype);
+  for_each_run<2>({&a, &b}, shape, [&](const auto& data, const auto& steps, Index position, Index n) {
+    loop(data[0], steps[0], data[1], steps[1], out + position * width, n);
   });
   return result;
+}
+
+// f has no state: its type tells all.
+template <class Out, class A, class B, class F>
+Tensor zip(const Tensor& a, const Tensor& b, F) {
+  return zip(a, b, dtype_of<Out>, pair_loop<Out, A, B, F>);
 }
 
 template <class Out, class A, class F>
@@ -73,10 +86,10 @@ T wrapping(F f, T a, T b) {
 }
 
 template <class F>
-Tensor arithmetic(const Tensor& a, const Tensor& b, F f) {
+Tensor arithmetic(const Tensor& a, const Tensor& b, F) {
   check_same_dtype(a, b);
   return detail::dispatch_number(a.dtype(), [&]<class T>(std::type_identity<T>) {
-    return zip<T, T, T>(a, b, [f](T x, T y) { return wrapping<T>(f, x, y); });
+    return zip<T, T, T>(a, b, [](T x, T y) { return wrapping<T>(F{}, x, y); });
   });
 }
 
@@ -109,12 +122,12 @@ T floored_remainder(T a, T b) {
 }
 
 template <class F>
-Tensor integer_division(const Tensor& a, const Tensor& b, F f) {
+Tensor integer_division(const Tensor& a, const Tensor& b, F) {
   check_same_dtype(a, b);
   return dispatch_integer(a.dtype(), [&]<class T>(std::type_identity<T>) {
     for (T divisor : b.span<T>())
       if (divisor == 0) fail<ValueError>("integer division by zero");
-    return zip<T, T, T>(a, b, [f](T x, T y) { return f(x, y); });
+    return zip<T, T, T>(a, b, [](T x, T y) { return F{}(x, y); });
   });
 }
 
@@ -182,6 +195,13 @@ Tensor integer_pow(const Tensor& a, const Tensor& b) {
   });
 }
 
+Tensor chain(const Tensor& cotangent, const Tensor& slope) {
+  check_same_dtype(cotangent, slope);
+  return detail::dispatch_floating(cotangent.dtype(), [&]<class T>(std::type_identity<T>) {
+    return zip<T, T, T>(cotangent, slope, [](T g, T s) { return g == T{0} ? T{0} : g * s; });
+  });
+}
+
 Tensor neg(const Tensor& x) {
   return detail::dispatch_number(x.dtype(), [&]<class T>(std::type_identity<T>) {
     return transform<T, T>(x, [](T v) {
@@ -228,6 +248,8 @@ void add_scaled_to(Tensor& target, double scale, const Tensor& x) {
 
 Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
   check_same_dtype(a, b);
+  if (comparison == Comparison::greater) return compare(Comparison::less, b, a);
+  if (comparison == Comparison::greater_equal) return compare(Comparison::less_equal, b, a);
   return detail::dispatch(a.dtype(), [&]<class T>(std::type_identity<T>) {
     switch (comparison) {
       case Comparison::equal:
@@ -236,12 +258,8 @@ Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
         return zip<bool, T, T>(a, b, [](T x, T y) { return x != y; });
       case Comparison::less:
         return zip<bool, T, T>(a, b, [](T x, T y) { return x < y; });
-      case Comparison::less_equal:
-        return zip<bool, T, T>(a, b, [](T x, T y) { return x <= y; });
-      case Comparison::greater:
-        return zip<bool, T, T>(a, b, [](T x, T y) { return x > y; });
       default:
-        return zip<bool, T, T>(a, b, [](T x, T y) { return x >= y; });
+        return zip<bool, T, T>(a, b, [](T x, T y) { return x <= y; });
     }
   });
 }
@@ -268,7 +286,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return detail::dispatch(a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor result = Tensor::uninitialized(shape, a.dtype());
     T* const out = result.mutable_data<T>();
-    for_each_run<3>({condition, a, b}, shape,
+    for_each_run<3>({&condition, &a, &b}, shape,
                     [&](const auto& data, const auto& steps, Index position, Index n) {
                       const bool* chosen = reinterpret_cast<const bool*>(data[0]);
                       const T* x = reinterpret_cast<const T*>(data[1]);

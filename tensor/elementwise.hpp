@@ -14,6 +14,8 @@ Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 /// Floating only.
 Tensor div(const Tensor& a, const Tensor& b);
+/// cotangent * slope, zero where the cotangent is zero, whatever the slope. Floating only.
+Tensor chain(const Tensor& cotangent, const Tensor& slope);
 /// NaN where either is NaN.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);

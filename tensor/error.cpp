@@ -17,7 +17,7 @@ IoError::IoError(const std::string& what, const std::string& path, int code)
     : Error(what + ": " + path + ": " + std::strerror(code)), path_(path), code_(code) {}
 
 const Scope*& Scope::top() {
-  thread_local const Scope* scope = nullptr;
+  constinit thread_local const Scope* scope = nullptr;
   return scope;
 }
 

@@ -39,8 +39,10 @@ struct Lanes {
     if (n >= width) {
       for (int i = 0; i < width; ++i) r.v[i] = from[i];
     } else {
+      // Copies of the first element stand behind the others: a formula meets no value that is not there.
       r.active = static_cast<int>(n);
-      for (int i = 0; i < width; ++i) r.v[i] = from[i < r.active ? i : 0];
+      for (int i = 0; i < width; ++i) r.v[i] = *from;
+      __builtin_memcpy(r.v, from, static_cast<std::size_t>(n) * sizeof(T));
     }
     return r;
   }
@@ -48,7 +50,7 @@ struct Lanes {
     if (n >= width) {
       for (int i = 0; i < width; ++i) to[i] = v[i];
     } else {
-      for (int i = 0; i < static_cast<int>(n); ++i) to[i] = v[i];
+      __builtin_memcpy(to, v, static_cast<std::size_t>(n) * sizeof(T));
     }
   }
 };

@@ -22,7 +22,8 @@ namespace xgrad {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t slab_bytes = std::size_t{64} << 10;
+constexpr std::size_t slab_alignment = std::size_t{64} << 10;
+constexpr std::size_t slab_bytes = slab_alignment - 16;      // malloc's own record fits in between two slabs
 constexpr std::size_t slab_limit = std::size_t{1} << 10;     // blocks up to this are cut from slabs
 constexpr std::size_t thread_limit = std::size_t{64} << 10;  // blocks up to this are recycled per thread
 constexpr std::size_t slab_cache_bytes = std::size_t{64} << 20;
@@ -37,14 +38,14 @@ constexpr bool recycle = true;
 #endif
 
 // Four classes per doubling keep the waste under a quarter; the first class is one cache line.
-std::size_t class_of(std::size_t bytes) {
+constexpr std::size_t class_of(std::size_t bytes) {
   const std::size_t lines = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
   if (lines <= 8) return lines - 1;
   const auto shift = static_cast<std::size_t>(std::bit_width(lines - 1)) - 3;
   return 8 + 4 * (shift - 1) + ((lines - 1) >> shift) - 4;
 }
 
-std::size_t bytes_of(std::size_t size_class) {
+constexpr std::size_t bytes_of(std::size_t size_class) {
   if (size_class < 8) return (size_class + 1) * alignment;
   const std::size_t step = size_class - 8;
   return (5 + step % 4) << (step / 4 + 1) << 6;
@@ -54,14 +55,17 @@ void* system_allocate(std::size_t bytes) { return ::operator new (bytes, std::al
 void system_free(void* block) noexcept { ::operator delete (block, std::align_val_t{alignment}); }
 
 constexpr std::size_t class_count = 8 + 4 * 56;
+constexpr std::size_t slab_classes = class_of(slab_limit) + 1;
+constexpr std::size_t thread_classes = class_of(thread_limit) + 1;
 
 // Free blocks form lists through their own first bytes.
 struct FreeBlock {
   FreeBlock* next;
 };
 
+template <std::size_t Classes>
 struct FreeLists {
-  std::array<FreeBlock*, class_count> heads{};
+  std::array<FreeBlock*, Classes> heads{};
   std::size_t bytes = 0;
 
   void* pop(std::size_t size_class) {
@@ -90,19 +94,24 @@ struct alignas(alignment) Slab {
   std::uint32_t free = 0;  // used under the mutex of `orphans` only
 
   static Slab& of(void* block) {
-    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(slab_bytes - 1));
+    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(slab_alignment - 1));
   }
 };
 
-struct SlabLists : FreeLists {
+struct SlabLists : FreeLists<slab_classes> {
   std::size_t limit = slab_cache_bytes;
+
+  void take(SlabLists& other) {
+    for (std::size_t size_class = 0; size_class < slab_classes; ++size_class)
+      while (void* block = other.pop(size_class)) push(block, size_class);
+  }
 
   // Frees every slab that is whole, then lets the lists grow to twice what remains.
   void trim() {
     for (FreeBlock* head : heads)
       for (FreeBlock* block = head; block != nullptr; block = block->next) ++Slab::of(block).free;
     FreeBlock* whole = nullptr;
-    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+    for (std::size_t size_class = 0; size_class < slab_classes; ++size_class) {
       FreeBlock* block = std::exchange(heads[size_class], nullptr);
       while (block != nullptr) {
         FreeBlock* const next = block->next;
@@ -119,7 +128,7 @@ struct SlabLists : FreeLists {
       for (FreeBlock* block = head; block != nullptr; block = block->next) Slab::of(block).free = 0;
     while (whole != nullptr) {
       Slab* const slab = &Slab::of(std::exchange(whole, whole->next));
-      ::operator delete (slab, std::align_val_t{slab_bytes});
+      ::operator delete (slab, std::align_val_t{slab_alignment});
     }
     limit = std::max(slab_cache_bytes, 2 * bytes);
   }
@@ -166,7 +175,7 @@ struct Tally {
 // Trivially destructible, so that they outlive every static and thread-local tensor; `ThreadEnd` empties
 // them.
 constinit thread_local SlabLists slab_lists;
-constinit thread_local FreeLists thread_lists;
+constinit thread_local FreeLists<thread_classes> thread_lists;
 constinit thread_local Tally tally;
 constinit thread_local bool thread_ends = false;
 constinit thread_local bool end_awaited = false;
@@ -181,10 +190,8 @@ struct ThreadEnd {
     thread_ends = true;
     thread_lists.clear();
     const std::scoped_lock lock(orphans().mutex);
-    SlabLists& kept = orphans().lists;
-    for (std::size_t size_class = 0; size_class < class_count; ++size_class)
-      while (void* block = slab_lists.pop(size_class)) kept.push(block, size_class);
-    if (kept.bytes > kept.limit) kept.trim();
+    orphans().lists.take(slab_lists);
+    if (orphans().lists.bytes > orphans().lists.limit) orphans().lists.trim();
     tally.tell();
   }
 };
@@ -211,7 +218,7 @@ void* refill(std::size_t size_class) {
   }
   const std::size_t size = bytes_of(size_class);
   const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
-  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_bytes});
+  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
   auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
   for (std::size_t i = blocks; i-- > 1;) slab_lists.push(first + i * size, size_class);
   return first;
@@ -229,7 +236,7 @@ void free_small(void* block, std::size_t size_class) {
 
 struct LargeLists {
   std::mutex mutex;
-  FreeLists lists;
+  FreeLists<class_count> lists;
 };
 
 // Never destroyed: tensors of static lifetime may be freed after it would have been.
@@ -255,8 +262,8 @@ void release_cached_memory() {
   thread_lists.clear();
   {
     const std::scoped_lock lock(orphans().mutex);
+    slab_lists.take(orphans().lists);
     slab_lists.trim();
-    orphans().lists.trim();
   }
   const std::scoped_lock lock(large().mutex);
   large().lists.clear();

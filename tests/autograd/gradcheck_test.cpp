@@ -82,6 +82,21 @@ TEST_SUITE("autograd") {
     CHECK(gradcheck([](const List& x) { return wrong_factor(x[0], x[1]); }, {a, b}, {.rtol = 0.02}));
   }
 
+  TEST_CASE("gradcheck: the tolerance is relative to the numeric derivative") {
+    // Twice the right gradient: the error is all of the numeric derivative, but half of the analytic one.
+    const auto twice = [](const auto& x, const auto& y) {
+      return product(
+          x, y, [](const Backward& r) { return r.gradient() * r.input(1) * 2; },
+          [](const Backward& r) { return r.gradient() * r.input(0) * 2; });
+    };
+    const auto checked = [&](double rtol) {
+      return gradcheck([&](const List& x) { return twice(x[0], x[1]); }, std::vector<Tensor>{a, b},
+                       {.rtol = rtol});
+    };
+    CHECK_FALSE(checked(0.9));
+    CHECK(checked(1.1));
+  }
+
   TEST_CASE("gradcheck: a missing term is caught") {
     const GradcheckResult result = gradcheck([](auto x, auto y) { return missing_term(x, y); }, a, b);
     CHECK_FALSE(result.passed);

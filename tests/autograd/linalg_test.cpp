@@ -39,8 +39,9 @@ std::string here(int line) { return "linalg_test.cpp:" + std::to_string(line) + 
 TEST_SUITE("autograd") {
   TEST_CASE("matmul: messages name place, operation and both shapes") {
     const Variable x(zeros({64, 128})), y(zeros({100, 10})), v(zeros({3})), s(zeros({}));
-    CHECK(message_of<ShapeError>([&] { matmul(x, y); }) ==
-          here(__LINE__ - 1) + "matmul: inner sizes differ: (64, 128) x (100, 10)");
+    const auto product = message_of<ShapeError>([&] { matmul(x, y); });
+    const std::string place_of_product = here(__LINE__ - 1);
+    CHECK(product == place_of_product + "matmul: inner sizes differ: (64, 128) x (100, 10)");
     CHECK(contains(message_of<ShapeError>([&] { matmul(x, y, {.transpose_a = true}); }),
                    "inner sizes differ: (64, 128) transposed x (100, 10)"));
     CHECK(contains(message_of<ShapeError>([&] { matmul(v, y); }), "inner sizes differ: (3,) x (100, 10)"));
@@ -55,8 +56,9 @@ TEST_SUITE("autograd") {
                    "(2, 3, 4) x (5, 4, 3)"));
     CHECK_THROWS_AS(matmul(Tensor{{1}, {2}}, Tensor{{1, 2}, {3, 4}}), ShapeError);
     CHECK_THROWS_AS(matmul(Variable(), y), GraphError);
-    CHECK(message_of<ShapeError>([&] { dot(x, v); }) ==
-          here(__LINE__ - 1) + "dot: expects vectors, got the shape (64, 128)");
+    const auto of_matrix = message_of<ShapeError>([&] { dot(x, v); });
+    const std::string place_of_of_matrix = here(__LINE__ - 1);
+    CHECK(of_matrix == place_of_of_matrix + "dot: expects vectors, got the shape (64, 128)");
     CHECK(contains(message_of<ShapeError>([&] { dot(v, zeros({4})); }),
                    "dot: inner sizes differ: (3,) x (4,)"));
     CHECK(contains(message_of<ShapeError>([&] { outer(v, y); }), "outer: expects vectors"));
@@ -127,8 +129,10 @@ TEST_SUITE("autograd") {
     const auto text = [&](const char* formula, const std::vector<Variable>& x) {
       return message_of<ValueError>([&] { einsum(formula, x); });
     };
-    CHECK(message_of<ValueError>([&] { einsum("i-j", {m}); }) ==
-          here(__LINE__ - 1) + "einsum: malformed formula \"i-j\": unexpected '-' at position 1");
+    const auto malformed = message_of<ValueError>([&] { einsum("i-j", {m}); });
+    const std::string place_of_malformed = here(__LINE__ - 1);
+    CHECK(malformed ==
+          place_of_malformed + "einsum: malformed formula \"i-j\": unexpected '-' at position 1");
     CHECK(contains(text("ij->i->j", {m}), "unexpected '-'"));
     CHECK(contains(text("ij->i,j", {m}), "unexpected ','"));
     CHECK(contains(text("i.j", {m}), "unexpected '.'"));

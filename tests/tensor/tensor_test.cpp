@@ -5,8 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <malloc.h>
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -373,6 +375,27 @@ TEST_SUITE("tensor") {
 }
 
 TEST_SUITE("threads") {
+  TEST_CASE("memory: recycled blocks go back to the system") {
+    const auto given_out = [] {
+      release_cached_memory();
+      return mallinfo2().uordblks + mallinfo2().hblkhd;
+    };
+    const auto before = given_out();
+    {
+      // Sizes of both kinds of blocks; freed in another order than made, and in two threads.
+      std::vector<Tensor> many, others;
+      for (int i = 0; i < 50000; ++i) (i % 3 == 0 ? others : many).push_back(full({1 + i % 400}, i));
+      for (std::size_t i = 0; i < many.size(); i += 2) std::swap(many[i], many[many.size() - 1 - i]);
+      std::thread([taken = std::move(others)]() mutable {
+        for (std::size_t i = 0; i < taken.size(); ++i)
+          if (taken[i].at({-1}) != static_cast<double>(3 * i)) std::terminate();
+        taken.clear();
+      }).join();
+      CHECK(memory_stats().live_buffers >= many.size());
+    }
+    CHECK(given_out() < before + (std::size_t{1} << 20));
+  }
+
   TEST_CASE("memory: tensors made in one thread, copied and written in others, freed anywhere") {
     const MemoryStats before = memory_stats();
     {
