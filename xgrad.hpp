@@ -13,6 +13,7 @@
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/autograd/ops/recurrent.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/data/dataset.hpp>
@@ -29,6 +30,7 @@
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/optim/adagrad.hpp>

@@ -1,9 +1,7 @@
 // Products with Jacobians and Hessians, all of them runs of grad(). Invariant: f sees variables made for this
 // call.
-#include <xgrad/autograd/functional.hpp>
-
+#include <xgrad/autograd/composed.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 
@@ -137,6 +135,25 @@ std::vector<Variables> jacobian_of(const Variables& outputs, const Variables& in
 }
 
 }  // namespace
+
+void give_composed(Backward& r, const VectorFunction& composed) {
+  Variables arguments, wanted, roots, seeds;
+  for (std::size_t i = 0; i < r.input_count(); ++i) {
+    arguments.push_back(r.needs(i) ? alias(r.input(i)) : r.input(i));
+    if (r.needs(i)) wanted.push_back(arguments.back());
+  }
+  const Variables outputs = composed(arguments);
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (!r.has_gradient(k) || !outputs[k].requires_grad()) continue;
+    roots.push_back(outputs[k]);
+    seeds.push_back(r.gradient(k));
+  }
+  if (roots.empty()) return;
+  Variables gradients =
+      grad(roots, wanted, {.seeds = std::move(seeds), .create_graph = true, .allow_unused = true});
+  for (std::size_t i = 0, next = 0; i < r.input_count(); ++i)
+    if (r.needs(i)) r.give(i, std::move(gradients[next++]));
+}
 
 VjpResult vjp(const VectorFunction& f, const Variables& inputs, const Variables& cotangents,
               FunctionalOptions options, Place place) {

@@ -1,0 +1,148 @@
+#include <xgrad/nn/recurrent.hpp>
+
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/index.hpp>
+#include <xgrad/autograd/ops/linalg.hpp>
+#include <xgrad/autograd/ops/recurrent.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/nn/dropout.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/random.hpp>
+
+#include <cmath>
+#include <sstream>
+
+namespace xgrad::nn {
+namespace detail {
+
+Recurrent::Recurrent(const char* name, Index gates, Index input, Index hidden,
+                     const RecurrentOptions& options, Place place)
+    : name_(name), gates_(gates), input_(input), hidden_(hidden), options_(options) {
+  const Scope scope(name, place);
+  if (input < 0 || hidden < 1 || options.layers < 1)
+    fail<ValueError>("expects input >= 0, hidden >= 1 and layers >= 1, got " + std::to_string(input) + ", " +
+                     std::to_string(hidden) + " and " + std::to_string(options.layers));
+  if (!(options.dropout >= 0 && options.dropout <= 1))
+    fail<ValueError>("dropout must be in [0, 1], got " + std::to_string(options.dropout));
+  const double bound = 1 / std::sqrt(static_cast<double>(hidden));
+  const auto parameter = [&](const Shape& shape) {
+    return Parameter(uniform(shape, -bound, bound, options.dtype));
+  };
+  for (Index layer = 0; layer < options.layers; ++layer)
+    for (Index direction = 0; direction < directions(); ++direction) {
+      Weights& own = weights.emplace_back();
+      own.input = parameter({gates * hidden, layer == 0 ? input : directions() * hidden});
+      own.state = parameter({gates * hidden, hidden});
+      if (!options.bias) continue;
+      own.input_bias = parameter({gates * hidden});
+      own.state_bias = parameter({gates * hidden});
+    }
+}
+
+void Recurrent::visit(Visitor& v) {
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const auto step = static_cast<std::size_t>(directions());
+    const std::string suffix = "_l" + std::to_string(i / step) + (i % step == 1 ? "_reverse" : "");
+    v("weight_ih" + suffix, weights[i].input);
+    v("weight_hh" + suffix, weights[i].state);
+    v("bias_ih" + suffix, weights[i].input_bias);
+    v("bias_hh" + suffix, weights[i].state_bias);
+  }
+}
+
+std::string Recurrent::describe() const {
+  std::ostringstream text;
+  text << name_ << '(' << input_ << ", " << hidden_;
+  if (options_.layers > 1) text << ", layers " << options_.layers;
+  if (options_.bidirectional) text << ", bidirectional";
+  if (!options_.bias) text << ", no bias";
+  if (options_.dropout > 0) text << ", dropout " << options_.dropout;
+  if (options_.batch_first) text << ", batch first";
+  text << ')';
+  return text.str();
+}
+
+Variable Recurrent::sequence(const Variable& x) const {
+  if (x.rank() != 3 || x.size(2) != input_)
+    fail<ShapeError>(std::string("expects a sequence ") + (options_.batch_first ? "(N, T, " : "(T, N, ") +
+                     std::to_string(input_) + "), got " + to_string(x.shape()));
+  return options_.batch_first ? transpose(x, 0, 1) : x;
+}
+
+Variable Recurrent::initial(const Variable& state, const char* what, const Variable& sequence) const {
+  const Shape shape{static_cast<Index>(weights.size()), sequence.size(1), hidden_};
+  if (!state.defined()) return Variable(zeros(shape, weights.front().state.dtype()));
+  if (state.shape() != shape)
+    fail<ShapeError>(std::string("expects the initial ") + what + " state (layers * directions, N, H) = " +
+                     to_string(shape) + ", got " + to_string(state.shape()));
+  return state;
+}
+
+Variable Recurrent::run(const Variable& sequence, const Pass& pass) const {
+  Variable x = sequence;
+  const auto count = static_cast<std::size_t>(directions());
+  for (std::size_t layer = 0; layer < weights.size() / count; ++layer) {
+    if (layer > 0 && training() && options_.dropout > 0) x = dropout(x, options_.dropout);
+    const Variable ahead = pass(x, layer * count);
+    x = count == 1 ? ahead : concat({ahead, flip(pass(flip(x, 0), layer * count + 1), 0)}, 2);
+  }
+  return options_.batch_first ? transpose(x, 0, 1) : x;
+}
+
+namespace {
+
+// The last step of a sequence of states; the initial state of an empty one.
+Variable last(const Variable& states, const Variable& initial) {
+  return states.size(0) > 0 ? index(states, {-1}) : initial;
+}
+
+}  // namespace
+}  // namespace detail
+
+LstmResult LSTM::run_from(const Variable& x, const LstmState& state) const {
+  const Scope scope("LSTM", at_call(x).place());
+  const Variable in = sequence(x);
+  const Variable hidden = initial(state.hidden, "hidden", in), cell = initial(state.cell, "cell", in);
+  std::vector<Variable> last_hidden, last_cell;
+  const Variable output = run(in, [&](const Variable& input, std::size_t i) {
+    const Weights& own = weights[i];
+    const auto position = static_cast<Index>(i);
+    const Variable h = index(hidden, {position}), c = index(cell, {position});
+    const Variable bias = own.input_bias.defined() ? own.input_bias + own.state_bias : Variable();
+    const LstmStates states = lstm(linear(input, own.input, bias), h, c, own.state);
+    last_hidden.push_back(detail::last(states.hidden, h));
+    last_cell.push_back(detail::last(states.cells, c));
+    return states.hidden;
+  });
+  return {output, {stack(last_hidden), stack(last_cell)}};
+}
+
+LstmResult LSTM::operator()(const Operand& x, const LstmState& state) {
+  return call(x.place(), [&] { return run_from(x.as_variable(), state); });
+}
+
+Variable LSTM::forward(const Variable& x) { return run_from(x, {}).output; }
+
+GruResult GRU::run_from(const Variable& x, const Variable& state) const {
+  const Scope scope("GRU", at_call(x).place());
+  const Variable in = sequence(x), hidden = initial(state, "hidden", in);
+  std::vector<Variable> last_hidden;
+  const Variable output = run(in, [&](const Variable& input, std::size_t i) {
+    const Weights& own = weights[i];
+    const Variable h = index(hidden, {static_cast<Index>(i)});
+    const Variable bias = own.state_bias.defined() ? Variable(own.state_bias)
+                                                   : Variable(zeros({own.state.size(0)}, own.state.dtype()));
+    const Variable states = gru(linear(input, own.input, own.input_bias), h, own.state, bias);
+    last_hidden.push_back(detail::last(states, h));
+    return states;
+  });
+  return {output, stack(last_hidden)};
+}
+
+GruResult GRU::operator()(const Operand& x, const Variable& state) {
+  return call(x.place(), [&] { return run_from(x.as_variable(), state); });
+}
+
+Variable GRU::forward(const Variable& x) { return run_from(x, {}).output; }
+
+}  // namespace xgrad::nn

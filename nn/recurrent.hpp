@@ -1,0 +1,109 @@
+// Recurrent layers: LSTM and GRU, with PyTorch's parameter names and order of gates.
+// Invariant: the input's share of all steps is one matrix product, the steps themselves one operation.
+#pragma once
+
+#include <xgrad/nn/module.hpp>
+
+#include <functional>
+
+namespace xgrad::nn {
+
+struct RecurrentOptions {
+  Index layers = 1;
+  bool bias = true;
+  bool batch_first = false;    ///< sequences are (N, T, features) instead of (T, N, features)
+  double dropout = 0;          ///< between layers, in training
+  bool bidirectional = false;  ///< a second set of layers reads the sequence backwards
+  DType dtype = float32;
+};
+
+namespace detail {
+
+/// What LSTM and GRU share: layers and directions of weight_ih (gates H, in), weight_hh (gates H, H), bias_ih
+/// and bias_hh (gates H), all uniform in [-1/sqrt(H), 1/sqrt(H)); named weight_ih_l0, weight_ih_l0_reverse,
+/// ...
+class Recurrent : public Module {
+ public:
+  struct Weights {
+    Parameter input, state, input_bias, state_bias;
+  };
+
+  void visit(Visitor& v) override;
+  std::string describe() const override;
+
+  /// Of layer l and direction d: position l * directions + d.
+  std::vector<Weights> weights;
+
+  Index input_size() const { return input_; }
+  Index hidden_size() const { return hidden_; }
+  const RecurrentOptions& options() const { return options_; }
+
+ protected:
+  Recurrent(const char* name, Index gates, Index input, Index hidden, const RecurrentOptions& options,
+            Place place);
+
+  Index directions() const { return options_.bidirectional ? 2 : 1; }
+  /// x as (T, N, input). Throws ShapeError unless it is a sequence of this layer's input size.
+  Variable sequence(const Variable& x) const;
+  /// A state (layers * directions, N, H), zeros when undefined. Throws ShapeError on another shape.
+  Variable initial(const Variable& state, const char* what, const Variable& sequence) const;
+
+  /// Runs one layer and direction on its input and its position; returns all hidden states (T, N, H).
+  using Pass = std::function<Variable(const Variable& input, std::size_t position)>;
+  /// All layers: the output as the options want it. `pass` sees reversed sequences where a direction is
+  /// reversed.
+  Variable run(const Variable& sequence, const Pass& pass) const;
+
+ private:
+  const char* name_;
+  Index gates_, input_, hidden_;
+  RecurrentOptions options_;
+};
+
+}  // namespace detail
+
+/// Hidden and cell state of every layer and direction, (layers * directions, N, H).
+struct LstmState {
+  Variable hidden, cell;
+};
+struct LstmResult {
+  Variable
+      output;  ///< hidden states of the last layer, (T, N, directions * H), or (N, T, ...) with batch_first
+  LstmState state;  ///< after the last step
+};
+
+/// Long short-term memory over sequences (T, N, input): see xgrad::lstm for the cell.
+///   const auto [output, state] = lstm(x, {h0, c0});
+class LSTM : public detail::Recurrent {
+ public:
+  LSTM(Index input, Index hidden, RecurrentOptions options = {}, Place place = Place::here())
+      : Recurrent("LSTM", 4, input, hidden, options, place) {}
+
+  /// Starts from `state`, or from zeros. Throws ShapeError on sizes that do not fit.
+  LstmResult operator()(const Operand& x, const LstmState& state = {});
+  /// The output alone.
+  Variable forward(const Variable& x) override;
+
+ private:
+  LstmResult run_from(const Variable& x, const LstmState& state) const;
+};
+
+struct GruResult {
+  Variable output;  ///< as LstmResult's
+  Variable state;   ///< (layers * directions, N, H), after the last step
+};
+
+/// Gated recurrent unit over sequences (T, N, input): see xgrad::gru for the cell.
+class GRU : public detail::Recurrent {
+ public:
+  GRU(Index input, Index hidden, RecurrentOptions options = {}, Place place = Place::here())
+      : Recurrent("GRU", 3, input, hidden, options, place) {}
+
+  GruResult operator()(const Operand& x, const Variable& state = {});
+  Variable forward(const Variable& x) override;
+
+ private:
+  GruResult run_from(const Variable& x, const Variable& state) const;
+};
+
+}  // namespace xgrad::nn

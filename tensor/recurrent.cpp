@@ -1,0 +1,285 @@
+// Threads share the batch, not the steps: each goes through the whole sequence with its rows, and none waits.
+#include <xgrad/tensor/recurrent.hpp>
+
+#include <xgrad/tensor/blas.hpp>
+#include <xgrad/tensor/dispatch.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/lanes.hpp>
+#include <xgrad/tensor/parallel.hpp>
+#include <xgrad/tensor/reduce.hpp>
+
+namespace xgrad::kernels {
+namespace {
+
+struct Sizes {
+  Index steps, batch, hidden;
+};
+
+Sizes sizes_of(const Tensor& hidden_states) {
+  return {hidden_states.size(0), hidden_states.size(1), hidden_states.size(2)};
+}
+
+// Rows of the batch that are worth a thread.
+Index grain_of(const Sizes& s, Index gates) {
+  constexpr Index worth_a_thread = Index{1} << 18;
+  return worth_a_thread / std::max<Index>(1, s.steps * s.hidden * s.hidden * gates) + 1;
+}
+
+// rows x (gates H) = state (rows x H) times weight (gates H, H) transposed, plus bias.
+template <class T>
+void state_product(Index rows, Index hidden, Index columns, const T* state, const T* weight, const T* bias,
+                   T* out, Index out_stride) {
+  blas::multiply(blas::Product<T>{.transpose_a = false,
+                                  .transpose_b = true,
+                                  .rows = rows,
+                                  .columns = columns,
+                                  .inner = hidden,
+                                  .a = state,
+                                  .lda = hidden,
+                                  .b = weight,
+                                  .ldb = hidden,
+                                  .beta = T(0),
+                                  .c = out,
+                                  .ldc = out_stride,
+                                  .bias = bias});
+}
+
+// rows x H (+)= gradients (rows x columns) times weight (columns, H).
+template <class T>
+void state_gradient(Index rows, Index hidden, Index columns, const T* gradients, const T* weight, T beta,
+                    T* out) {
+  blas::multiply(blas::Product<T>{.transpose_a = false,
+                                  .transpose_b = false,
+                                  .rows = rows,
+                                  .columns = hidden,
+                                  .inner = columns,
+                                  .a = gradients,
+                                  .lda = columns,
+                                  .b = weight,
+                                  .ldb = hidden,
+                                  .beta = beta,
+                                  .c = out,
+                                  .ldc = hidden});
+}
+
+// The sum over all steps of gradients^T times the state before the step: one product for the first state, one
+// for all others.
+template <class T>
+Tensor weight_gradient(const Sizes& s, Index columns, const Tensor& gradients, const Tensor& first,
+                       const Tensor& states) {
+  Tensor result = zeros({columns, s.hidden}, first.dtype());
+  const auto add = [&](Index rows, const T* g, const T* state, T beta) {
+    blas::multiply(blas::Product<T>{.transpose_a = true,
+                                    .transpose_b = false,
+                                    .rows = columns,
+                                    .columns = s.hidden,
+                                    .inner = rows,
+                                    .a = g,
+                                    .lda = columns,
+                                    .b = state,
+                                    .ldb = s.hidden,
+                                    .beta = beta,
+                                    .c = result.mutable_data<T>(),
+                                    .ldc = s.hidden});
+  };
+  if (s.steps == 0 || s.batch == 0) return result;
+  const T* g = gradients.data<T>();
+  add(s.batch, g, first.data<T>(), T(0));
+  if (s.steps > 1) add((s.steps - 1) * s.batch, g + s.batch * columns, states.data<T>(), T(1));
+  return result;
+}
+
+template <class T>
+Lanes<T> at(const T* row, Index gate, Index hidden, Index j) {
+  return Lanes<T>::load(row + gate * hidden + j, hidden - j);
+}
+template <class T>
+void put(const Lanes<T>& lanes, T* row, Index gate, Index hidden, Index j) {
+  lanes.store(row + gate * hidden + j, hidden - j);
+}
+
+// One row: `gates` holds the state's share and receives the activated gates.
+template <class T>
+void lstm_cell(const T* projected, T* gates, const T* before, T* cell, T* hidden, Index h) {
+  for (Index j = 0; j < h; j += Lanes<T>::width) {
+    const Lanes<T> i = sigmoid(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Lanes<T> f = sigmoid(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Lanes<T> g = tanh(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
+    const Lanes<T> o = sigmoid(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
+    const Lanes<T> c = f * at(before, 0, h, j) + i * g;
+    put(i, gates, 0, h, j);
+    put(f, gates, 1, h, j);
+    put(g, gates, 2, h, j);
+    put(o, gates, 3, h, j);
+    put(c, cell, 0, h, j);
+    put(o * tanh(c), hidden, 0, h, j);
+  }
+}
+
+// One row: dh and dc are complete; dc becomes the gradient of the cell before, `out` receives the gates'
+// gradients.
+template <class T>
+void lstm_cell_backward(const T* gates, const T* before, const T* cell, const T* dh, T* dc, T* out, Index h) {
+  for (Index j = 0; j < h; j += Lanes<T>::width) {
+    const Lanes<T> i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
+                   o = at(gates, 3, h, j);
+    const Lanes<T> squashed = tanh(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
+    const Lanes<T> gc = at<T>(dc, 0, h, j) + gh * o * (1 - squashed * squashed);
+    put(gc * g * i * (1 - i), out, 0, h, j);
+    put(gc * at(before, 0, h, j) * f * (1 - f), out, 1, h, j);
+    put(gc * i * (1 - g * g), out, 2, h, j);
+    put(gh * squashed * o * (1 - o), out, 3, h, j);
+    put(gc * f, dc, 0, h, j);
+  }
+}
+
+template <class T>
+void gru_cell(const T* projected, T* gates, const T* before, T* hidden, Index h) {
+  for (Index j = 0; j < h; j += Lanes<T>::width) {
+    const Lanes<T> r = sigmoid(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Lanes<T> z = sigmoid(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Lanes<T> n = tanh(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
+    put(r, gates, 0, h, j);
+    put(z, gates, 1, h, j);
+    put(n, gates, 3, h, j);
+    put((1 - z) * n + z * at(before, 0, h, j), hidden, 0, h, j);
+  }
+}
+
+// One row: dh is complete and becomes its direct share in the state before.
+template <class T>
+void gru_cell_backward(const T* gates, const T* before, T* dh, T* projected, T* state, Index h) {
+  for (Index j = 0; j < h; j += Lanes<T>::width) {
+    const Lanes<T> r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
+                   n = at(gates, 3, h, j);
+    const Lanes<T> g = at<T>(dh, 0, h, j);
+    const Lanes<T> dn = g * (1 - z) * (1 - n * n);
+    const Lanes<T> dr = dn * q * r * (1 - r), dz = g * (at(before, 0, h, j) - n) * z * (1 - z);
+    put(dr, projected, 0, h, j);
+    put(dz, projected, 1, h, j);
+    put(dn, projected, 2, h, j);
+    put(dr, state, 0, h, j);
+    put(dz, state, 1, h, j);
+    put(dn * r, state, 2, h, j);
+    put(g * z, dh, 0, h, j);
+  }
+}
+
+template <class T>
+void add_row(const T* from, T* to, Index n) {
+  for (Index i = 0; i < n; ++i) to[i] += from[i];
+}
+
+}  // namespace
+
+LstmPass lstm(const Tensor& projected, const Tensor& hidden, const Tensor& cell, const Tensor& weight) {
+  const Sizes s{projected.size(0), projected.size(1), hidden.size(1)};
+  const Shape states{s.steps, s.batch, s.hidden};
+  LstmPass pass{Tensor::uninitialized(states, hidden.dtype()), Tensor::uninitialized(states, hidden.dtype()),
+                Tensor::uninitialized(projected.shape(), hidden.dtype())};
+  detail::dispatch_floating(hidden.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Index h = s.hidden, width = 4 * h;
+    const T *in = projected.data<T>(), *w = weight.data<T>();
+    T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>(),
+      *cells = pass.cells.mutable_data<T>();
+    detail::parallel_for(s.batch, grain_of(s, 4), [&](Index begin, Index end) {
+      const T *state = hidden.data<T>() + begin * h, *before = cell.data<T>() + begin * h;
+      for (Index t = 0; t < s.steps; ++t) {
+        const Index row = t * s.batch + begin;
+        state_product(end - begin, h, width, state, w, static_cast<const T*>(nullptr), gates + row * width,
+                      width);
+        for (Index i = 0; i < end - begin; ++i)
+          lstm_cell(in + (row + i) * width, gates + (row + i) * width, before + i * h, cells + (row + i) * h,
+                    out + (row + i) * h, h);
+        state = out + row * h;
+        before = cells + row * h;
+      }
+    });
+  });
+  return pass;
+}
+
+LstmGradients lstm_backward(const LstmPass& pass, const Tensor& hidden, const Tensor& cell,
+                            const Tensor& weight, const Tensor& hidden_gradient,
+                            const Tensor& cells_gradient) {
+  const Sizes s = sizes_of(pass.hidden);
+  return detail::dispatch_floating(hidden.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Index h = s.hidden, width = 4 * h;
+    LstmGradients result{
+        Tensor::uninitialized(pass.gates.shape(), hidden.dtype()), zeros_like(hidden), zeros_like(cell), {}};
+    T *out = result.projected.mutable_data<T>(), *dh = result.hidden.mutable_data<T>(),
+      *dc = result.cell.mutable_data<T>();
+    const T *gates = pass.gates.data<T>(), *cells = pass.cells.data<T>(), *w = weight.data<T>();
+    const T* from_hidden = hidden_gradient.defined() ? hidden_gradient.data<T>() : nullptr;
+    const T* from_cells = cells_gradient.defined() ? cells_gradient.data<T>() : nullptr;
+    detail::parallel_for(s.batch, grain_of(s, 8), [&](Index begin, Index end) {
+      const Index rows = end - begin;
+      for (Index t = s.steps; t-- > 0;) {
+        const Index row = t * s.batch + begin;
+        const T* before = t > 0 ? cells + (row - s.batch) * h : cell.data<T>() + begin * h;
+        if (from_hidden != nullptr) add_row(from_hidden + row * h, dh + begin * h, rows * h);
+        if (from_cells != nullptr) add_row(from_cells + row * h, dc + begin * h, rows * h);
+        for (Index i = 0; i < rows; ++i)
+          lstm_cell_backward(gates + (row + i) * width, before + i * h, cells + (row + i) * h,
+                             dh + (begin + i) * h, dc + (begin + i) * h, out + (row + i) * width, h);
+        state_gradient(rows, h, width, out + row * width, w, T(0), dh + begin * h);
+      }
+    });
+    result.weight = weight_gradient<T>(s, width, result.projected, hidden, pass.hidden);
+    return result;
+  });
+}
+
+GruPass gru(const Tensor& projected, const Tensor& hidden, const Tensor& weight, const Tensor& bias) {
+  const Sizes s{projected.size(0), projected.size(1), hidden.size(1)};
+  GruPass pass{Tensor::uninitialized({s.steps, s.batch, s.hidden}, hidden.dtype()),
+               Tensor::uninitialized({s.steps, s.batch, 4 * s.hidden}, hidden.dtype())};
+  detail::dispatch_floating(hidden.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Index h = s.hidden, width = 4 * h;
+    const T *in = projected.data<T>(), *w = weight.data<T>(), *b = bias.defined() ? bias.data<T>() : nullptr;
+    T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>();
+    detail::parallel_for(s.batch, grain_of(s, 3), [&](Index begin, Index end) {
+      const T* before = hidden.data<T>() + begin * h;
+      for (Index t = 0; t < s.steps; ++t) {
+        const Index row = t * s.batch + begin;
+        state_product(end - begin, h, 3 * h, before, w, b, gates + row * width, width);
+        for (Index i = 0; i < end - begin; ++i)
+          gru_cell(in + (row + i) * 3 * h, gates + (row + i) * width, before + i * h, out + (row + i) * h, h);
+        before = out + row * h;
+      }
+    });
+  });
+  return pass;
+}
+
+GruGradients gru_backward(const GruPass& pass, const Tensor& hidden, const Tensor& weight,
+                          const Tensor& hidden_gradient) {
+  const Sizes s = sizes_of(pass.hidden);
+  return detail::dispatch_floating(hidden.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Index h = s.hidden, width = 3 * h;
+    const Shape shape{s.steps, s.batch, width};
+    GruGradients result{Tensor::uninitialized(shape, hidden.dtype()), zeros_like(hidden), {}, {}};
+    Tensor of_state = Tensor::uninitialized(shape, hidden.dtype());
+    T *out = result.projected.mutable_data<T>(), *state = of_state.mutable_data<T>(),
+      *dh = result.hidden.mutable_data<T>();
+    const T *gates = pass.gates.data<T>(), *states = pass.hidden.data<T>(), *w = weight.data<T>();
+    const T* from_hidden = hidden_gradient.data<T>();
+    detail::parallel_for(s.batch, grain_of(s, 6), [&](Index begin, Index end) {
+      const Index rows = end - begin;
+      for (Index t = s.steps; t-- > 0;) {
+        const Index row = t * s.batch + begin;
+        const T* before = t > 0 ? states + (row - s.batch) * h : hidden.data<T>() + begin * h;
+        add_row(from_hidden + row * h, dh + begin * h, rows * h);
+        for (Index i = 0; i < rows; ++i)
+          gru_cell_backward(gates + (row + i) * 4 * h, before + i * h, dh + (begin + i) * h,
+                            out + (row + i) * width, state + (row + i) * width, h);
+        state_gradient(rows, h, width, state + row * width, w, T(1), dh + begin * h);
+      }
+    });
+    result.weight = weight_gradient<T>(s, width, of_state, hidden, pass.hidden);
+    result.bias = sum(of_state, {0, 1}).reshape({width});
+    return result;
+  });
+}
+
+}  // namespace xgrad::kernels
