@@ -40,8 +40,7 @@ auto backward_step(std::vector<Variable> leaves, Scalar scalar_of) {
   };
 }
 
-// ------------------------------------------------------------------------------------------------
-// perceptrons
+// ------------------------------------------------------------ perceptrons
 
 nn::Sequential mlp(std::initializer_list<Index> sizes) {
   nn::Sequential net;
@@ -81,8 +80,7 @@ void mlp_wide(bench::Timer& timer) {
              training_step(net, optimizer, [&] { return nn::mse_loss(net(x), target); }));
 }
 
-// ------------------------------------------------------------------------------------------------
-// elementwise
+// ------------------------------------------------------------ elementwise
 
 void elementwise_chain(bench::Timer& timer) {
   const Index n = 1000000;
@@ -100,8 +98,7 @@ void reduce(bench::Timer& timer) {
              backward_step({x}, [x] { return sum(sum(x, 1)) + sum(mean(x, 0)) + sum(max(x, 2).values); }));
 }
 
-// ------------------------------------------------------------------------------------------------ many small
-// operations
+// ------------------------------------------------------------ many small operations
 
 // y = tanh(y * a + b) over and over, counted as three nodes.
 void small_op_chain(bench::Timer& timer, const Shape& shape, Index nodes) {
@@ -125,8 +122,7 @@ void scalar_chain(bench::Timer& timer) { small_op_chain(timer, {}, 100000); }
 
 void small_ops(bench::Timer& timer) { small_op_chain(timer, {8}, 10000); }
 
-// ------------------------------------------------------------------------------------------------ matrix
-// products
+// ------------------------------------------------------------ matrix products
 
 void matmul_512(bench::Timer& timer) {
   const Index n = 512;

@@ -7,25 +7,39 @@
 namespace xgrad::detail {
 namespace {
 
-// Where the record stands behind `bytes` of data.
-constexpr std::size_t record_offset(std::size_t bytes) {
-  return (bytes + alignof(Buffer) - 1) / alignof(Buffer) * alignof(Buffer);
+std::size_t bytes_of(Index count, DType dtype) {
+  return static_cast<std::size_t>(count * element_size(dtype));
+}
+
+// Where the body stands behind `bytes` of elements.
+constexpr std::size_t body_offset(std::size_t bytes) {
+  return (bytes + alignof(TensorBody) - 1) / alignof(TensorBody) * alignof(TensorBody);
 }
 
 }  // namespace
 
-Ref<Buffer> Buffer::allocate(std::size_t bytes) {
-  auto* data = static_cast<std::byte*>(pool_allocate(record_offset(bytes) + sizeof(Buffer)));
+Ref<TensorBody> TensorBody::allocate(const Shape& shape, DType dtype, Index count) {
+  const std::size_t bytes = bytes_of(count, dtype);
+  auto* data = static_cast<std::byte*>(pool_allocate(body_offset(bytes) + sizeof(TensorBody)));
   count_buffer(bytes);
-  return Ref<Buffer>::adopt(::new (data + record_offset(bytes)) Buffer(data, bytes));
+  return Ref<TensorBody>::adopt(::new (data + body_offset(bytes)) TensorBody(shape, count, data, dtype, {}));
 }
 
-void Buffer::destroy() {
-  std::byte* const data = data_;
-  const std::size_t bytes = bytes_;
-  this->~Buffer();
+Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape,
+                                 Index count) {
+  void* memory = pool_allocate(sizeof(TensorBody));
+  const Ref<TensorBody>& owner = other->owner_ ? other->owner_ : other;
+  return Ref<TensorBody>::adopt(::new (memory) TensorBody(shape, count, data, other->dtype, owner));
+}
+
+void TensorBody::destroy() {
+  const bool owns = !owner_;
+  const std::size_t bytes = bytes_of(count, dtype);
+  std::byte* const elements = data;
+  this->~TensorBody();
+  if (!owns) return pool_deallocate(this, sizeof(TensorBody));
   uncount_buffer(bytes);
-  pool_deallocate(data, record_offset(bytes) + sizeof(Buffer));
+  pool_deallocate(elements, body_offset(bytes) + sizeof(TensorBody));
 }
 
 }  // namespace xgrad::detail

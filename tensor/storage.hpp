@@ -1,6 +1,9 @@
-// Reference counting and buffers. Invariant: a buffer's data are 64-byte aligned and live as long as any
-// handle.
+// Reference counting, and what a Tensor points to. Invariant: elements are 64-byte aligned where a tensor
+// owns them, and live as long as any handle.
 #pragma once
+
+#include <xgrad/tensor/dtype.hpp>
+#include <xgrad/tensor/shape.hpp>
 
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
@@ -85,26 +88,38 @@ class Ref {
   T* object_ = nullptr;
 };
 
-/// A buffer's record, which stands behind its data in one block: a scalar and its record share a cache line.
-class Buffer {
+/// A tensor's shape, dtype and elements. It owns the elements, which stand before it in one block (a scalar
+/// and all about it fit two cache lines), or it views those of an owner.
+class TensorBody {
  public:
-  static Ref<Buffer> allocate(std::size_t bytes);
+  /// Elements of unspecified value.
+  static Ref<TensorBody> allocate(const Shape& shape, DType dtype, Index count);
+  /// The `count` elements from `data` on, which belong to `other`, under another shape.
+  static Ref<TensorBody> view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape, Index count);
 
-  std::byte* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
-  bool unique() const { return count_.unique(); }
-  void retain() { count_.add(); }
+  /// True when nobody else can see the elements.
+  bool unique() const { return references_.unique() && (!owner_ || owner_->references_.unique()); }
+  /// The body that owns the elements.
+  const TensorBody* owner() const { return owner_ ? owner_.get() : this; }
+
+  void retain() { references_.add(); }
   void release() {
-    if (count_.drop()) destroy();
+    if (references_.drop()) destroy();
   }
 
+  const Shape shape;
+  const Index count;
+  std::byte* const data;
+  const DType dtype;
+
  private:
-  Buffer(std::byte* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
+  TensorBody(const Shape& its_shape, Index its_count, std::byte* its_data, DType its_dtype,
+             Ref<TensorBody> owner)
+      : shape(its_shape), count(its_count), data(its_data), dtype(its_dtype), owner_(std::move(owner)) {}
   void destroy();
 
-  std::byte* data_;
-  std::size_t bytes_;
-  RefCount count_;
+  RefCount references_;
+  Ref<TensorBody> owner_;  // null: the elements are its own
 };
 
 }  // namespace xgrad::detail

@@ -71,21 +71,19 @@ Tensor::Tensor(std::initializer_list<Nested> items, DType dtype) {
   *this = uninitialized(nested_shape(list), dtype);
   detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
     T* out = mutable_data<T>();
-    copy_nested(list, shape_, 0, out);
+    copy_nested(list, shape(), 0, out);
   });
 }
 
+constinit const Shape Tensor::no_shape{};
+
 Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
-  Tensor tensor;
-  tensor.count_ = shape.count();
+  const Index count = shape.count();
   Index bytes = 0;
-  if (__builtin_mul_overflow(tensor.count_, element_size(dtype), &bytes) ||
+  if (__builtin_mul_overflow(count, element_size(dtype), &bytes) ||
       bytes > std::numeric_limits<Index>::max() / 4)
     fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
-  tensor.shape_ = shape;
-  tensor.dtype_ = dtype;
-  tensor.buffer_ = detail::Buffer::allocate(static_cast<std::size_t>(bytes));
-  return tensor;
+  return Tensor(detail::TensorBody::allocate(shape, dtype, count));
 }
 
 Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType dtype) {
@@ -98,23 +96,26 @@ Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType
 }
 
 void Tensor::detach() {
-  const detail::Ref<detail::Buffer> fresh = detail::Buffer::allocate(static_cast<std::size_t>(bytes()));
-  if (count_ > 0) std::memcpy(fresh->data(), raw(), static_cast<std::size_t>(bytes()));
-  buffer_ = fresh;
-  offset_ = 0;
+  auto fresh = detail::TensorBody::allocate(shape(), dtype(), count());
+  if (count() > 0) std::memcpy(fresh->data, body_->data, static_cast<std::size_t>(bytes()));
+  body_ = std::move(fresh);
 }
 
-void Tensor::reject_type(DType dtype) const {
-  if (!buffer_) fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
+void Tensor::check_defined() const {
+  if (!body_) fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
+}
+
+void Tensor::reject_type(DType wanted) const {
+  check_defined();
   fail<DTypeError>(
-      "elements read as " + std::string(to_string(dtype)) + ", but the tensor is " + describe(*this),
+      "elements read as " + std::string(to_string(wanted)) + ", but the tensor is " + describe(*this),
       "convert with to(dtype)");
 }
 
 Index Tensor::only_element() const {
-  if (!buffer_) fail<GraphError>("item: the tensor is undefined", "it was default-constructed or moved from");
-  if (count_ != 1)
-    fail<ShapeError>("item: expects exactly one element, got the shape " + to_string(shape_),
+  if (!body_) fail<GraphError>("item: the tensor is undefined", "it was default-constructed or moved from");
+  if (count() != 1)
+    fail<ShapeError>("item: expects exactly one element, got the shape " + to_string(shape()),
                      "index or reduce first");
   return 0;
 }
@@ -122,10 +123,10 @@ Index Tensor::only_element() const {
 Index Tensor::position(std::initializer_list<Index> index) const {
   if (static_cast<Index>(index.size()) != rank())
     fail<IndexError>("at: expects " + std::to_string(rank()) + " positions for the shape " +
-                     to_string(shape_) + ", got " + std::to_string(index.size()));
+                     to_string(shape()) + ", got " + std::to_string(index.size()));
   Index flat = 0, axis = 0;
   for (Index i : index) {
-    const Index size = shape_[axis];
+    const Index size = shape()[axis];
     if (i < -size || i >= size)
       fail<IndexError>("at: index " + std::to_string(i) + " is out of range for axis " +
                        std::to_string(axis) + " of size " + std::to_string(size));
@@ -136,13 +137,13 @@ Index Tensor::position(std::initializer_list<Index> index) const {
 }
 
 Scalar Tensor::scalar_at(Index position) const {
-  return detail::dispatch(dtype_,
+  return detail::dispatch(dtype(),
                           [&]<class T>(std::type_identity<T>) { return Scalar(data<T>()[position]); });
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
   const Scope scope("reshape", {});
-  if (!buffer_) fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
+  check_defined();
   Shape target = shape;
   Index known = 1, unknown = -1;
   for (Index i = 0; i < target.rank(); ++i) {
@@ -156,43 +157,38 @@ Tensor Tensor::reshape(const Shape& shape) const {
       unknown = i;
     }
   }
-  if (unknown >= 0) {
-    if (known == 0 || count_ % known != 0)
-      fail<ShapeError>(to_string(shape_) + " with " + std::to_string(count_) + " elements does not fit " +
-                       to_string(shape));
-    target[unknown] = count_ / known;
-  } else if (known != count_) {
-    fail<ShapeError>(to_string(shape_) + " with " + std::to_string(count_) + " elements does not fit " +
-                     to_string(shape));
-  }
-  Tensor result = *this;
-  result.shape_ = target;
-  return result;
+  const bool fits = unknown < 0 ? known == count() : known != 0 && count() % known == 0;
+  if (!fits)
+    fail<ShapeError>(to_string(this->shape()) + " with " + std::to_string(count()) +
+                     " elements does not fit " + to_string(shape));
+  if (unknown >= 0) target[unknown] = count() / known;
+  if (target == this->shape()) return *this;
+  return Tensor(detail::TensorBody::view(body_, body_->data, target, count()));
 }
 
 Tensor Tensor::rows(Index begin, Index end) const {
-  if (!buffer_) fail<GraphError>("rows: the tensor is undefined", "it was default-constructed or moved from");
-  if (rank() == 0) fail<IndexError>("rows: a scalar has no rows");
-  if (begin < 0 || end < begin || end > shape_[0])
-    fail<IndexError>("rows: [" + std::to_string(begin) + ", " + std::to_string(end) + ") is outside [0, " +
-                     std::to_string(shape_[0]) + ")");
-  Tensor result = *this;
-  const Index row = shape_[0] == 0 ? 0 : count_ / shape_[0];
-  result.shape_[0] = end - begin;
-  result.count_ = row * (end - begin);
-  result.offset_ += row * begin;
-  return result;
+  const Scope scope("rows", {});
+  check_defined();
+  if (rank() == 0) fail<IndexError>("a scalar has no rows");
+  Shape part = shape();
+  if (begin < 0 || end < begin || end > part[0])
+    fail<IndexError>("[" + std::to_string(begin) + ", " + std::to_string(end) + ") is outside [0, " +
+                     std::to_string(part[0]) + ")");
+  const Index row = part[0] == 0 ? 0 : count() / part[0];
+  part[0] = end - begin;
+  std::byte* const first = body_->data + row * begin * element_size(dtype());
+  return Tensor(detail::TensorBody::view(body_, first, part, row * (end - begin)));
 }
 
 Tensor Tensor::to(DType dtype) const {
-  if (!buffer_) reject_type(dtype);
-  if (dtype == dtype_) return *this;
-  Tensor result = uninitialized(shape_, dtype);
-  detail::dispatch(dtype_, [&]<class From>(std::type_identity<From>) {
+  check_defined();
+  if (dtype == this->dtype()) return *this;
+  Tensor result = uninitialized(shape(), dtype);
+  detail::dispatch(this->dtype(), [&]<class From>(std::type_identity<From>) {
     detail::dispatch(dtype, [&]<class To>(std::type_identity<To>) {
       const From* in = data<From>();
       To* out = result.mutable_data<To>();
-      for (Index i = 0; i < count_; ++i) out[i] = convert<To>(in[i]);
+      for (Index i = 0; i < count(); ++i) out[i] = convert<To>(in[i]);
     });
   });
   return result;

@@ -70,47 +70,48 @@ class Tensor {
     return from(std::span<const T>(values), shape);
   }
 
-  bool defined() const { return static_cast<bool>(buffer_); }
-  const Shape& shape() const { return shape_; }
-  DType dtype() const { return dtype_; }
-  Index rank() const { return shape_.rank(); }
+  bool defined() const { return static_cast<bool>(body_); }
+  /// (), float32 and 0 elements where undefined.
+  const Shape& shape() const { return body_ ? body_->shape : no_shape; }
+  DType dtype() const { return body_ ? body_->dtype : float32; }
+  Index rank() const { return shape().rank(); }
   /// Number of elements.
-  Index count() const { return count_; }
+  Index count() const { return body_ ? body_->count : 0; }
   /// Size along an axis; negative axes count from the end.
-  Index size(Index axis) const { return shape_[wrap_axis(axis, rank())]; }
+  Index size(Index axis) const { return shape()[wrap_axis(axis, rank())]; }
   /// Bytes of the elements.
-  Index bytes() const { return count_ * element_size(dtype_); }
+  Index bytes() const { return count() * element_size(dtype()); }
 
   /// The elements, row-major. Throws DTypeError unless T is the dtype, GraphError when undefined.
   template <Element T>
   const T* data() const {
     check_type(dtype_of<T>);
-    return reinterpret_cast<const T*>(buffer_->data()) + offset_;
+    return reinterpret_cast<const T*>(body_->data);
   }
   /// The elements for writing: detaches from every other Tensor that shares them first.
   template <Element T>
   T* mutable_data() {
     check_type(dtype_of<T>);
     make_unique();
-    return reinterpret_cast<T*>(buffer_->data()) + offset_;
+    return reinterpret_cast<T*>(body_->data);
   }
   template <Element T>
   std::span<const T> span() const {
-    return {data<T>(), static_cast<std::size_t>(count_)};
+    return {data<T>(), static_cast<std::size_t>(count())};
   }
   template <Element T>
   std::span<T> mutable_span() {
-    return {mutable_data<T>(), static_cast<std::size_t>(count_)};
+    return {mutable_data<T>(), static_cast<std::size_t>(count())};
   }
   /// The elements as bytes, whatever the dtype.
   const std::byte* raw() const {
-    check_type(dtype_);
-    return buffer_->data() + offset_ * element_size(dtype_);
+    check_type(dtype());
+    return body_->data;
   }
   std::byte* mutable_raw() {
-    check_type(dtype_);
+    check_type(dtype());
     make_unique();
-    return buffer_->data() + offset_ * element_size(dtype_);
+    return body_->data;
   }
 
   /// A const xtensor adaptor over the elements, without a copy; valid while this Tensor is. Needs
@@ -139,28 +140,30 @@ class Tensor {
   Tensor to(DType dtype) const;
 
   /// True when no other Tensor shares the elements: writing does not copy.
-  bool unique() const { return buffer_ && buffer_->unique(); }
-  bool shares_storage_with(const Tensor& other) const { return buffer_ && buffer_ == other.buffer_; }
+  bool unique() const { return body_ && body_->unique(); }
+  bool shares_storage_with(const Tensor& other) const {
+    return body_ && other.body_ && body_->owner() == other.body_->owner();
+  }
 
  private:
+  explicit Tensor(detail::Ref<detail::TensorBody> body) : body_(std::move(body)) {}
   static Tensor copied(const void* values, Index count, const Shape& shape, DType dtype);
   void make_unique() {
-    if (!buffer_->unique()) detach();
+    if (!body_->unique()) detach();
   }
   void detach();
-  void check_type(DType dtype) const {
-    if (dtype != dtype_ || !buffer_) reject_type(dtype);
+  void check_type(DType wanted) const {
+    if (!body_ || wanted != body_->dtype) reject_type(wanted);
   }
-  [[noreturn]] void reject_type(DType dtype) const;
+  [[noreturn]] void reject_type(DType wanted) const;
+  void check_defined() const;
   Index only_element() const;
   Index position(std::initializer_list<Index> index) const;
   Scalar scalar_at(Index position) const;
 
-  detail::Ref<detail::Buffer> buffer_;
-  Index offset_ = 0;  // in elements
-  Index count_ = 0;
-  Shape shape_;
-  DType dtype_ = DType::float32;
+  static const Shape no_shape;
+
+  detail::Ref<detail::TensorBody> body_;
 };
 
 /// NumPy's notation: brackets, aligned columns, the middle of long axes left out.

@@ -51,7 +51,7 @@ Tensor::Tensor(const E& expression) {
                 "a Tensor holds real numbers and bool; take real() and imag() apart");
   using T = detail::XtensorElement<Value>;
   *this = uninitialized(Shape(expression.shape().begin(), expression.shape().end()), dtype_of<T>);
-  if (count_ == 0) return;
+  if (count() == 0) return;
   auto target = detail::adapt(mutable_data<T>(), *this);
   if constexpr (std::is_same_v<T, Value>)
     xt::noalias(target) = expression;

@@ -86,6 +86,17 @@ TEST_CASE("any order of destruction leaks nothing") {
   CHECK(memory_stats().live_buffers == before);
 }
 
+TEST_CASE("saved values are freed as soon as a run has used them, unless the graph is retained") {
+  const Variable x = leaf(uniform({4, 4}));
+  const Variable y = sum(exp(tanh(sin(x))));
+  // The outputs of tanh and exp, kept for their rules; x gains a gradient.
+  const std::size_t recorded = memory_stats().live_buffers;
+  y.backward({.retain_graph = true});
+  CHECK(memory_stats().live_buffers == recorded + 1);
+  y.backward();
+  CHECK(memory_stats().live_buffers == recorded + 1 - 2);
+}
+
 TEST_CASE("an exception at any node of a fifty-node graph leaves everything usable") {
   const std::size_t before = memory_stats().live_buffers;
   for (int bad = 0; bad < 50; ++bad) {
