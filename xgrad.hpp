@@ -10,9 +10,11 @@
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/autograd/ops/conv.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/autograd/ops/pool.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/data/dataset.hpp>
@@ -23,12 +25,14 @@
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/check.hpp>
 #include <xgrad/nn/container.hpp>
+#include <xgrad/nn/conv.hpp>
 #include <xgrad/nn/dropout.hpp>
 #include <xgrad/nn/flatten.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/nn/pool.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/optim/adagrad.hpp>
