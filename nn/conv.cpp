@@ -15,8 +15,8 @@ void check(Index in, Index out, const Options& options) {
   const auto channels = [&] { return "in = " + std::to_string(in) + ", out = " + std::to_string(out); };
   if (in < 0 || out < 0) fail<ValueError>("expects channels of at least 0, got " + channels());
   if (options.groups < 1 || in % options.groups != 0 || out % options.groups != 0)
-    fail<ValueError>("groups must divide the channels, got groups = " + std::to_string(options.groups) + ", " +
-                     channels());
+    fail<ValueError>("groups must divide the channels, got groups = " + std::to_string(options.groups) +
+                     ", " + channels());
   const auto positive = [](const char* what, const Size2d& size) {
     if (size.height < 1 || size.width < 1)
       fail<ValueError>("expects a " + std::string(what) + " of at least 1, got " + to_string(size));
@@ -41,7 +41,8 @@ std::string described(const char* name, Index in, Index out, const Shape& weight
   std::string text = std::string(name) + "(" + std::to_string(in) + ", " + std::to_string(out) + ", kernel " +
                      to_string(Size2d(weight[1], weight[2]));
   if (options.stride != Size2d(1)) text += ", stride " + to_string(options.stride);
-  if (to_string(options.padding) != to_string(Padding2d(0))) text += ", padding " + to_string(options.padding);
+  if (to_string(options.padding) != to_string(Padding2d(0)))
+    text += ", padding " + to_string(options.padding);
   if constexpr (requires { options.output_padding; })
     if (options.output_padding != Size2d(0)) text += ", output padding " + to_string(options.output_padding);
   if (options.dilation != Size2d(1)) text += ", dilation " + to_string(options.dilation);
@@ -67,7 +68,8 @@ void Conv2d::visit(Visitor& v) {
 
 std::string Conv2d::describe() const {
   const Shape& w = weight.shape();
-  return described("Conv2d", w[3] * options_.groups, w[0], w, options_) + (bias.defined() ? ")" : ", no bias)");
+  return described("Conv2d", w[3] * options_.groups, w[0], w, options_) +
+         (bias.defined() ? ")" : ", no bias)");
 }
 
 ConvTranspose2d::ConvTranspose2d(Index in, Index out, const ConvTranspose2dOptions& options, Place place)

@@ -17,7 +17,8 @@ struct Conv2dOptions {
 };
 
 /// conv2d: (N, H, W, in) to (N, H', W', out). The weight (out, kh, kw, in / groups) and the bias (out) start
-/// uniform within 1 / sqrt(kh kw in / groups), as in PyTorch. Throws ValueError on sizes that are not possible.
+/// uniform within 1 / sqrt(kh kw in / groups), as in PyTorch. Throws ValueError on sizes that are not
+/// possible.
 ///   nn::Conv2d layer(3, 8, {.kernel = 3, .padding = 1});
 class Conv2d : public Module {
  public:
@@ -45,9 +46,9 @@ struct ConvTranspose2dOptions {
   DType dtype = float32;
 };
 
-/// conv_transpose2d: (N, H, W, in) to (N, H', W', out). The weight (in, kh, kw, out / groups) and the bias (out)
-/// start uniform within 1 / sqrt(kh kw out / groups), as in PyTorch. Throws ValueError on sizes that are not
-/// possible.
+/// conv_transpose2d: (N, H, W, in) to (N, H', W', out). The weight (in, kh, kw, out / groups) and the bias
+/// (out) start uniform within 1 / sqrt(kh kw out / groups), as in PyTorch. Throws ValueError on sizes that
+/// are not possible.
 class ConvTranspose2d : public Module {
  public:
   ConvTranspose2d(Index in, Index out, const ConvTranspose2dOptions& options, Place place = Place::here());

@@ -14,7 +14,8 @@ std::string described(const char* name, const Options& options) {
   std::string text = std::string(name) + "(kernel " + to_string(options.kernel);
   if (options.stride != Size2d(0) && options.stride != options.kernel)
     text += ", stride " + to_string(options.stride);
-  if (to_string(options.padding) != to_string(Padding2d(0))) text += ", padding " + to_string(options.padding);
+  if (to_string(options.padding) != to_string(Padding2d(0)))
+    text += ", padding " + to_string(options.padding);
   return text;
 }
 

@@ -1,4 +1,5 @@
-// Pooling layers on images with channels last, (N, H, W, C): the operations of autograd/ops/pool.hpp as modules.
+// Pooling layers on images with channels last, (N, H, W, C): the operations of autograd/ops/pool.hpp as
+// modules.
 #pragma once
 
 #include <xgrad/autograd/ops/pool.hpp>
@@ -28,8 +29,8 @@ class AvgPool2d : public Module {
   AvgPool2dOptions options_;
 };
 
-/// adaptive_avg_pool2d to the given size, 1 for global average pooling. Throws ValueError unless it is at least
-/// 1.
+/// adaptive_avg_pool2d to the given size, 1 for global average pooling. Throws ValueError unless it is at
+/// least 1.
 class AdaptiveAvgPool2d : public Module {
  public:
   explicit AdaptiveAvgPool2d(Size2d output, Place place = Place::here());

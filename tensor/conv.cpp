@@ -50,16 +50,16 @@ struct Plan {
   }
 
   const Convolution& sizes;
-  Index channels = sizes.in / sizes.groups;    // of one group of x
-  Index features = sizes.out / sizes.groups;   // of one group of y
-  Index positions = sizes.width.output();      // of one line
+  Index channels = sizes.in / sizes.groups;   // of one group of x
+  Index features = sizes.out / sizes.groups;  // of one group of y
+  Index positions = sizes.width.output();     // of one line
   Index lines = sizes.batch * sizes.height.output();
   Index taps = sizes.height.kernel * sizes.width.kernel * channels;
   Index lines_at_once = 1;
 };
 
-/// Calls f(column, pixel, count) for the taps of one row of the window that lie on pixels: `count` values from
-/// that column on belong to x from that pixel of the row on. Neighbours in both are one call.
+/// Calls f(column, pixel, count) for the taps of one row of the window that lie on pixels: `count` values
+/// from that column on belong to x from that pixel of the row on. Neighbours in both are one call.
 template <class F>
 void for_taps(const Plan& plan, Index j, F f) {
   const Window& w = plan.sizes.width;
@@ -232,7 +232,8 @@ void weight_gradient(const Convolution& sizes, const T* gradient, const T* x, T*
 
 /// True when oneDNN did the work. Its primitives have no sizes of zero.
 template <class T>
-bool by_onednn(onednn::Pass pass, const Convolution& sizes, const T* a, const T* b, const T* bias, T* result) {
+bool by_onednn(onednn::Pass pass, const Convolution& sizes, const T* a, const T* b, const T* bias,
+               T* result) {
   if constexpr (std::is_same_v<T, float>)
     return sizes.x().count() > 0 && sizes.weight().count() > 0 && sizes.y().count() > 0 &&
            onednn::convolve(pass, sizes, a, b, bias, result);

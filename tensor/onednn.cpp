@@ -179,7 +179,8 @@ struct ConvolutionHash {
     for (const kernels::Window& w : {c.height, c.width})
       for (const Index number : {w.input, w.kernel, w.stride, w.before, w.after, w.dilation})
         hash = mixed(hash, number);
-    for (const Index number : {c.batch, c.in, c.out, c.groups, Index{key.threads}}) hash = mixed(hash, number);
+    for (const Index number : {c.batch, c.in, c.out, c.groups, Index{key.threads}})
+      hash = mixed(hash, number);
     return hash;
   }
 };
@@ -219,8 +220,8 @@ std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
   const Memory::desc given{taps, f32, c.groups > 1 ? Memory::format_tag::gohwi : Memory::format_tag::ohwi};
   const Memory::desc any{taps, f32, Memory::format_tag::any};
   const Memory::desc bias{Dims{c.out}, f32, Memory::format_tag::x};
-  const Dims strides{h.stride, w.stride}, dilations{h.dilation - 1, w.dilation - 1}, before{h.before, w.before},
-      after{h.after, w.after};
+  const Dims strides{h.stride, w.stride}, dilations{h.dilation - 1, w.dilation - 1},
+      before{h.before, w.before}, after{h.after, w.after};
 
   const auto ready = [&](const dnnl::primitive& primitive, const Memory::desc& weight) {
     ReadyConvolution made{primitive,
@@ -272,7 +273,8 @@ void execute(ReadyConvolution& ready, Pass pass, const float* a, const float* b,
   Tensor reordered;
   if (ready.reorders) {
     const std::size_t bytes = ready.weight.get_desc().get_size();
-    reordered = Tensor::uninitialized({static_cast<Index>((bytes + sizeof(float) - 1) / sizeof(float))}, float32);
+    reordered =
+        Tensor::uninitialized({static_cast<Index>((bytes + sizeof(float) - 1) / sizeof(float))}, float32);
     point(ready.weight, reordered.mutable_data<float>());
   } else {
     point(ready.weight, to_weight ? result : b);
@@ -286,8 +288,8 @@ void execute(ReadyConvolution& ready, Pass pass, const float* a, const float* b,
        {to_weight ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, ready.weight.get()},
        {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, ready.y.get()},
        {DNNL_ARG_BIAS, ready.bias.get()}}};
-  dnnl::error::wrap_c_api(dnnl_primitive_execute(ready.primitive.get(), stream().get(), bias != nullptr ? 4 : 3,
-                                                 arguments.data()),
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(ready.primitive.get(), stream().get(),
+                                                 bias != nullptr ? 4 : 3, arguments.data()),
                           "convolution");
   if (ready.reorders && to_weight) ready.reorder.execute(stream(), ready.weight, ready.given);
 }

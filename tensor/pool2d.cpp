@@ -18,7 +18,8 @@ void strips(Index channels, F f) {
   for (Index c = 0; c < channels; c += strip) f(c, std::min(strip, channels - c));
 }
 
-/// Calls f(image, row) for every row of every image, on several threads when a row of `work` steps is worth it.
+/// Calls f(image, row) for every row of every image, on several threads when a row of `work` steps is worth
+/// it.
 template <class F>
 void for_rows(Index images, Index rows, Index work, F f) {
   detail::parallel_for(images * rows, std::max<Index>(1, 32768 / std::max<Index>(work, 1)),
@@ -126,7 +127,8 @@ Tensor avg_pool2d_input_gradient(const Tensor& gradient, const Averaging& h, con
       for (Index i = 0; i < h.output; ++i) {
         if (row < h.begin(i) || row >= h.end(i)) continue;
         for (Index j = 0; j < w.output; ++j) {
-          const T share = static_cast<T>(1 / (static_cast<double>(h.divisor(i)) * static_cast<double>(w.divisor(j))));
+          const T share =
+              static_cast<T>(1 / (static_cast<double>(h.divisor(i)) * static_cast<double>(w.divisor(j))));
           const T* __restrict g = from + ((n * h.output + i) * w.output + j) * channels;
           for (Index l = w.begin(j); l < w.end(j); ++l) {
             T* __restrict pixel = x + l * channels;

@@ -9,8 +9,8 @@
 
 namespace xgrad::kernels {
 
-/// The largest value under the taps of each window of x (N, H, W, C), and its position i * W + j in the image,
-/// int64; both (N, H', W', C). NaN wins, and among equals the first. Numbers of any dtype.
+/// The largest value under the taps of each window of x (N, H, W, C), and its position i * W + j in the
+/// image, int64; both (N, H', W', C). NaN wins, and among equals the first. Numbers of any dtype.
 std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Window& height, const Window& width);
 
 /// One axis of an average: the value at position i is the sum over pixels [begin(i), end(i)) by divisor(i).

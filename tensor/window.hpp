@@ -8,8 +8,8 @@
 
 namespace xgrad::kernels {
 
-/// `kernel` taps, `dilation` pixels apart, that move by `stride` over `input` pixels with `before` and `after`
-/// more around them. A negative `after` leaves the last pixels out.
+/// `kernel` taps, `dilation` pixels apart, that move by `stride` over `input` pixels with `before` and
+/// `after` more around them. A negative `after` leaves the last pixels out.
 struct Window {
   Index input = 1;
   Index kernel = 1;

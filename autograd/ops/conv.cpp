@@ -19,7 +19,8 @@ std::string text(const char* name, const Shape& shape) { return name + (" " + to
 
 Given given(const char* name, const Shape& a, const char* other, const Shape& b, Index groups) {
   return [=] {
-    return text(name, a) + ", " + text(other, b) + (groups != 1 ? ", groups = " + std::to_string(groups) : "");
+    return text(name, a) + ", " + text(other, b) +
+           (groups != 1 ? ", groups = " + std::to_string(groups) : "");
   };
 }
 
@@ -52,9 +53,8 @@ Convolution convolution_of(const Shape& x, const Shape& weight, const ConvOption
     fail<ShapeError>("the weight reads " + std::to_string(weight[3]) + " channels, each group has " +
                          std::to_string(x[3] / options.groups) + ": " + operands(),
                      "weights are (out, kernel height, kernel width, in / groups)");
-  const Windows windows =
-      detail::windows_on({x[1], x[2]}, {{weight[1], weight[2]}, options.stride, options.padding, options.dilation},
-                         operands);
+  const Windows windows = detail::windows_on(
+      {x[1], x[2]}, {{weight[1], weight[2]}, options.stride, options.padding, options.dilation}, operands);
   return {x[0], windows.height, windows.width, x[3], weight[0], options.groups};
 }
 
@@ -66,15 +66,15 @@ void check_gradient(const Shape& gradient, const Convolution& sizes, const Given
 Variable input_gradient(const Variable& gradient, const Variable& weight, const Convolution& sizes);
 Variable weight_gradient(const Variable& gradient, const Variable& x, const Convolution& sizes);
 
-Variable convolution(const Variable& x, const Variable& weight, const Variable& bias, const Convolution& sizes) {
+Variable convolution(const Variable& x, const Variable& weight, const Variable& bias,
+                     const Convolution& sizes) {
   std::vector<Variable> operands{x, weight};
   if (bias.defined()) operands.push_back(bias);
   Op op("conv2d", {}, operands);
   op.promote_floating();
   Tensor value = kernels::conv2d(op.value(0), op.value(1), bias.defined() ? op.value(2) : Tensor(), sizes);
-  const Rule to_x{saves_input(1), [sizes](const Backward& r) {
-                    return input_gradient(r.gradient(), r.input(1), sizes);
-                  }};
+  const Rule to_x{saves_input(1),
+                  [sizes](const Backward& r) { return input_gradient(r.gradient(), r.input(1), sizes); }};
   const Rule to_weight{saves_input(0), [sizes](const Backward& r) {
                          return weight_gradient(r.gradient(), r.input(0), sizes);
                        }};
@@ -120,10 +120,9 @@ Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, c
                                const ConvOptions& options) {
   const Scope scope("conv2d_input_gradient", gradient.place());
   const Variable g = gradient.as_variable(), taps = weight.as_variable();
-  const Convolution sizes = convolution_of(
-      input, taps.shape(), options, given("x", input, "weight", taps.shape(), options.groups));
-  check_gradient(g.shape(), sizes,
-                 given("gradient", g.shape(), "weight", taps.shape(), options.groups));
+  const Convolution sizes =
+      convolution_of(input, taps.shape(), options, given("x", input, "weight", taps.shape(), options.groups));
+  check_gradient(g.shape(), sizes, given("gradient", g.shape(), "weight", taps.shape(), options.groups));
   return input_gradient(g, taps, sizes);
 }
 
@@ -145,14 +144,15 @@ Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variabl
   const Given operands = given("x", from, "weight", w, options.groups);
   check_ranks(from, w, operands);
   if (w[0] != from[3])
-    fail<ShapeError>("the weight reads " + std::to_string(w[0]) + " channels, x has " + std::to_string(from[3]) +
-                         ": " + operands(),
+    fail<ShapeError>("the weight reads " + std::to_string(w[0]) + " channels, x has " +
+                         std::to_string(from[3]) + ": " + operands(),
                      "weights are (in, kernel height, kernel width, out / groups)");
   check_groups(options.groups, from[3], from[3], operands);
-  const Windows windows =
-      detail::windows_from({from[1], from[2]}, {{w[1], w[2]}, options.stride, options.padding, options.dilation},
-                           options.output_padding, operands);
-  const Convolution sizes{from[0], windows.height, windows.width, w[3] * options.groups, from[3], options.groups};
+  const Windows windows = detail::windows_from(
+      {from[1], from[2]}, {{w[1], w[2]}, options.stride, options.padding, options.dilation},
+      options.output_padding, operands);
+  const Convolution sizes{from[0], windows.height, windows.width, w[3] * options.groups,
+                          from[3], options.groups};
   check_bias(bias, sizes.in, operands);
   const Variable y = input_gradient(images, taps, sizes);
   return bias.defined() ? y + bias : y;

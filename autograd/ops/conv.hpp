@@ -12,18 +12,18 @@ struct ConvOptions {
   Size2d dilation = 1;  ///< pixels from tap to tap
   Index groups = 1;     ///< channels and outputs in so many parts that do not mix; C of them: depthwise
 };
-/// Cross-correlation of x (N, H, W, C) with weight (out, kh, kw, C / groups), plus bias (out) unless undefined:
-/// (N, H', W', out) with H' = (H + padding - dilation (kh - 1) - 1) / stride + 1. Floating; integers become
-/// float32. Throws ShapeError naming the shapes when ranks or channels do not fit or the kernel is larger than
-/// the padded image, ValueError on options that are not possible.
+/// Cross-correlation of x (N, H, W, C) with weight (out, kh, kw, C / groups), plus bias (out) unless
+/// undefined: (N, H', W', out) with H' = (H + padding - dilation (kh - 1) - 1) / stride + 1. Floating;
+/// integers become float32. Throws ShapeError naming the shapes when ranks or channels do not fit or the
+/// kernel is larger than the padded image, ValueError on options that are not possible.
 Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias = {},
                 const ConvOptions& options = {});
 /// The gradient of conv2d(x, weight) with respect to an x of shape `input`, given the output's. Throws as
 /// conv2d does.
 Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, const Shape& input,
                                const ConvOptions& options = {});
-/// The gradient of conv2d(x, weight) with respect to a weight of shape `weight`, given the output's. Throws as
-/// conv2d does.
+/// The gradient of conv2d(x, weight) with respect to a weight of shape `weight`, given the output's. Throws
+/// as conv2d does.
 Variable conv2d_weight_gradient(const Operand& gradient, const Operand& x, const Shape& weight,
                                 const ConvOptions& options = {});
 

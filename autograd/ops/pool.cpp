@@ -1,4 +1,5 @@
-// Max pooling is a gather at the positions of the maxima; averages and their adjoints differentiate each other.
+// Max pooling is a gather at the positions of the maxima; averages and their adjoints differentiate each
+// other.
 #include <xgrad/autograd/ops/pool.hpp>
 
 #include <xgrad/autograd/ops/scattered.hpp>
@@ -113,7 +114,8 @@ Variable avg_pool2d(const Operand& x, const AvgPool2dOptions& options) {
   return averaged(images, average_of(images.shape(), options));
 }
 
-Variable avg_pool2d_input_gradient(const Operand& gradient, const Shape& input, const AvgPool2dOptions& options) {
+Variable avg_pool2d_input_gradient(const Operand& gradient, const Shape& input,
+                                   const AvgPool2dOptions& options) {
   const Scope scope("avg_pool2d_input_gradient", gradient.place());
   return checked_spread(gradient.as_variable(), input, average_of(input, options));
 }
@@ -128,7 +130,7 @@ Variable adaptive_avg_pool2d_input_gradient(const Operand& gradient, const Shape
   const Scope scope("adaptive_avg_pool2d_input_gradient", gradient.place());
   const Variable g = gradient.as_variable();
   check_images(g.shape());
-  return checked_spread(g, input, average_of(input, {g.size(1), g.size(2)}));
+  return checked_spread(g, input, average_of(input, Size2d(g.size(1), g.size(2))));
 }
 
 }  // namespace xgrad

@@ -96,7 +96,8 @@ Windows windows_from(Size2d image, const WindowOptions& options, Size2d extra, c
   Windows windows = checked(options, given);
   const auto within = [](Index pixels, const Window& w) { return pixels < std::max(w.stride, w.dilation); };
   if (!within(extra.height, windows.height) || !within(extra.width, windows.width))
-    fail<ValueError>("expects output padding below stride or dilation, got " + to_string(extra) + ": " + given());
+    fail<ValueError>("expects output padding below stride or dilation, got " + to_string(extra) + ": " +
+                     given());
   const auto solve = [](Window& w, Index positions, Index pixels) {
     w.after -= pixels;
     w.input = (positions - 1) * w.stride + w.extent() - w.before - w.after;

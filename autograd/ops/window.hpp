@@ -19,9 +19,9 @@ struct Size2d {
   friend bool operator==(const Size2d&, const Size2d&) = default;
 };
 
-/// Pixels added around an image: `1` on all sides, `{1, 2}` above and below, left and right, `{{0, 1}, {2, 3}}`
-/// for each side by itself, or `Padding2d::same` for an output of the input's size (stride 1; an odd pixel goes
-/// below and to the right).
+/// Pixels added around an image: `1` on all sides, `{1, 2}` above and below, left and right, `{{0, 1}, {2,
+/// 3}}` for each side by itself, or `Padding2d::same` for an output of the input's size (stride 1; an odd
+/// pixel goes below and to the right).
 struct Padding2d {
   enum Automatic { same };
   Padding height, width;
@@ -54,13 +54,13 @@ struct WindowOptions {
   Size2d dilation = 1;
 };
 
-/// The options on an image. Throws ValueError on sizes below 1 and negative padding, ShapeError when the window
-/// is larger than the padded image; `given()` names the operands.
+/// The options on an image. Throws ValueError on sizes below 1 and negative padding, ShapeError when the
+/// window is larger than the padded image; `given()` names the operands.
 Windows windows_on(Size2d image, const WindowOptions& options, const std::function<std::string()>& given);
 
-/// The options as a transposed window that goes from `image` positions to pixels, with `extra` pixels below and
-/// to the right that no window need reach. Throws as windows_on does, and ValueError unless `extra` is below
-/// stride or dilation.
+/// The options as a transposed window that goes from `image` positions to pixels, with `extra` pixels below
+/// and to the right that no window need reach. Throws as windows_on does, and ValueError unless `extra` is
+/// below stride or dilation.
 Windows windows_from(Size2d image, const WindowOptions& options, Size2d extra,
                      const std::function<std::string()>& given);
 

@@ -32,21 +32,31 @@ TEST_SUITE("autograd") {
     CHECK(channels == place +
                           "conv2d: the weight reads 3 channels, each group has 4: x (2, 5, 6, 4), weight "
                           "(8, 3, 3, 3) (weights are (out, kernel height, kernel width, in / groups))");
-    CHECK(contains(message_of([&] { conv2d(zeros({5, 6, 4}), w); }),
+    CHECK(contains(message_of([&] {
+                     conv2d(zeros({5, 6, 4}), w);
+                   }),
                    "expects images (N, H, W, C), got x (5, 6, 4), weight (8, 3, 3, 4) (a single image: "
                    "unsqueeze(x, 0))"));
     CHECK(contains(message_of([&] { conv2d(x, zeros({8, 3, 4})); }), "got x (2, 5, 6, 4), weight (8, 3, 4)"));
-    CHECK(contains(message_of([&] { conv2d(x, zeros({8, 6, 3, 4})); }),
+    CHECK(contains(message_of([&] {
+                     conv2d(x, zeros({8, 6, 3, 4}));
+                   }),
                    "a window of 6 x 3 pixels does not fit into the padded image of 5 x 6: x (2, 5, 6, 4), "
                    "weight (8, 6, 3, 4)"));
-    CHECK(contains(message_of([&] { conv2d(x, w, {}, {.padding = {0, 1}, .dilation = 3}); }),
+    CHECK(contains(message_of([&] {
+                     conv2d(x, w, {}, {.padding = {0, 1}, .dilation = 3});
+                   }),
                    "a window of 7 x 7 pixels does not fit into the padded image of 5 x 8"));
-    CHECK(contains(message_of([&] { conv2d(x, zeros({8, 3, 3, 1}), {}, {.groups = 3}); }),
+    CHECK(contains(message_of([&] {
+                     conv2d(x, zeros({8, 3, 3, 1}), {}, {.groups = 3});
+                   }),
                    "groups must divide the channels, 4 in and 8 out: x (2, 5, 6, 4), weight (8, 3, 3, 1), "
                    "groups = 3"));
     CHECK(contains(message_of([&] { conv2d(x, w, Variable(zeros({4}))); }),
                    "expects a bias of shape (8,), got (4,): x (2, 5, 6, 4), weight (8, 3, 3, 4)"));
-    CHECK(contains(message_of([&] { conv2d(x, w, {}, {.stride = {1, 0}}); }),
+    CHECK(contains(message_of([&] {
+                     conv2d(x, w, {}, {.stride = {1, 0}});
+                   }),
                    "expects a stride of at least 1, got 1 x 0: x (2, 5, 6, 4)"));
     CHECK(contains(message_of([&] { conv2d(x, w, {}, {.stride = 2, .padding = Padding2d::same}); }),
                    "padding 'same' needs a stride of 1, got 2 x 2"));
@@ -70,19 +80,24 @@ TEST_SUITE("autograd") {
     const Variable x(zeros({2, 5, 6, 4})), w(zeros({8, 3, 3, 4})), g(zeros({2, 3, 4, 8}));
     CHECK(conv2d_input_gradient(g, w, {2, 5, 6, 4}).shape() == Shape{2, 5, 6, 4});
     CHECK(conv2d_weight_gradient(g, x, {8, 3, 3, 4}).shape() == Shape{8, 3, 3, 4});
-    CHECK(contains(message_of([&] { conv2d_input_gradient(g, w, {2, 5, 5, 4}); }),
+    CHECK(contains(message_of([&] {
+                     conv2d_input_gradient(g, w, {2, 5, 5, 4});
+                   }),
                    "conv2d_input_gradient: expects a gradient of shape (2, 3, 3, 8), got gradient "
                    "(2, 3, 4, 8), weight (8, 3, 3, 4)"));
-    CHECK(contains(message_of([&] { conv2d_weight_gradient(g, x, {8, 3, 2, 4}); }),
+    CHECK(contains(message_of([&] {
+                     conv2d_weight_gradient(g, x, {8, 3, 2, 4});
+                   }),
                    "conv2d_weight_gradient: expects a gradient of shape (2, 3, 5, 8), got gradient "
                    "(2, 3, 4, 8), x (2, 5, 6, 4)"));
     CHECK_THROWS_AS(conv2d_input_gradient(g, w, {5, 6, 4}), ShapeError);
     CHECK_THROWS_AS(conv2d_input_gradient(g, w, {-2, 5, 6, 4}), ShapeError);
     CHECK_THROWS_AS(conv2d_weight_gradient(g, x, {-8, 3, 3, 4}), ShapeError);
 
-    CHECK(contains(message_of([&] { conv_transpose2d(x, w); }),
-                   "conv_transpose2d: the weight reads 8 channels, x has 4: x (2, 5, 6, 4), weight (8, 3, 3, 4) "
-                   "(weights are (in, kernel height, kernel width, out / groups))"));
+    CHECK(contains(
+        message_of([&] { conv_transpose2d(x, w); }),
+        "conv_transpose2d: the weight reads 8 channels, x has 4: x (2, 5, 6, 4), weight (8, 3, 3, 4) "
+        "(weights are (in, kernel height, kernel width, out / groups))"));
     const Variable t(zeros({4, 3, 3, 2}));
     CHECK(contains(message_of([&] { conv_transpose2d(x, t, {}, {.output_padding = 1}); }),
                    "expects output padding below stride or dilation, got 1 x 1"));
@@ -113,7 +128,8 @@ TEST_SUITE("autograd") {
   }
 
   TEST_CASE("conv2d: a third derivative, and one through the bias") {
-    const Variable x = leaf(noise({1, 3, 3, 2}, 1)), w = leaf(noise({2, 2, 2, 2}, 2)), b = leaf(noise({2}, 3));
+    const Variable x = leaf(noise({1, 3, 3, 2}, 1)), w = leaf(noise({2, 2, 2, 2}, 2)),
+                   b = leaf(noise({2}, 3));
     // d/dx sum(y^2) = 2 K^T (K x + b): its derivative along v is 2 K^T K v, and does not depend on x.
     const Variable y = conv2d(x, w, b);
     const Variable first = grad(sum(y * y), x, {.create_graph = true});

@@ -113,28 +113,27 @@ std::vector<Case> average_cases() {
                             });
                             return y;
                           }});
-      rows.push_back({.operation = "avg_pool2d_input_gradient",
-                      .name = name,
-                      .function =
-                          [=](const std::vector<Variable>& x) {
-                            return avg_pool2d_input_gradient(x[0], g.x, options);
-                          },
-                      .inputs = {spread(g.y, -2, 1)},
-                      .reference =
-                          [=](const std::vector<Tensor>& y) {
-                            Tensor x = zeros(g.x, float64);
-                            double* out = x.mutable_data<double>();
-                            for_shares(g, count, [&](Index from, Index to, double share) {
-                              out[to] += share * y[0].data<double>()[from];
-                            });
-                            return x;
-                          }});
+      rows.push_back(
+          {.operation = "avg_pool2d_input_gradient",
+           .name = name,
+           .function =
+               [=](const std::vector<Variable>& x) { return avg_pool2d_input_gradient(x[0], g.x, options); },
+           .inputs = {spread(g.y, -2, 1)},
+           .reference =
+               [=](const std::vector<Tensor>& y) {
+                 Tensor x = zeros(g.x, float64);
+                 double* out = x.mutable_data<double>();
+                 for_shares(g, count, [&](Index from, Index to, double share) {
+                   out[to] += share * y[0].data<double>()[from];
+                 });
+                 return x;
+               }});
     }
   return rows;
 }
 
-/// Calls f(output element, x element, share) for adaptive pooling: window i meets pixel p where their parts of
-/// the unit interval overlap.
+/// Calls f(output element, x element, share) for adaptive pooling: window i meets pixel p where their parts
+/// of the unit interval overlap.
 template <class F>
 void for_adaptive_shares(const Shape& x, const Shape& y, F f) {
   const auto meets = [](Index window, Index windows, Index pixel, Index pixels) {
@@ -181,27 +180,26 @@ std::vector<Case> adaptive_cases() {
                           });
                           return y;
                         }});
-    rows.push_back({.operation = "adaptive_avg_pool2d_input_gradient",
-                    .name = name,
-                    .function =
-                        [=](const std::vector<Variable>& y) {
-                          return adaptive_avg_pool2d_input_gradient(y[0], from);
-                        },
-                    .inputs = {spread(to, -2, 1)},
-                    .reference =
-                        [=](const std::vector<Tensor>& y) {
-                          Tensor x = zeros(from, float64);
-                          double* out = x.mutable_data<double>();
-                          for_adaptive_shares(from, to, [&](Index i, Index j, double share) {
-                            out[j] += share * y[0].data<double>()[i];
-                          });
-                          return x;
-                        }});
+    rows.push_back(
+        {.operation = "adaptive_avg_pool2d_input_gradient",
+         .name = name,
+         .function =
+             [=](const std::vector<Variable>& y) { return adaptive_avg_pool2d_input_gradient(y[0], from); },
+         .inputs = {spread(to, -2, 1)},
+         .reference =
+             [=](const std::vector<Tensor>& y) {
+               Tensor x = zeros(from, float64);
+               double* out = x.mutable_data<double>();
+               for_adaptive_shares(from, to, [&](Index i, Index j, double share) {
+                 out[j] += share * y[0].data<double>()[i];
+               });
+               return x;
+             }});
   }
   return rows;
 }
 
-const bool rows = test::add_cases(max_cases()) && test::add_cases(average_cases()) &&
-                  test::add_cases(adaptive_cases());
+const bool rows =
+    test::add_cases(max_cases()) && test::add_cases(average_cases()) && test::add_cases(adaptive_cases());
 
 }  // namespace

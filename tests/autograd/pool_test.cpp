@@ -20,7 +20,8 @@ TEST_SUITE("autograd") {
     for (const DType dtype : {float32, float64}) {
       const Variable x = leaf(Tensor({{1, 3, 3}, {3, 0, 3}, {5, 5, 3}}, dtype).reshape({1, 3, 3, 1}));
       sum(max_pool2d(x, {.kernel = 2, .stride = 1})).backward();
-      CHECK(bitwise_equal(x.grad().value().reshape({3, 3}), Tensor({{0, 2, 0}, {0, 0, 0}, {1, 1, 0}}, dtype)));
+      CHECK(
+          bitwise_equal(x.grad().value().reshape({3, 3}), Tensor({{0, 2, 0}, {0, 0, 0}, {1, 1, 0}}, dtype)));
     }
     // Every one of 130 channels by itself: strips and what is left over.
     const Variable wide = leaf(ones({1, 2, 2, 130}));
@@ -31,9 +32,11 @@ TEST_SUITE("autograd") {
   }
 
   TEST_CASE("max_pool2d: NaN wins, the first one takes the gradient") {
-    const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+    const double nan = std::numeric_limits<double>::quiet_NaN(),
+                 inf = std::numeric_limits<double>::infinity();
     for (const DType dtype : {float32, float64}) {
-      const Variable x = leaf(Tensor({{inf, nan, -inf, -inf}, {nan, 1, -inf, -inf}}, dtype).reshape({1, 2, 4, 1}));
+      const Variable x =
+          leaf(Tensor({{inf, nan, -inf, -inf}, {nan, 1, -inf, -inf}}, dtype).reshape({1, 2, 4, 1}));
       const Variable y = max_pool2d(x, {.kernel = 2});
       CHECK(std::isnan(y.value().at({0, 0, 0, 0})));
       CHECK(y.value().at({0, 0, 1, 0}) == -inf);
@@ -72,15 +75,21 @@ TEST_SUITE("autograd") {
     CHECK(large == place +
                        "max_pool2d: a window of 6 x 2 pixels does not fit into the padded image of 5 x 6: x "
                        "(2, 5, 6, 4)");
-    CHECK(contains(message_of([&] { max_pool2d(zeros({5, 6, 4}), {.kernel = 2}); }),
+    CHECK(contains(message_of([&] {
+                     max_pool2d(zeros({5, 6, 4}), {.kernel = 2});
+                   }),
                    "expects images (N, H, W, C), got x (5, 6, 4) (a single image: unsqueeze(x, 0))"));
     CHECK(contains(message_of([&] { avg_pool2d(x, {.stride = 1}); }),
                    "avg_pool2d: expects a kernel of at least 1, got 0 x 0: x (2, 5, 6, 4)"));
     CHECK(contains(message_of([&] { max_pool2d(x, {.kernel = 2, .padding = 2}); }),
                    "a window holds nothing but padding: x (2, 5, 6, 4) (use less padding)"));
-    CHECK(contains(message_of([&] { adaptive_avg_pool2d(x, {0, 2}); }),
+    CHECK(contains(message_of([&] {
+                     adaptive_avg_pool2d(x, {0, 2});
+                   }),
                    "adaptive_avg_pool2d: expects an output of at least 1, got 0 x 2: x (2, 5, 6, 4)"));
-    CHECK(contains(message_of([&] { avg_pool2d_input_gradient(zeros({2, 2, 2, 4}), {2, 5, 6, 4}, {.kernel = 2}); }),
+    CHECK(contains(message_of([&] {
+                     avg_pool2d_input_gradient(zeros({2, 2, 2, 4}), {2, 5, 6, 4}, {.kernel = 2});
+                   }),
                    "expects a gradient of shape (2, 2, 3, 4), got (2, 2, 2, 4): x (2, 5, 6, 4)"));
 
     CHECK_THROWS_AS(max_pool2d(x, {.kernel = {6, 2}}), ShapeError);

@@ -89,7 +89,8 @@ TEST_CASE("pooling layers: goldens") {
              nn::MaxPool2d({.kernel = {2, 3}, .stride = {2, 1}, .padding = 1, .dilation = {1, 2}}),
              {2, 3, 4, 4});
   check_pool("avg_pool2d/plain", nn::AvgPool2d({.kernel = 2}), {2, 2, 3, 4});
-  check_pool("avg_pool2d/padding", nn::AvgPool2d({.kernel = 3, .stride = {2, 1}, .padding = 1}), {2, 3, 6, 4});
+  check_pool("avg_pool2d/padding", nn::AvgPool2d({.kernel = 3, .stride = {2, 1}, .padding = 1}),
+             {2, 3, 6, 4});
   check_pool("avg_pool2d/not_counted",
              nn::AvgPool2d({.kernel = 3, .stride = {2, 1}, .padding = 1, .count_include_pad = false}),
              {2, 3, 6, 4});
@@ -125,8 +126,7 @@ TEST_CASE("convolution layers: parameters, options, printing") {
   nn::ConvTranspose2d up(4, 6, {.kernel = 2, .stride = 2, .output_padding = 1, .groups = 2});
   CHECK(up.weight.shape() == Shape{4, 2, 2, 3});
   CHECK(up.bias.shape() == Shape{6});
-  CHECK(up.describe() ==
-        "ConvTranspose2d(4, 6, kernel 2 x 2, stride 2 x 2, output padding 1 x 1, groups 2)");
+  CHECK(up.describe() == "ConvTranspose2d(4, 6, kernel 2 x 2, stride 2 x 2, output padding 1 x 1, groups 2)");
   CHECK(up(zeros({1, 3, 3, 4})).shape() == Shape{1, 7, 7, 6});
 
   CHECK(nn::MaxPool2d({.kernel = 2}).describe() == "MaxPool2d(kernel 2 x 2)");
@@ -177,7 +177,8 @@ TEST_CASE("convolution layers start uniform within 1 / sqrt(fan_in)") {
       CHECK(low < -0.9 * bound);
       CHECK(high > 0.9 * bound);
       if (value.rank() == 4)
-        CHECK(squares / static_cast<double>(value.count()) == doctest::Approx(bound * bound / 3).epsilon(0.1));
+        CHECK(squares / static_cast<double>(value.count()) ==
+              doctest::Approx(bound * bound / 3).epsilon(0.1));
     }
 }
 

@@ -1,5 +1,5 @@
-// Convolution kernels: float32, which goes through oneDNN where it is, against float64, which never does; many
-// blocks; any number of threads; signals.
+// Convolution kernels: float32, which goes through oneDNN where it is, against float64, which never does;
+// many blocks; any number of threads; signals.
 #include "reference.hpp"
 
 #include "support/signal_storm.hpp"
@@ -42,7 +42,8 @@ void check_close(const Tensor& actual, const Tensor& expected) {
   const Naive a(actual);
   REQUIRE(a.shape == e.shape);
   double worst = 0;
-  for (std::size_t i = 0; i < a.values.size(); ++i) worst = std::max(worst, std::abs(a.values[i] - e.values[i]));
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    worst = std::max(worst, std::abs(a.values[i] - e.values[i]));
   CHECK(worst <= 1e-5 * largest);
 }
 
