@@ -194,6 +194,9 @@ struct ReadyConvolution {
   bool reorders = false;
 };
 
+// What oneDNN compiles for convolutions and reorders keeps within its stack frames (read from the machine code
+// that 2.7 makes for SSE 4.1, AVX2 and AVX-512). "gemm:jit" stands on sgemm, and "ref" is slower than the
+// library's own loops.
 bool may_be_used(std::string_view implementation) {
   return implementation.starts_with("brg") || implementation.starts_with("jit");
 }
@@ -223,7 +226,8 @@ std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
   const Dims strides{h.stride, w.stride}, dilations{h.dilation - 1, w.dilation - 1},
       before{h.before, w.before}, after{h.after, w.after};
 
-  const auto ready = [&](const dnnl::primitive& primitive, const Memory::desc& weight) {
+  const auto ready = [&](const dnnl::primitive& primitive,
+                         const Memory::desc& weight) -> std::optional<ReadyConvolution> {
     ReadyConvolution made{primitive,
                           {x, cpu(), DNNL_MEMORY_NONE},
                           {weight, cpu(), DNNL_MEMORY_NONE},
@@ -232,9 +236,11 @@ std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
                           {given, cpu(), DNNL_MEMORY_NONE},
                           {},
                           weight != given};
-    if (made.reorders)
-      made.reorder = key.pass == Pass::weight_gradient ? dnnl::reorder(made.weight, made.given)
-                                                       : dnnl::reorder(made.given, made.weight);
+    if (!made.reorders) return made;
+    const bool back = key.pass == Pass::weight_gradient;
+    const dnnl::reorder::primitive_desc order(cpu(), back ? weight : given, cpu(), back ? given : weight);
+    if (!may_be_used(order.impl_info_str())) return std::nullopt;
+    made.reorder = dnnl::reorder(order);
     return made;
   };
   try {

@@ -100,10 +100,10 @@ Variable max_pool2d(const Operand& x, const MaxPool2dOptions& options) {
   const auto rule = [shape](Backward& r) {
     // Images as columns of pixels, which the positions address.
     const auto columns = [](const Shape& s) { return Shape{s[0], s[1] * s[2], s[3]}; };
-    const Variable at = r.output(1), &g = r.gradient();
-    r.give(0, reshape(detail::scatter_onto_zeros(columns(shape), 1, reshape(at, columns(at.shape())),
-                                                 reshape(g, columns(g.shape()))),
-                      shape));
+    const Shape pooled = columns(r.gradient().shape());
+    const Variable at(r.output_value(1).reshape(pooled));
+    r.give(0,
+           reshape(detail::scatter_onto_zeros(columns(shape), 1, at, reshape(r.gradient(), pooled)), shape));
   };
   return op.record_many({std::move(values), std::move(positions)}, JointRule{saves_output(1), rule})[0];
 }
