@@ -194,14 +194,15 @@ struct ReadyConvolution {
   bool reorders = false;
 };
 
-// What oneDNN compiles for convolutions and reorders keeps within its stack frames (read from the machine code
-// that 2.7 makes for SSE 4.1, AVX2 and AVX-512). "gemm:jit" stands on sgemm, and "ref" is slower than the
-// library's own loops.
+// What oneDNN compiles for convolutions and reorders keeps within its stack frames (read from the machine
+// code that 2.7 makes for SSE 4.1, AVX2 and AVX-512). "gemm:jit" stands on sgemm, and "ref" is slower than
+// the library's own loops.
 bool may_be_used(std::string_view implementation) {
   return implementation.starts_with("brg") || implementation.starts_with("jit");
 }
 
-// Moves to the first implementation that may be used.
+// Moves to the first implementation that may be used. The forward description that a backward one was made
+// with must stay as it is meanwhile: oneDNN holds a plain pointer to it.
 template <class Description>
 bool settle(Description& description) {
   do {
