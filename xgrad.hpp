@@ -10,9 +10,11 @@
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/autograd/ops/conv.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/autograd/ops/pool.hpp>
 #include <xgrad/autograd/ops/recurrent.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
@@ -24,12 +26,14 @@
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/check.hpp>
 #include <xgrad/nn/container.hpp>
+#include <xgrad/nn/conv.hpp>
 #include <xgrad/nn/dropout.hpp>
 #include <xgrad/nn/flatten.hpp>
 #include <xgrad/nn/init.hpp>
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/nn/pool.hpp>
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/visit_macro.hpp>

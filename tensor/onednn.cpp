@@ -1,7 +1,7 @@
-// Matrix products as oneDNN primitives, made once for each set of sizes and kept.
-// Invariant: only the BRGEMM implementation is used. The older kernels behind dnnl_sgemm (seen in 2.7) keep
-// data below the stack pointer, where a signal handler overwrites them: any SIGINT or profiler would corrupt
-// memory.
+// Matrix products and convolutions as oneDNN primitives, made once for each set of sizes and kept.
+// Invariant: only implementations that leave the memory below the stack pointer alone are used. The older
+// kernels behind dnnl_sgemm and "gemm:jit" (seen in 2.7) keep data there, where a signal handler overwrites
+// them: any SIGINT or profiler would corrupt memory.
 #include <xgrad/tensor/onednn.hpp>
 
 #include <xgrad/tensor/parallel.hpp>
@@ -45,14 +45,17 @@ struct Key {
   friend bool operator==(const Key&, const Key&) = default;
 };
 
+std::uint64_t mixed(std::uint64_t hash, Index number) {
+  return std::rotl((hash ^ static_cast<std::uint64_t>(number)) * 0x9E3779B97F4A7C15u, 29);
+}
+
 struct Hash {
   std::size_t operator()(const Key& key) const {
     std::uint64_t hash = std::bit_cast<std::uint32_t>(key.beta) ^ static_cast<std::uint64_t>(key.threads)
                                                                       << 32;
     hash = hash << 3 | static_cast<std::uint64_t>(key.transpose_a) << 2 |
            static_cast<std::uint64_t>(key.transpose_b) << 1 | static_cast<std::uint64_t>(key.bias);
-    for (const Index size : key.sizes)
-      hash = std::rotl((hash ^ static_cast<std::uint64_t>(size)) * 0x9E3779B97F4A7C15u, 29);
+    for (const Index size : key.sizes) hash = mixed(hash, size);
     return hash;
   }
 };
@@ -154,9 +157,175 @@ bool multiply(const Matrix& p) {
   return true;
 }
 
+// ------------------------------------------------------------------------------------------- convolutions
+
+namespace {
+
+using kernels::Convolution;
+
+struct ConvolutionKey {
+  Convolution sizes;
+  Pass pass;
+  bool bias;
+  int threads;
+
+  friend bool operator==(const ConvolutionKey&, const ConvolutionKey&) = default;
+};
+
+struct ConvolutionHash {
+  std::size_t operator()(const ConvolutionKey& key) const {
+    std::uint64_t hash = static_cast<std::uint64_t>(key.pass) << 1 | static_cast<std::uint64_t>(key.bias);
+    const Convolution& c = key.sizes;
+    for (const kernels::Window& w : {c.height, c.width})
+      for (const Index number : {w.input, w.kernel, w.stride, w.before, w.after, w.dilation})
+        hash = mixed(hash, number);
+    for (const Index number : {c.batch, c.in, c.out, c.groups, Index{key.threads}})
+      hash = mixed(hash, number);
+    return hash;
+  }
+};
+
+// A primitive that reads and writes images in place, and weights in an order of its own.
+struct ReadyConvolution {
+  dnnl::primitive primitive;
+  dnnl::memory x, weight, bias, y;
+  dnnl::memory given;     // the weight in the library's order
+  dnnl::reorder reorder;  // from the library's order to the primitive's; for the weight's gradient back
+  bool reorders = false;
+};
+
+// What oneDNN compiles for convolutions and reorders keeps within its stack frames (read from the machine
+// code that 2.7 makes for SSE 4.1, AVX2 and AVX-512). "gemm:jit" stands on sgemm, and "ref" is slower than
+// the library's own loops.
+bool may_be_used(std::string_view implementation) {
+  return implementation.starts_with("brg") || implementation.starts_with("jit");
+}
+
+// Moves to the first implementation that may be used. The forward description that a backward one was made
+// with must stay as it is meanwhile: oneDNN holds a plain pointer to it.
+template <class Description>
+bool settle(Description& description) {
+  do {
+    if (may_be_used(description.impl_info_str())) return true;
+  } while (description.next_impl());
+  return false;
+}
+
+std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
+  using Memory = dnnl::memory;
+  constexpr auto f32 = Memory::data_type::f32;
+  constexpr auto direct = dnnl::algorithm::convolution_direct;
+  const Convolution& c = key.sizes;
+  const kernels::Window &h = c.height, &w = c.width;
+  const Memory::desc x{Dims{c.batch, c.in, h.input, w.input}, f32, Memory::format_tag::nhwc};
+  const Memory::desc y{Dims{c.batch, c.out, h.output(), w.output()}, f32, Memory::format_tag::nhwc};
+  Dims taps{c.out / c.groups, c.in / c.groups, h.kernel, w.kernel};
+  if (c.groups > 1) taps.insert(taps.begin(), c.groups);
+  const Memory::desc given{taps, f32, c.groups > 1 ? Memory::format_tag::gohwi : Memory::format_tag::ohwi};
+  const Memory::desc any{taps, f32, Memory::format_tag::any};
+  const Memory::desc bias{Dims{c.out}, f32, Memory::format_tag::x};
+  const Dims strides{h.stride, w.stride}, dilations{h.dilation - 1, w.dilation - 1},
+      before{h.before, w.before}, after{h.after, w.after};
+
+  const auto ready = [&](const dnnl::primitive& primitive,
+                         const Memory::desc& weight) -> std::optional<ReadyConvolution> {
+    ReadyConvolution made{primitive,
+                          {x, cpu(), DNNL_MEMORY_NONE},
+                          {weight, cpu(), DNNL_MEMORY_NONE},
+                          {bias, cpu(), DNNL_MEMORY_NONE},
+                          {y, cpu(), DNNL_MEMORY_NONE},
+                          {given, cpu(), DNNL_MEMORY_NONE},
+                          {},
+                          weight != given};
+    if (!made.reorders) return made;
+    const bool back = key.pass == Pass::weight_gradient;
+    const dnnl::reorder::primitive_desc order(cpu(), back ? weight : given, cpu(), back ? given : weight);
+    if (!may_be_used(order.impl_info_str())) return std::nullopt;
+    made.reorder = dnnl::reorder(order);
+    return made;
+  };
+  try {
+    using Forward = dnnl::convolution_forward;
+    using Data = dnnl::convolution_backward_data;
+    using Weights = dnnl::convolution_backward_weights;
+    Forward::primitive_desc forward({dnnl::prop_kind::forward_training, direct, x, any,
+                                     key.bias ? bias : Memory::desc{}, y, strides, dilations, before, after},
+                                    cpu());
+    if (key.pass == Pass::forward) {
+      if (!settle(forward)) return std::nullopt;
+      return ready(Forward(forward), forward.weights_desc());
+    }
+    if (key.pass == Pass::input_gradient) {
+      Data::primitive_desc data({direct, x, any, y, strides, dilations, before, after}, cpu(), forward);
+      if (!settle(data)) return std::nullopt;
+      return ready(Data(data), data.weights_desc());
+    }
+    Weights::primitive_desc weights({direct, x, any, y, strides, dilations, before, after}, cpu(), forward);
+    if (!settle(weights)) return std::nullopt;
+    return ready(Weights(weights), weights.diff_weights_desc());
+  } catch (const dnnl::error&) {
+    return std::nullopt;
+  }
+}
+
+void execute(ReadyConvolution& ready, Pass pass, const float* a, const float* b, const float* bias,
+             float* result) {
+  const bool forward = pass == Pass::forward, to_weight = pass == Pass::weight_gradient;
+  const auto point = [](dnnl::memory& memory, const float* data) {
+    memory.set_data_handle(const_cast<float*>(data));
+  };
+  point(ready.x, forward ? a : to_weight ? b : result);
+  point(ready.y, forward ? result : a);
+  point(ready.given, to_weight ? result : b);
+  Tensor reordered;
+  if (ready.reorders) {
+    const std::size_t bytes = ready.weight.get_desc().get_size();
+    reordered =
+        Tensor::uninitialized({static_cast<Index>((bytes + sizeof(float) - 1) / sizeof(float))}, float32);
+    point(ready.weight, reordered.mutable_data<float>());
+  } else {
+    point(ready.weight, to_weight ? result : b);
+  }
+  if (bias != nullptr) point(ready.bias, bias);
+
+  if (ready.reorders && !to_weight) ready.reorder.execute(stream(), ready.given, ready.weight);
+  const bool to_x = pass == Pass::input_gradient;
+  const std::array<dnnl_exec_arg_t, 4> arguments{
+      {{to_x ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, ready.x.get()},
+       {to_weight ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, ready.weight.get()},
+       {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, ready.y.get()},
+       {DNNL_ARG_BIAS, ready.bias.get()}}};
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(ready.primitive.get(), stream().get(),
+                                                 bias != nullptr ? 4 : 3, arguments.data()),
+                          "convolution");
+  if (ready.reorders && to_weight) ready.reorder.execute(stream(), ready.weight, ready.given);
+}
+
+}  // namespace
+
+bool convolve(Pass pass, const Convolution& sizes, const float* a, const float* b, const float* bias,
+              float* result) {
+  constexpr std::size_t most = 256;
+  thread_local std::unordered_map<ConvolutionKey, std::optional<ReadyConvolution>, ConvolutionHash> kept;
+  const int threads = omp_in_parallel() != 0 ? 1 : num_threads();
+  const ConvolutionKey key{sizes, pass, bias != nullptr, threads};
+  auto found = kept.find(key);
+  if (found == kept.end()) {
+    if (kept.size() >= most) kept.clear();
+    const PlannedThreads planned(threads);
+    found = kept.emplace(key, make(key)).first;
+  }
+  if (!found->second) return false;
+  execute(*found->second, pass, a, b, bias, result);
+  return true;
+}
+
 #else
 
 bool multiply(const blas::Product<float>&) { return false; }
+bool convolve(Pass, const kernels::Convolution&, const float*, const float*, const float*, float*) {
+  return false;
+}
 
 #endif
 

@@ -163,6 +163,52 @@ for name, layer in {
 }.items():
     case(name, layer, grid_cotangent, grid)
 
+# ---------------------------------------------------------------------------------------------------- images
+
+
+def first(x):
+    """Channels last to channels first: (N, H, W, C) to (N, C, H, W), and weights (out, kh, kw, in) likewise."""
+    return x.permute(0, 3, 1, 2)
+
+
+def last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+image = keep("image", torch.randn(2, 5, 6, 4))
+for name, shape, result, options in (
+        ("plain", (6, 3, 2, 4), (2, 3, 5, 6), {}),
+        ("stride_padding", (6, 3, 3, 4), (2, 3, 3, 6), {"stride": 2, "padding": 1}),
+        ("dilation_groups", (6, 2, 2, 2), (2, 5, 2, 6), {"stride": (1, 2), "padding": (1, 0), "dilation": (2, 3), "groups": 2}),
+        ("depthwise", (4, 3, 3, 1), (2, 5, 6, 4), {"padding": 1, "groups": 4}),
+        ("same", (3, 2, 4, 4), (2, 5, 6, 3), {"padding": "same"})):
+    weight = keep(f"conv2d/{name}/weight", torch.randn(shape))
+    bias = keep(f"conv2d/{name}/bias", torch.randn(shape[0]))
+    cotangent = keep(f"conv2d/{name}/cotangent", torch.randn(result))
+    case(f"conv2d/{name}", lambda x, w, b: last(F.conv2d(first(x), first(w), b, **options)), cotangent, image, weight, bias)
+
+for name, shape, result, options in (
+        ("plain", (4, 3, 2, 3), (2, 7, 7, 3), {}),
+        ("stride_padding", (4, 3, 3, 3), (2, 10, 11, 3), {"stride": 2, "padding": 1, "output_padding": (1, 0)}),
+        ("dilation_groups", (4, 2, 2, 3), (2, 5, 14, 6), {"stride": (1, 2), "padding": (1, 0), "dilation": (2, 3), "groups": 2})):
+    weight = keep(f"conv_transpose2d/{name}/weight", torch.randn(shape))
+    bias = keep(f"conv_transpose2d/{name}/bias", torch.randn(result[3]))
+    cotangent = keep(f"conv_transpose2d/{name}/cotangent", torch.randn(result))
+    case(f"conv_transpose2d/{name}", lambda x, w, b: last(F.conv_transpose2d(first(x), first(w), b, **options)), cotangent,
+         image, weight, bias)
+
+for name, result, function in (
+        ("max_pool2d/plain", (2, 2, 3, 4), lambda x: F.max_pool2d(x, 2)),
+        ("max_pool2d/options", (2, 3, 4, 4), lambda x: F.max_pool2d(x, (2, 3), stride=(2, 1), padding=1, dilation=(1, 2))),
+        ("avg_pool2d/plain", (2, 2, 3, 4), lambda x: F.avg_pool2d(x, 2)),
+        ("avg_pool2d/padding", (2, 3, 6, 4), lambda x: F.avg_pool2d(x, 3, stride=(2, 1), padding=1)),
+        ("avg_pool2d/not_counted", (2, 3, 6, 4),
+         lambda x: F.avg_pool2d(x, 3, stride=(2, 1), padding=1, count_include_pad=False)),
+        ("adaptive_avg_pool2d/global", (2, 1, 1, 4), lambda x: F.adaptive_avg_pool2d(x, 1)),
+        ("adaptive_avg_pool2d/uneven", (2, 3, 4, 4), lambda x: F.adaptive_avg_pool2d(x, (3, 4)))):
+    cotangent = keep(f"{name}/cotangent", torch.randn(result))
+    case(name, lambda x: last(function(first(x))), cotangent, image)
+
 # ---------------------------------------------------------------------------------------------------- initialisers
 
 for name in ("linear", "sigmoid", "tanh", "relu", "selu"):

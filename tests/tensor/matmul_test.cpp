@@ -1,9 +1,9 @@
 #include "reference.hpp"
 
+#include "support/signal_storm.hpp"
+
 #include <xgrad/tensor/matmul.hpp>
 
-#include <sys/time.h>
-#include <csignal>
 #include <limits>
 
 using namespace xgrad;
@@ -167,38 +167,6 @@ TEST_SUITE("tensor") {
   }
 }
 
-namespace {
-
-volatile std::sig_atomic_t signals = 0;
-
-// Uses the stack as a handler does that formats a message.
-void on_signal(int) {
-  volatile char frame[4096];
-  for (volatile char& byte : frame) byte = 0x55;
-  signals = signals + 1;
-}
-
-// In its lifetime a signal interrupts the process every 200 microseconds.
-class SignalStorm {
- public:
-  SignalStorm() : former_(std::signal(SIGALRM, on_signal)) { every(200); }
-  ~SignalStorm() {
-    every(0);
-    std::signal(SIGALRM, former_);
-  }
-  SignalStorm(const SignalStorm&) = delete;
-  SignalStorm& operator=(const SignalStorm&) = delete;
-
- private:
-  static void every(int microseconds) {
-    const itimerval period{{0, microseconds}, {0, microseconds}};
-    setitimer(ITIMER_REAL, &period, nullptr);
-  }
-  void (*former_)(int);
-};
-
-}  // namespace
-
 TEST_SUITE("slow") {
   TEST_CASE("matmul: a signal handler may run at any moment") {
     // A kernel that keeps data below the stack pointer loses them to the handler's frame.
@@ -210,8 +178,8 @@ TEST_SUITE("slow") {
       const Tensor a = random(c.a), b = random(c.b);
       const Tensor first = kernels::matmul(a, b, c.transpose_a, c.transpose_b);
       check_equal(first, reference(a, b, c), 1e-2);
-      const auto before = signals;
-      while (signals < before + 300) {
+      const auto before = SignalStorm::count();
+      while (SignalStorm::count() < before + 300) {
         const Tensor again = kernels::matmul(a, b, c.transpose_a, c.transpose_b);
         REQUIRE(std::memcmp(again.raw(), first.raw(), static_cast<std::size_t>(first.bytes())) == 0);
       }

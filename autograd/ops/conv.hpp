@@ -1,0 +1,43 @@
+// Convolution of images with channels last, (N, H, W, C). Weights are (out, kernel height, kernel width,
+// channels / groups). Each of conv2d and its two adjoints is differentiated by the other two.
+#pragma once
+
+#include <xgrad/autograd/ops/window.hpp>
+
+namespace xgrad {
+
+struct ConvOptions {
+  Size2d stride = 1;
+  Padding2d padding = 0;
+  Size2d dilation = 1;  ///< pixels from tap to tap
+  Index groups = 1;     ///< channels and outputs in so many parts that do not mix; C of them: depthwise
+};
+/// Cross-correlation of x (N, H, W, C) with weight (out, kh, kw, C / groups), plus bias (out) unless
+/// undefined: (N, H', W', out) with H' = (H + padding - dilation (kh - 1) - 1) / stride + 1. Floating;
+/// integers become float32. Throws ShapeError naming the shapes when ranks or channels do not fit or the
+/// kernel is larger than the padded image, ValueError on options that are not possible.
+Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias = {},
+                const ConvOptions& options = {});
+/// The gradient of conv2d(x, weight) with respect to an x of shape `input`, given the output's. Throws as
+/// conv2d does.
+Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, const Shape& input,
+                               const ConvOptions& options = {});
+/// The gradient of conv2d(x, weight) with respect to a weight of shape `weight`, given the output's. Throws
+/// as conv2d does.
+Variable conv2d_weight_gradient(const Operand& gradient, const Operand& x, const Shape& weight,
+                                const ConvOptions& options = {});
+
+struct ConvTransposeOptions {
+  Size2d stride = 1;
+  Padding2d padding = 0;      ///< pixels taken off the result's sides
+  Size2d output_padding = 0;  ///< pixels added below and to the right; less than stride or dilation
+  Size2d dilation = 1;
+  Index groups = 1;
+};
+/// The transposed convolution: what conv2d_input_gradient computes, as an operation in its own right. x
+/// (N, H, W, C), weight (C, kh, kw, out / groups), bias (out) or undefined: (N, H', W', out) with
+/// H' = (H - 1) stride - padding + dilation (kh - 1) + output_padding + 1. Throws as conv2d does.
+Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variable& bias = {},
+                          const ConvTransposeOptions& options = {});
+
+}  // namespace xgrad

@@ -1,0 +1,71 @@
+// How users say where a window slides over an image (N, H, W, C): sizes and padding of two axes.
+#pragma once
+
+#include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/tensor/window.hpp>
+
+#include <functional>
+#include <string>
+
+namespace xgrad {
+
+/// A number for height and width alike, or one for each: `3`, `{3, 5}`.
+struct Size2d {
+  Index height = 0;
+  Index width = 0;
+
+  Size2d(Index both) : Size2d(both, both) {}
+  Size2d(Index h, Index w) : height(h), width(w) {}
+  friend bool operator==(const Size2d&, const Size2d&) = default;
+};
+
+/// Pixels added around an image: `1` on all sides, `{1, 2}` above and below, left and right, `{{0, 1}, {2,
+/// 3}}` for each side by itself, or `Padding2d::same` for an output of the input's size (stride 1; an odd
+/// pixel goes below and to the right).
+struct Padding2d {
+  enum Automatic { same };
+  Padding height, width;
+  bool automatic = false;
+
+  Padding2d(Index all) : Padding2d(all, all) {}
+  Padding2d(Index h, Index w) : height{h, h}, width{w, w} {}
+  Padding2d(Padding h, Padding w) : height(h), width(w) {}
+  Padding2d(Automatic) : automatic(true) {}
+};
+
+/// "3 x 5".
+std::string to_string(const Size2d& size);
+/// "1 x 2", "(0, 1) x (2, 3)", "same".
+std::string to_string(const Padding2d& padding);
+
+namespace detail {
+
+/// A window on both axes.
+struct Windows {
+  kernels::Window height, width;
+  Size2d output() const { return {height.output(), width.output()}; }
+};
+
+/// What slides over an image.
+struct WindowOptions {
+  Size2d kernel;
+  Size2d stride = 1;
+  Padding2d padding = 0;
+  Size2d dilation = 1;
+};
+
+/// The options on an image. Throws ValueError on sizes below 1 and negative padding, ShapeError when the
+/// window is larger than the padded image; `given()` names the operands.
+Windows windows_on(Size2d image, const WindowOptions& options, const std::function<std::string()>& given);
+
+/// The options as a transposed window that goes from `image` positions to pixels, with `extra` pixels below
+/// and to the right that no window need reach. Throws as windows_on does, and ValueError unless `extra` is
+/// below stride or dilation.
+Windows windows_from(Size2d image, const WindowOptions& options, Size2d extra,
+                     const std::function<std::string()>& given);
+
+/// Throws ShapeError unless every window holds a pixel.
+void check_not_only_padding(const Windows& windows, const std::function<std::string()>& given);
+
+}  // namespace detail
+}  // namespace xgrad
