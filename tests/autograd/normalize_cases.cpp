@@ -143,6 +143,12 @@ Case lookup(const std::string& name, const Tensor& ids, const Shape& table,
           }};
 }
 
+/// For rows whose gradient is exactly 0: in float32 the rounding of its terms remains.
+Case cancelling(Case row) {
+  row.float32_tolerance = 1e-2;
+  return row;
+}
+
 const bool rows = test::add_cases({
     layer({3, 4}, {4}, 2),
     layer({3, 4}, {4}, 1),
@@ -150,7 +156,7 @@ const bool rows = test::add_cases({
     layer({2, 3, 4}, {3, 4}, 2),
     layer({2, 2, 2, 3}, {3}, 2),
     layer({5}, {5}, 2),
-    layer({3, 1}, {1}, 2),
+    cancelling(layer({3, 1}, {1}, 2)),
     layer({0, 4}, {4}, 2),
     layer({2, 0, 4}, {4}, 2),
     layer({2, 0}, {0}, 2),
@@ -163,7 +169,7 @@ const bool rows = test::add_cases({
     group({2, 3, 6}, 1, 1),
     group({2, 2, 2, 4}, 4, 0),
     group({3, 4}, 2, 2),
-    group({2, 1, 2}, 2, 2),
+    cancelling(group({2, 1, 2}, 2, 2)),
     group({0, 3, 4}, 2, 2),
     group({2, 0, 4}, 2, 2),
     batch({5, 3}, 2),
