@@ -44,7 +44,8 @@ std::vector<Tensor> run(const std::vector<Variable>& x, const AttentionOptions& 
 TEST_CASE("attention in blocks: fused and composed gradients agree, in float32 as well") {
   manual_seed(9);
   // Several blocks and a remainder; more keys than queries and the reverse.
-  for (const auto& [queries, keys] : {std::pair<Index, Index>{150, 130}, {70, 3000}, {200, 33}, {5, 5}}) {
+  for (const Shape& sizes : {Shape{150, 130}, Shape{70, 3000}, Shape{200, 33}, Shape{5, 5}}) {
+    const Index queries = sizes[0], keys = sizes[1];
     CAPTURE(queries);
     CAPTURE(keys);
     Tensor some = bernoulli({queries, keys}, 0.7, float64).to(boolean);
