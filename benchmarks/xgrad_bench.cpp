@@ -9,6 +9,7 @@
 #include <xgrad/xgrad.hpp>
 
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 using namespace xgrad;
@@ -80,7 +81,188 @@ void mlp_wide(bench::Timer& timer) {
              training_step(net, optimizer, [&] { return nn::mse_loss(net(x), target); }));
 }
 
+// ------------------------------------------------------------ convolutional nets
+
+// Images are channels-last here; libtorch gets them in its own layout.
+
+void cnn_lenet(bench::Timer& timer) {
+  const Index batch = 64;
+  nn::Sequential net(nn::Conv2d(1, 32, {.kernel = 5}), nn::ReLU(), nn::MaxPool2d({.kernel = 2}),
+                     nn::Conv2d(32, 64, {.kernel = 5}), nn::ReLU(), nn::MaxPool2d({.kernel = 2}),
+                     nn::Flatten(), nn::Linear(64 * 4 * 4, 128), nn::ReLU(), nn::Linear(128, 10));
+  optim::SGD optimizer(net.parameters(), {.learning_rate = 0.01});
+  const Tensor x = normal({batch, 28, 28, 1}), target = randint(0, 10, {batch});
+  timer.time(static_cast<double>(batch),
+             training_step(net, optimizer, [&] { return nn::cross_entropy(net(x), target); }));
+}
+
+// Two 3x3 convolutions with batch norm around a shortcut; where the shape changes, the shortcut is a strided
+// 1x1 convolution with batch norm.
+struct BasicBlock : nn::Module {
+  BasicBlock(Index in, Index out, Index stride)
+      : conv1(in, out, {.kernel = 3, .stride = stride, .padding = 1, .bias = false}),
+        conv2(out, out, {.kernel = 3, .padding = 1, .bias = false}),
+        norm1(out),
+        norm2(out) {
+    if (in != out || stride != 1)
+      shortcut.emplace(nn::Conv2d(in, out, {.kernel = 1, .stride = stride, .bias = false}),
+                       nn::BatchNorm2d(out));
+  }
+  Variable forward(const Variable& x) override {
+    const Variable y = norm2(conv2(relu(norm1(conv1(x)))));
+    return relu(y + (shortcut ? (*shortcut)(x) : x));
+  }
+  void visit(nn::Visitor& v) override {
+    v("conv1", conv1);
+    v("bn1", norm1);
+    v("conv2", conv2);
+    v("bn2", norm2);
+    v("shortcut", shortcut);
+  }
+
+  nn::Conv2d conv1, conv2;
+  nn::BatchNorm2d norm1, norm2;
+  std::optional<nn::Sequential> shortcut;
+};
+
+void cnn_resnet(bench::Timer& timer) {
+  const Index batch = 64;
+  nn::Sequential net(nn::Conv2d(3, 16, {.kernel = 3, .padding = 1, .bias = false}), nn::BatchNorm2d(16),
+                     nn::ReLU());
+  Index in = 16;
+  for (const Index out : {16, 32, 64})
+    for (int block = 0; block < 3; ++block) {
+      net.push_back(BasicBlock(in, out, in == out ? 1 : 2));
+      in = out;
+    }
+  net.push_back(nn::AdaptiveAvgPool2d(1));
+  net.push_back(nn::Flatten());
+  net.push_back(nn::Linear(64, 10));
+  optim::SGD optimizer(net.parameters(), {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4});
+  const Tensor x = normal({batch, 32, 32, 3}), target = randint(0, 10, {batch});
+  timer.time(static_cast<double>(batch),
+             training_step(net, optimizer, [&] { return nn::cross_entropy(net(x), target); }));
+}
+
+void conv_only(bench::Timer& timer) {
+  const Index batch = 32;
+  nn::Conv2d layer(64, 64, {.kernel = 3, .padding = 1});
+  Variable x = leaf({batch, 32, 32, 64});
+  const Variable dy(normal({batch, 32, 32, 64}));
+  timer.time(static_cast<double>(batch), [&] {
+    const Variable y = layer(x);
+    layer.zero_grad();
+    x.clear_grad();
+    y.backward(dy);
+    return x.grad().value().at({0, 0, 0, 0});
+  });
+}
+
+// ------------------------------------------------------------ sequence models
+
+struct CharLstm : nn::Module {
+  CharLstm(Index vocabulary, Index width, Index hidden)
+      : embedding(vocabulary, width), lstm(width, hidden), head(hidden, vocabulary) {}
+  Variable forward(const Variable& tokens) override { return head(lstm(embedding(tokens)).output); }
+  void visit(nn::Visitor& v) override {
+    v("embedding", embedding);
+    v("lstm", lstm);
+    v("head", head);
+  }
+
+  nn::Embedding embedding;
+  nn::LSTM lstm;
+  nn::Linear head;
+};
+
+void lstm_char(bench::Timer& timer) {
+  const Index length = 64, batch = 32, vocabulary = 96;
+  CharLstm net(vocabulary, 64, 256);
+  optim::Adam optimizer(net.parameters(), {.learning_rate = 2e-3});
+  const Tensor tokens = randint(0, vocabulary, {length, batch}),
+               target = randint(0, vocabulary, {length, batch});
+  timer.time(static_cast<double>(length * batch),
+             training_step(net, optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
+}
+
+// Pre-norm transformer block.
+struct GptBlock : nn::Module {
+  GptBlock(Index width, Index head_count)
+      : norm1(width),
+        norm2(width),
+        qkv(width, 3 * width),
+        out(width, width),
+        up(width, 4 * width),
+        down(4 * width, width),
+        heads(head_count) {}
+  Variable attention(const Variable& x) {
+    const Index batch = x.size(0), length = x.size(1), width = x.size(2);
+    std::vector<Variable> parts = chunk(qkv(x), 3, 2);
+    for (Variable& part : parts) part = transpose(reshape(part, {batch, length, heads, width / heads}), 1, 2);
+    const Variable mixed = scaled_dot_product_attention(parts[0], parts[1], parts[2], {.causal = true});
+    return out(reshape(transpose(mixed, 1, 2), {batch, length, width}));
+  }
+  Variable forward(const Variable& x) override {
+    const Variable y = x + attention(norm1(x));
+    return y + down(gelu(up(norm2(y))));
+  }
+  void visit(nn::Visitor& v) override {
+    v("norm1", norm1);
+    v("qkv", qkv);
+    v("out", out);
+    v("norm2", norm2);
+    v("up", up);
+    v("down", down);
+  }
+
+  nn::LayerNorm norm1, norm2;
+  nn::Linear qkv, out, up, down;
+  Index heads;
+};
+
+struct Gpt : nn::Module {
+  Gpt(Index vocabulary, Index length, Index width, Index heads, Index layers)
+      : token(vocabulary, width),
+        position(length, width),
+        norm(width),
+        head(width, vocabulary, {.bias = false}) {
+    for (Index i = 0; i < layers; ++i) blocks.push_back(GptBlock(width, heads));
+  }
+  Variable forward(const Variable& tokens) override {
+    return head(norm(blocks(token(tokens) + position.weight)));
+  }
+  void visit(nn::Visitor& v) override {
+    v("token", token);
+    v("position", position);
+    v("blocks", blocks);
+    v("norm", norm);
+    v("head", head);
+  }
+
+  nn::Embedding token, position;
+  nn::Sequential blocks;
+  nn::LayerNorm norm;
+  nn::Linear head;
+};
+
+void gpt_tiny(bench::Timer& timer) {
+  const Index batch = 16, length = 128, vocabulary = 96;
+  Gpt net(vocabulary, length, 128, 4, 4);
+  optim::AdamW optimizer(net.parameters(), {.learning_rate = 3e-4, .weight_decay = 0.01});
+  const Tensor tokens = randint(0, vocabulary, {batch, length}),
+               target = randint(0, vocabulary, {batch, length});
+  timer.time(static_cast<double>(batch * length),
+             training_step(net, optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
+}
+
 // ------------------------------------------------------------ elementwise
+
+void layernorm_gelu(bench::Timer& timer) {
+  const Index rows = 4096, width = 512;
+  const Variable x = leaf({rows, width}), w = leaf({width}), b = leaf({width});
+  timer.time(static_cast<double>(rows * width),
+             backward_step({x, w, b}, [=] { return sum(gelu(layer_norm(x, {width}, w, b))); }));
+}
 
 void elementwise_chain(bench::Timer& timer) {
   const Index n = 1000000;
@@ -141,6 +323,14 @@ const std::vector<bench::Workload> workloads = {
     {"mlp_sgd", "image", "784-128-10 ReLU, batch 64, cross entropy, SGD lr 0.1", mlp_sgd},
     {"mlp_adam", "image", "784-512-512-10 ReLU, batch 128, cross entropy, Adam", mlp_adam},
     {"mlp_wide", "row", "1024-4096-4096-1024 ReLU, batch 256, MSE, SGD momentum 0.9", mlp_wide},
+    {"cnn_lenet", "image", "1x28x28, two 5x5 convolutions (32, 64), fc 128, batch 64, SGD", cnn_lenet},
+    {"cnn_resnet", "image", "CIFAR ResNet-20 with 1x1 shortcuts, batch 64, SGD momentum 0.9, wd 1e-4",
+     cnn_resnet},
+    {"conv_only", "image", "Conv2d 64 -> 64, 3x3, padding 1, on (32,32,32,64), forward + all gradients",
+     conv_only},
+    {"lstm_char", "token", "embedding 64, LSTM 256, length 64, batch 32, vocabulary 96, Adam", lstm_char},
+    {"gpt_tiny", "token", "4 layers, width 128, 4 heads, length 128, batch 16, AdamW", gpt_tiny},
+    {"layernorm_gelu", "element", "gelu(layer_norm(x) * w + b), x (4096,512), sum, backward", layernorm_gelu},
     {"elementwise_chain", "element", "tanh(x)*sigmoid(x) + exp(-x*x)/(1+x*x), x (1000000), sum, backward",
      elementwise_chain},
     {"reduce", "element", "x (256,1024,16): sum axis 1, mean axis 0, max axis 2, backward", reduce},

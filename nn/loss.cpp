@@ -1,11 +1,10 @@
+// Losses of pairs of one shape; those of classes are in class_loss.cpp.
 #include <xgrad/nn/loss.hpp>
 
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
-#include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
-#include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 
@@ -56,131 +55,7 @@ Variable weighted(const Variable& losses, const Tensor& weight, const char* name
   return losses * weight.to(losses.dtype());
 }
 
-// ------------------------------------------------------------------------------------------------ classes
-
-// Integer targets made ready: what to pick, with which factor, and the sum of the factors.
-struct Targets {
-  Tensor index;    // (..., 1), 0 where ignored
-  Tensor ignored;  // bool (...), undefined when none is
-  Tensor factor;   // float64 (...), undefined without class weights
-  double total = 0;
-};
-
-Shape index_of(Index position, const Shape& shape) {
-  Shape index = shape;
-  for (Index axis = shape.rank(); axis-- > 0;) {
-    index[axis] = position % shape[axis];
-    position /= shape[axis];
-  }
-  return index;
-}
-
-Targets checked_targets(const Variable& scores, const Variable& targets, const Tensor& weight,
-                        Index ignore_index) {
-  if (!is_floating(scores.dtype()))
-    fail<DTypeError>("expects floating scores, got " + describe(scores.value()));
-  if (targets.dtype() != int64 && targets.dtype() != uint8)
-    fail<DTypeError>("expects integer targets, got " + describe(targets.value()), "they are class numbers");
-  if (scores.rank() == 0) fail<ShapeError>("expects scores of shape (..., classes), got ()");
-  Shape expected = scores.shape();
-  const Index classes = expected.back();
-  expected.erase(expected.rank() - 1);
-  if (targets.shape() != expected)
-    fail<ShapeError>("scores of shape " + to_string(scores.shape()) + " need targets of shape " +
-                         to_string(expected) + ", got " + to_string(targets.shape()),
-                     "classes are the last axis");
-  std::vector<double> factors;
-  if (weight.defined()) {
-    if (weight.shape() != Shape{classes})
-      fail<ShapeError>("expects class weights of shape " + to_string(Shape{classes}) + ", got " +
-                       to_string(weight.shape()));
-    const Tensor exact = weight.to(float64);
-    factors.assign(exact.data<double>(), exact.data<double>() + classes);
-  }
-
-  const Tensor given = targets.value().to(int64);
-  const std::int64_t* y = given.data<std::int64_t>();
-  bool any_ignored = false;
-  for (Index i = 0; i < given.count(); ++i) {
-    if (y[i] == ignore_index) {
-      any_ignored = true;
-    } else if (y[i] < 0 || y[i] >= classes) {
-      fail<IndexError>("target " + std::to_string(y[i]) + " at " + to_string(index_of(i, given.shape())) +
-                           " is outside [0, " + std::to_string(classes) + ")",
-                       "there are " + std::to_string(classes) + " classes; ignore_index is " +
-                           std::to_string(ignore_index));
-    }
-  }
-
-  Targets ready;
-  Shape column = given.shape();
-  column.push_back(1);
-  ready.index = given.reshape(column);
-  if (any_ignored) {
-    ready.ignored = Tensor::uninitialized(given.shape(), boolean);
-    bool* ignored = ready.ignored.mutable_data<bool>();
-    std::int64_t* index = ready.index.mutable_data<std::int64_t>();
-    for (Index i = 0; i < given.count(); ++i) {
-      ignored[i] = y[i] == ignore_index;
-      if (ignored[i]) index[i] = 0;
-    }
-  }
-  if (weight.defined()) {
-    ready.factor = Tensor::uninitialized(given.shape(), float64);
-    double* factor = ready.factor.mutable_data<double>();
-    for (Index i = 0; i < given.count(); ++i) {
-      factor[i] = y[i] == ignore_index ? 0 : factors[static_cast<std::size_t>(y[i])];
-      ready.total += factor[i];
-    }
-  } else {
-    for (Index i = 0; i < given.count(); ++i) ready.total += y[i] != ignore_index;
-  }
-  return ready;
-}
-
-Variable without_ignored(const Variable& losses, const Targets& targets) {
-  return targets.ignored.defined() ? masked_fill(losses, targets.ignored, 0.0) : losses;
-}
-
-// -log_p[target] with the class weights.
-Variable picked(const Variable& log_p, const Targets& targets) {
-  Variable losses = without_ignored(-squeeze(gather(log_p, -1, targets.index), -1), targets);
-  return targets.factor.defined() ? losses * targets.factor.to(log_p.dtype()) : losses;
-}
-
-Variable reduce_classes(const Variable& losses, const Targets& targets, Reduction reduction) {
-  if (reduction != Reduction::mean) return reduce(losses, reduction);
-  // Nothing counts: NaN, and no division that would make the gradients NaN too.
-  if (targets.total == 0) return sum(losses) * 0.0 + std::numeric_limits<double>::quiet_NaN();
-  return sum(losses) / targets.total;
-}
-
 }  // namespace
-
-Variable cross_entropy(const Operand& logits, const Operand& targets, const CrossEntropyOptions& options) {
-  const Scope scope("cross_entropy", logits.place());
-  const Variable scores = logits.as_variable();
-  const double smoothing = options.label_smoothing;
-  if (!(smoothing >= 0 && smoothing <= 1))
-    fail<ValueError>("expects label_smoothing in [0, 1], got " + std::to_string(smoothing));
-  const Targets ready = checked_targets(scores, targets.as_variable(), options.weight, options.ignore_index);
-
-  const Variable log_p = log_softmax(scores, -1);
-  Variable losses = picked(log_p, ready);
-  if (smoothing > 0) {
-    const Variable every_class = options.weight.defined() ? log_p * options.weight.to(scores.dtype()) : log_p;
-    const Variable uniform = -sum(every_class, -1) / static_cast<double>(scores.size(-1));
-    losses = losses * (1 - smoothing) + without_ignored(uniform, ready) * smoothing;
-  }
-  return reduce_classes(losses, ready, options.reduction);
-}
-
-Variable nll_loss(const Operand& log_probabilities, const Operand& targets, const NllOptions& options) {
-  const Scope scope("nll_loss", log_probabilities.place());
-  const Variable log_p = log_probabilities.as_variable();
-  const Targets ready = checked_targets(log_p, targets.as_variable(), options.weight, options.ignore_index);
-  return reduce_classes(picked(log_p, ready), ready, options.reduction);
-}
 
 // ------------------------------------------------------------------------------------------------ regression
 

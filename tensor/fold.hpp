@@ -121,9 +121,11 @@ struct Extreme {
       return largest ? a | b : a & b;
     else if constexpr (std::is_integral_v<V>)
       return (largest ? b > a : b < a) ? b : a;
-    else if constexpr (std::is_floating_point_v<V>)
-      return ((largest ? b > a : b < a) | (b != b)) ? b : a;
-    else if constexpr (largest)
+    else if constexpr (std::is_floating_point_v<V>) {
+      // In two steps: the first is one instruction, the second a branch that is never taken.
+      const V better = (largest ? b > a : b < a) ? b : a;
+      return b != b ? b : better;
+    } else if constexpr (largest)
       return xsimd::select((b > a) | xsimd::isnan(b), b,
                            a);  // b != b is false for NaN in some versions of xsimd
     else

@@ -1,29 +1,20 @@
 // Softmax, its logarithm, their gradients, and logsumexp. Rows of the last axis go through cache-sized
 // groups; other axes through whole-array passes.
 #include <xgrad/tensor/dispatch.hpp>
-#include <xgrad/tensor/fold.hpp>
 #include <xgrad/tensor/reduce.hpp>
-#include <xgrad/tensor/vmath.hpp>
+#include <xgrad/tensor/rows.hpp>
 
 #include <cmath>
 
 namespace xgrad::kernels {
 namespace {
 
+using detail::for_row_groups;
+using detail::group_elements;
 using detail::Plan;
-
-/// Elements handled at a time by one thread, so that intermediate values stay in cache.
-constexpr Index group_elements = 1024;
-
-/// Calls f(first row, rows) on groups of whole rows: one, or as many as fit into group_elements.
-template <class F>
-void for_row_groups(Index rows, Index size, F f) {
-  const Index group = std::max<Index>(1, group_elements / size);
-  const Index groups = (rows + group - 1) / group;
-  detail::parallel_for(groups, detail::grain_for(group * size), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) f(i * group, std::min(group, rows - i * group));
-  });
-}
+using detail::row_max;
+using detail::row_sum;
+using detail::sum_exp;
 
 /// out[o, i, j] = f(x[o, i, j], y[o, i, j], s[o, j]).
 template <class T, class F>
@@ -43,44 +34,6 @@ template <class T>
 void exp_all(const T* x, T* out, Index count) {
   detail::parallel_for(count, 16384,
                        [&](Index begin, Index end) { vmath::exp(x + begin, out + begin, end - begin); });
-}
-
-template <class T>
-T row_sum(const T* x, Index count) {
-  constexpr Index block = 4096;
-  const detail::Elements<T> terms{x};
-  if (count <= block) return detail::fold_run<detail::Addition<T>>(terms, 0, count);
-  double total = 0;
-  for (Index i = 0; i < count; i += block)
-    total += static_cast<double>(detail::fold_run<detail::Addition<T>>(terms, i, std::min(block, count - i)));
-  return static_cast<T>(total);
-}
-
-template <class T>
-T row_max(const T* x, Index count) {
-  return detail::fold_run<detail::Extreme<T, true>>(detail::Elements<T>{x}, 0, count);
-}
-
-/// sums[r] = sum over i of exp(x[r, i] - shifts[r]) for the rows of one group.
-template <class T>
-void sum_exp(const T* x, const T* shifts, Index rows, Index size, T* sums) {
-  std::array<T, group_elements> buffer{};
-  T* terms = buffer.data();
-  if (size <= group_elements) {
-    for (Index r = 0; r < rows; ++r)
-      for (Index i = 0; i < size; ++i) terms[r * size + i] = x[r * size + i] - shifts[r];
-    vmath::exp(terms, terms, rows * size);
-    for (Index r = 0; r < rows; ++r) sums[r] = row_sum(terms + r * size, size);
-    return;
-  }
-  double total = 0;
-  for (Index begin = 0; begin < size; begin += group_elements) {
-    const Index n = std::min(group_elements, size - begin);
-    for (Index i = 0; i < n; ++i) terms[i] = x[begin + i] - shifts[0];
-    vmath::exp(terms, terms, n);
-    total += static_cast<double>(row_sum(terms, n));
-  }
-  sums[0] = static_cast<T>(total);
 }
 
 template <class T>

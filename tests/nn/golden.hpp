@@ -1,4 +1,5 @@
-// Access to the arrays of goldens/nn.hpp, and the comparison of a function and its gradients with them.
+// Access to the arrays of goldens/nn.hpp and goldens/norm.hpp, and the comparison of a function and its
+// gradients with them.
 #pragma once
 
 #include <xgrad/autograd/gradcheck.hpp>
@@ -17,6 +18,7 @@
 #include <xgrad/tensor/random.hpp>
 
 #include "goldens/nn.hpp"
+#include "goldens/norm.hpp"
 
 #include <doctest/doctest.h>
 
@@ -28,7 +30,8 @@ namespace xgrad::test {
 
 /// The golden array as a float64 tensor.
 inline Tensor golden(const std::string& name, const Shape& shape) {
-  return Tensor::from(goldens::nn.at(name), shape);
+  const auto found = goldens::nn.find(name);
+  return Tensor::from(found != goldens::nn.end() ? found->second : goldens::norm.at(name), shape);
 }
 
 /// Checks f(inputs) and the gradients of sum(cotangent * f) against the goldens of that name; a scalar's

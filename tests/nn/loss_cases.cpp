@@ -1,4 +1,4 @@
-// The case table's rows for the operation that the losses record themselves.
+// The case table's rows for the operations that the losses record themselves.
 #include "support/cases.hpp"
 
 #include <xgrad/nn/loss.hpp>
@@ -27,6 +27,66 @@ test::Case row(const std::string& name, const Tensor& p, const Tensor& t,
       reference,
       order};
 }
+
+/// -sum_c t_c log p_c of each row, straight from the definition.
+Tensor cross_entropy_reference(const Tensor& logits, const Tensor& targets,
+                               const nn::CrossEntropyOptions& options) {
+  const Index classes = logits.size(-1);
+  const double* x = logits.data<double>();
+  const std::int64_t* y = targets.data<std::int64_t>();
+  const auto weight = [&](Index c) { return options.weight.defined() ? options.weight.at({c}) : 1.0; };
+  Tensor losses = zeros(targets.shape(), float64);
+  double total = 0, factors = 0;
+  for (Index row = 0; row < targets.count(); ++row) {
+    if (y[row] == options.ignore_index) continue;
+    double sum = 0, loss = 0;
+    for (Index c = 0; c < classes; ++c) sum += std::exp(x[row * classes + c]);
+    for (Index c = 0; c < classes; ++c) {
+      const double even = options.label_smoothing / static_cast<double>(classes);
+      const double t = weight(c) * (even + (c == y[row] ? 1 - options.label_smoothing : 0));
+      loss -= t * (x[row * classes + c] - std::log(sum));
+    }
+    losses.mutable_data<double>()[row] = loss;
+    total += loss;
+    factors += weight(y[row]);
+  }
+  if (options.reduction == nn::Reduction::none) return losses;
+  return scalar(options.reduction == nn::Reduction::sum ? total : total / factors, float64);
+}
+
+test::Case classes(const std::string& name, const Tensor& logits, const Tensor& targets,
+                   const nn::CrossEntropyOptions& options = {}) {
+  return {.operation = "cross_entropy",
+          .name = name,
+          .function = [=](const auto& x) { return nn::cross_entropy(x[0], x[1], options); },
+          .inputs = {logits, targets},
+          .reference = [=](const auto& x) { return cross_entropy_reference(x[0], x[1], options); }};
+}
+
+std::vector<test::Case> cross_entropy_cases() {
+  const Tensor logits = test::spread({5, 4}, -2, 2), targets{0, 3, -100, 2, 3};
+  const Tensor weight({0.5, 2.0, 1.25, 0.1}, float64);
+  constexpr nn::Reduction none = nn::Reduction::none, sum = nn::Reduction::sum;
+  return {
+      classes("mean", logits, targets),
+      classes("sum", logits, targets, {.reduction = sum}),
+      classes("none", logits, targets, {.reduction = none}),
+      classes("weights", logits, targets, {.weight = weight}),
+      classes("smoothing", logits, targets, {.label_smoothing = 0.3, .reduction = none}),
+      classes("weights and smoothing", logits, targets, {.weight = weight, .label_smoothing = 0.3}),
+      classes("only smoothing", logits, targets, {.label_smoothing = 1, .reduction = sum}),
+      classes("another ignored class", logits, Tensor{0, 3, 1, 2, 3}, {.ignore_index = 3}),
+      classes("pixels", test::spread({2, 1, 3, 2}, -1, 1), Tensor{{{0, 1, 1}}, {{1, -100, 0}}},
+              {.label_smoothing = 0.1, .reduction = none}),
+      classes("one sample", test::spread({3}, -1, 1), scalar(2, int64)),
+      classes("one sample, none", test::spread({1, 3}, -1, 1), Tensor{1}, {.reduction = none}),
+      classes("one class", test::spread({3, 1}, -1, 1), Tensor{0, 0, 0}),
+      classes("empty batch", zeros({0, 3}, float64), zeros({0}, int64), {.reduction = sum}),
+      classes("empty batch, none", zeros({2, 0, 3}, float64), zeros({2, 0}, int64), {.reduction = none}),
+  };
+}
+
+const bool class_rows = test::add_cases(cross_entropy_cases());
 
 const bool rows = test::add_cases({
     row("matrix", test::spread({3, 4}, 0.05, 0.95), shares({3, 4})),

@@ -3,6 +3,8 @@
 
 #include "support/leaf.hpp"
 
+#include <xgrad/tensor/parallel.hpp>
+
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -63,6 +65,57 @@ TEST_CASE("cross_entropy and nll_loss: goldens") {
                  },
                  ones({4}, float64), {golden("extreme_logits", {4, 3})});
   }
+}
+
+TEST_CASE("cross_entropy: fused and composed gradients agree") {
+  const Tensor weight = uniform({1300}, 0.5, 1.5, float64);
+  for (const Index classes : {3, 64, 1300}) {
+    CAPTURE(classes);
+    const Tensor logits = normal({40, classes}, 0, 3, float64);
+    Tensor targets = randint({40}, 0, classes);
+    targets.mutable_data<std::int64_t>()[7] = -100;
+    for (const auto& row : reductions)
+      for (const double smoothing : {0.0, 0.2}) {
+        const Variable x = leaf(logits);
+        const Variable loss = nn::cross_entropy(
+            x, targets,
+            {.weight = weight.rows(0, classes), .label_smoothing = smoothing, .reduction = row.second});
+        GradOptions options;
+        options.seeds = {Variable(uniform(loss.shape(), -1, 1, float64))};
+        options.retain_graph = true;
+        const Tensor fused = grad(loss, x, options).value();
+        options.create_graph = true;
+        CHECK(allclose(fused, grad(loss, x, options).value(), {.rtol = 1e-12, .atol = 1e-14}));
+      }
+  }
+}
+
+TEST_CASE("cross_entropy is one operation, and the same at any thread count") {
+  const int threads = num_threads();
+  const Tensor logits = normal({4000, 30}), targets = randint({4000}, 0, 30);
+  std::vector<Tensor> results;
+  for (const int count : {1, 2, 5}) {
+    set_num_threads(count);
+    const Variable x = leaf(logits);
+    const Variable loss = nn::cross_entropy(x, targets);
+    CHECK(std::string(loss.operation()) == "cross_entropy");
+    loss.backward();
+    results.push_back(loss.value());
+    results.push_back(x.grad().value());
+    CHECK(bitwise_equal(results[results.size() - 2], results[0]));
+    CHECK(bitwise_equal(results.back(), results[1]));
+  }
+  set_num_threads(threads);
+}
+
+TEST_CASE("cross_entropy with logits of 1e4 keeps the digits of the loss") {
+  const Variable x = leaf(Tensor{{10000.0, 10001.0}, {-10000.0, -10001.0}});
+  const Variable loss = nn::cross_entropy(x, Tensor{0, 0}, {.reduction = Reduction::none});
+  CHECK(
+      allclose(loss.value(), Tensor{std::log1p(std::exp(1.0)), std::log1p(std::exp(-1.0))}, {.rtol = 1e-6}));
+  sum(loss).backward();
+  const double p = 1 / (1 + std::exp(-1.0));
+  CHECK(allclose(x.grad().value(), Tensor{{-p, p}, {p - 1, 1 - p}}, {.rtol = 1e-6}));
 }
 
 TEST_CASE("losses of pairs: goldens") {

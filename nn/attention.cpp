@@ -1,0 +1,127 @@
+#include <xgrad/nn/attention.hpp>
+
+#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/attention.hpp>
+#include <xgrad/autograd/ops/linalg.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/nn/init.hpp>
+#include <xgrad/tensor/factory.hpp>
+
+#include <limits>
+
+namespace xgrad::nn {
+namespace {
+
+/// embed_dim, where it and the other arguments can be.
+Index checked(Index embed_dim, Index num_heads, double dropout, Place place) {
+  const Scope scope("MultiheadAttention", place);
+  if (embed_dim < 1 || num_heads < 1 || embed_dim % num_heads != 0)
+    fail<ValueError>("expects a num_heads that divides embed_dim, got embed_dim = " +
+                     std::to_string(embed_dim) + ", num_heads = " + std::to_string(num_heads));
+  if (!(dropout >= 0 && dropout <= 1))
+    fail<ValueError>("expects a dropout in [0, 1], got " + std::to_string(dropout));
+  return embed_dim;
+}
+
+/// (..., T, E) as (..., heads, T, E / heads), and back.
+Variable to_heads(const Variable& x, Index heads) {
+  Shape shape = x.shape();
+  shape[shape.rank() - 1] = heads;
+  shape.push_back(x.size(-1) / heads);
+  return transpose(reshape(x, shape), -3, -2);
+}
+
+Variable from_heads(const Variable& x) {
+  const Variable joined = transpose(x, -3, -2);
+  Shape shape = joined.shape();
+  shape.erase(shape.rank() - 1);
+  shape[shape.rank() - 1] *= joined.size(-1);
+  return reshape(joined, shape);
+}
+
+/// Both masks as one.
+Variable joined(const AttentionMasks& masks, const Variable& key) {
+  const Variable& padding = masks.key_padding_mask;
+  if (!padding.defined()) return masks.mask;
+  Shape expected = key.shape();
+  expected.erase(expected.rank() - 1);
+  if (padding.dtype() != boolean || padding.shape() != expected)
+    fail<ShapeError>("expects a bool key_padding_mask of shape " + to_string(expected) + ", got " +
+                     xgrad::describe(padding.value()));
+  const Variable present = unsqueeze(unsqueeze(logical_not(padding), -2), -2);
+  if (!masks.mask.defined()) return present;
+  if (masks.mask.dtype() == boolean) return logical_and(masks.mask, present);
+  return where(present, masks.mask, -std::numeric_limits<double>::infinity());
+}
+
+}  // namespace
+
+MultiheadAttention::MultiheadAttention(Index embed_dim, Index num_heads, MultiheadAttentionOptions options,
+                                       Place place)
+    : out_proj(checked(embed_dim, num_heads, options.dropout, place), embed_dim,
+               {.bias = options.bias, .dtype = options.dtype}, place),
+      embed_dim_(embed_dim),
+      num_heads_(num_heads),
+      dropout_(options.dropout) {
+  in_proj_weight = Parameter(zeros({3 * embed_dim, embed_dim}, options.dtype));
+  init::xavier_uniform(in_proj_weight);
+  if (!options.bias) return;
+  in_proj_bias = Parameter(zeros({3 * embed_dim}, options.dtype));
+  init::zeros(out_proj.bias);
+}
+
+Variable MultiheadAttention::attend(const Variable& query, const Variable& key, const Variable& value,
+                                    const AttentionMasks& masks) {
+  for (const Variable& x : {query, key, value})
+    if ((x.rank() != 2 && x.rank() != 3) || x.rank() != query.rank() || x.size(-1) != embed_dim_ ||
+        (x.rank() == 3 && x.size(0) != query.size(0)))
+      fail<ShapeError>("expects query, key and value of shapes (N, T, " + std::to_string(embed_dim_) +
+                       ") and (N, S, " + std::to_string(embed_dim_) + "), or without N, got " +
+                       to_string(query.shape()) + ", " + to_string(key.shape()) + ", " +
+                       to_string(value.shape()));
+  if (key.shape() != value.shape())
+    fail<ShapeError>("expects key and value of one shape, got " + to_string(key.shape()) + " and " +
+                     to_string(value.shape()));
+
+  std::vector<Variable> projected;
+  if (query.is(key) && key.is(value)) {
+    projected = split(linear(query, in_proj_weight, in_proj_bias), embed_dim_, -1);
+  } else {
+    const std::vector<Variable> inputs{query, key, value};
+    const std::vector<Variable> weights = split(in_proj_weight, embed_dim_);
+    const bool has_bias = in_proj_bias.defined();
+    const std::vector<Variable> biases = has_bias ? split(in_proj_bias, embed_dim_) : std::vector<Variable>();
+    for (std::size_t i = 0; i < 3; ++i)
+      projected.push_back(linear(inputs[i], weights[i], has_bias ? biases[i] : Variable()));
+  }
+  for (Variable& x : projected) x = to_heads(x, num_heads_);
+  const Variable heads = scaled_dot_product_attention(
+      projected[0], projected[1], projected[2],
+      {.mask = joined(masks, key), .causal = masks.causal, .dropout = training() ? dropout_ : 0});
+  return out_proj(from_heads(heads));
+}
+
+Variable MultiheadAttention::forward(const Variable& x) {
+  const Scope scope("multihead_attention", at_call(x).place());
+  return attend(x, x, x, {});
+}
+
+Variable MultiheadAttention::operator()(const Operand& query, const Operand& key, const Operand& value,
+                                        const AttentionMasks& masks) {
+  return call(query.place(), [&] {
+    const Scope scope("multihead_attention", query.place());
+    return attend(query.as_variable(), key.as_variable(), value.as_variable(), masks);
+  });
+}
+
+void MultiheadAttention::visit(Visitor& v) {
+  v("in_proj_weight", in_proj_weight);
+  v("in_proj_bias", in_proj_bias);
+  v("out_proj", out_proj);
+}
+
+std::string MultiheadAttention::describe() const {
+  return "MultiheadAttention(" + std::to_string(embed_dim_) + ", " + std::to_string(num_heads_) + " heads)";
+}
+
+}  // namespace xgrad::nn

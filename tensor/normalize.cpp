@@ -1,0 +1,443 @@
+// Two layouts: rows, where a mean belongs to neighbouring elements, and columns, where it belongs to every
+// channels-th element. Columns are walked in blocks that stay in cache, with short rows side by side so that
+// loops are never shorter than a few vectors.
+#include <xgrad/tensor/normalize.hpp>
+
+#include <xgrad/tensor/dispatch.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/rows.hpp>
+
+#include <cmath>
+#include <vector>
+
+namespace xgrad::kernels {
+namespace {
+
+using detail::load_as;
+using detail::parallel_for;
+
+template <class T>
+T inverse_deviation(T variance, double eps) {
+  return static_cast<T>(1 / std::sqrt(static_cast<double>(variance) + eps));
+}
+
+/// The channels' values, or `neutral` for all where undefined.
+template <class T>
+std::vector<T> channels_of(const Tensor& given, Index channels, T neutral) {
+  if (!given.defined()) return std::vector<T>(static_cast<std::size_t>(channels), neutral);
+  return {given.data<T>(), given.data<T>() + channels};
+}
+
+// ------------------------------------------------------------------------------------------------ rows
+
+template <class T>
+struct Centred {
+  const T* x;
+  T mean;
+  template <class V>
+  V load(Index i) const {
+    return load_as<V>(x + i) - V(mean);
+  }
+};
+
+template <class T>
+struct CentredSquares {
+  const T* x;
+  T mean;
+  template <class V>
+  V load(Index i) const {
+    const V d = load_as<V>(x + i) - V(mean);
+    return d * d;
+  }
+};
+
+/// g w, and g w (x - mean).
+template <class T>
+struct Weighted {
+  const T *g, *weight;
+  template <class V>
+  V load(Index i) const {
+    return load_as<V>(g + i) * load_as<V>(weight + i);
+  }
+};
+
+template <class T>
+struct WeightedCentred {
+  const T *g, *weight, *x;
+  T mean;
+  template <class V>
+  V load(Index i) const {
+    return load_as<V>(g + i) * load_as<V>(weight + i) * (load_as<V>(x + i) - V(mean));
+  }
+};
+
+/// Mean and variance of n neighbours; the second sum takes the first one's rounding out of the mean.
+template <class T>
+void row_statistics(const T* x, Index n, Statistics statistics, T& mean, T& variance) {
+  const T count = static_cast<T>(n);
+  mean = 0;
+  if (statistics == Statistics::own) {
+    mean = detail::row_sum(x, n) / count;
+    mean += detail::sum_terms<T>(Centred<T>{x, mean}, n) / count;
+  }
+  variance = detail::sum_terms<T>(CentredSquares<T>{x, mean}, n) / count;
+}
+
+template <class T>
+void normalize_rows(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
+                    Statistics statistics, T* mean, T* variance, T* out) {
+  const Index n = grouping.depth;
+  parallel_for(grouping.outer * grouping.groups, detail::grain_for(n), [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const T* from = x + r * n;
+      row_statistics(from, n, statistics, mean[r], variance[r]);
+      const T m = mean[r], scale = inverse_deviation(variance[r], eps);
+      const T *w = weight + r % grouping.groups * n, *b = bias + r % grouping.groups * n;
+      T* to = out + r * n;
+      for (Index i = 0; i < n; ++i) to[i] = (from[i] - m) * scale * w[i] + b[i];
+    }
+  });
+}
+
+/// dx as factor w g - shift - slope (x - mean): see normalize_backward.
+template <class T>
+struct Slopes {
+  Slopes(double weighted, double weighted_centred, double count, T scale, Statistics statistics) {
+    const double s = static_cast<double>(scale);
+    if (statistics == Statistics::own) shift = static_cast<T>(s * weighted / count);
+    if (statistics != Statistics::given) slope = static_cast<T>(s * s * s * weighted_centred / count);
+  }
+  T shift = 0, slope = 0;
+};
+
+template <class T>
+void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* mean, const T* variance,
+                   const T* weight, double eps, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
+  const Index n = grouping.depth, groups = grouping.groups, channels = grouping.channels();
+  // Gradients of weight and bias: short sums within blocks of rows, then a tree over the blocks.
+  constexpr Index rows = 32;
+  const Index blocks = (grouping.outer + rows - 1) / rows;
+  std::vector<T> partial(static_cast<std::size_t>(blocks * 2 * channels));
+  parallel_for(blocks, detail::grain_for(rows * channels), [&](Index begin, Index end) {
+    for (Index r = begin * rows * groups; r < std::min(grouping.outer, end * rows) * groups; ++r) {
+      const T *from = x + r * n, *incoming = g + r * n, *w = weight + r % groups * n;
+      const T m = mean[r], scale = inverse_deviation(variance[r], eps);
+      const Slopes<T> s(
+          static_cast<double>(detail::sum_terms<T>(Weighted<T>{incoming, w}, n)),
+          static_cast<double>(detail::sum_terms<T>(WeightedCentred<T>{incoming, w, from, m}, n)),
+          static_cast<double>(n), scale, statistics);
+      T* __restrict to = dx + r * n;
+      T* __restrict dw = partial.data() + r / groups / rows * 2 * channels + r % groups * n;
+      T* __restrict db = dw + channels;
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) {
+        const T distance = from[i] - m;
+        to[i] = scale * w[i] * incoming[i] - s.shift - s.slope * distance;
+        dw[i] += incoming[i] * (distance * scale);
+        db[i] += incoming[i];
+      }
+    }
+  });
+  std::vector<T> sums(static_cast<std::size_t>(2 * channels));
+  detail::fold<detail::Addition<T>>(detail::Elements<T>{partial.data()}, {1, blocks, 2 * channels},
+                                    sums.data());
+  std::copy_n(sums.data(), channels, to_weight);
+  std::copy_n(sums.data() + channels, channels, to_bias);
+}
+
+// ------------------------------------------------------------------------------------------------ columns
+
+/// How columns are walked: `width` elements are one row of many channels, or several rows of few. A block is
+/// 64 such lines; strips divide lines that are long.
+struct Walk {
+  explicit Walk(const Grouping& grouping)
+      : channels(grouping.channels()),
+        copies(detail::rows_abreast(channels)),
+        width(copies * channels),
+        elements(grouping.size * channels),
+        blocks((elements + 64 * width - 1) / (64 * width)),
+        strips((width + detail::fold_strip - 1) / detail::fold_strip) {}
+
+  Index rows(Index block) const { return std::min(64 * width, elements - block * 64 * width) / channels; }
+
+  /// Calls f(position, n) for the lines of one strip of a block, positions counted from the outer's first.
+  template <class F>
+  void lines(Index block, Index strip, F f) const {
+    const Index first = strip * detail::fold_strip, columns = std::min(detail::fold_strip, width - first);
+    const Index end = std::min(elements, (block + 1) * 64 * width);
+    for (Index at = block * 64 * width + first; at < end; at += width) f(at, std::min(columns, end - at));
+  }
+
+  /// sums[j] += the other copies of channel j.
+  template <class T>
+  void join(std::array<T, detail::fold_strip>& sums) const {
+    for (Index half = copies / 2; half > 0; half /= 2)
+      for (Index j = 0; j < half * channels; ++j)
+        sums[static_cast<std::size_t>(j)] += sums[static_cast<std::size_t>(j + half * channels)];
+  }
+
+  /// Calls f(outer, position in the array, n) for every line of the whole array, in parallel.
+  template <class F>
+  void every_line(Index outer, F f) const {
+    const Index count = (elements + width - 1) / width;
+    parallel_for(outer * count, detail::grain_for(width), [&](Index begin, Index end) {
+      for (Index line = begin; line < end; ++line) {
+        const Index at = line % count * width;
+        f(line / count, line / count * elements + at, std::min(width, elements - at));
+      }
+    });
+  }
+
+  Index channels, copies, width, elements, blocks, strips;
+};
+
+/// Count, mean and sum of squared distances, joined as by Chan, Golub and LeVeque, "Updating formulae and a
+/// pairwise algorithm for computing sample variances", 1979.
+struct Moments {
+  double count = 0, mean = 0, squares = 0;
+
+  void add(const Moments& other) {
+    const double total = count + other.count, distance = other.mean - mean;
+    squares += other.squares + distance * distance * (count * other.count / total);
+    mean += distance * (other.count / total);
+    count = total;
+  }
+};
+
+template <class T>
+using Strip = std::array<T, detail::fold_strip>;
+
+/// moments[o, block, c] of every channel within every block.
+template <class T>
+std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
+  std::vector<Moments> result(static_cast<std::size_t>(outer * walk.blocks * walk.channels));
+  const Index tasks = outer * walk.blocks * walk.strips;
+  parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
+    for (; task < last; ++task) {
+      const Index strip = task % walk.strips, place = task / walk.strips;
+      const Index block = place % walk.blocks, first = strip * detail::fold_strip;
+      const T* from = x + place / walk.blocks * walk.elements;
+      Strip<T> sum{}, square{};
+      T *s = sum.data(), *q = square.data();
+      walk.lines(block, strip, [&](Index at, Index n) {
+        const T* line = from + at;
+#pragma omp simd
+        for (Index j = 0; j < n; ++j) s[j] += line[j];
+      });
+      walk.join(sum);
+      const Index columns = std::min(detail::fold_strip, walk.channels - first);
+      const T count = static_cast<T>(walk.rows(block));
+      // Distances from the block's mean; their own sum takes that mean's rounding out again.
+      Strip<T> middle;
+      T* m = middle.data();
+      for (Index j = 0; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = s[j % columns] / count;
+      sum.fill(0);
+      walk.lines(block, strip, [&](Index at, Index n) {
+        const T* line = from + at;
+#pragma omp simd
+        for (Index j = 0; j < n; ++j) {
+          const T distance = line[j] - m[j];
+          s[j] += distance;
+          q[j] += distance * distance;
+        }
+      });
+      walk.join(sum);
+      walk.join(square);
+      Moments* to = result.data() + place * walk.channels + first;
+      const double n = static_cast<double>(count);
+      for (Index j = 0; j < columns; ++j) {
+        const double rest = static_cast<double>(s[j]);
+        to[j] = {n, static_cast<double>(m[j]) + rest / n,
+                 std::max(0.0, static_cast<double>(q[j]) - rest * rest / n)};
+      }
+    }
+  });
+  return result;
+}
+
+template <class T>
+void column_statistics(const T* x, const Grouping& grouping, T* mean, T* variance) {
+  const Walk walk(grouping);
+  const std::vector<Moments> blocks = block_moments(x, walk, grouping.outer);
+  parallel_for(grouping.outer * grouping.groups, detail::grain_for(walk.blocks * grouping.depth * 16),
+               [&](Index begin, Index end) {
+                 for (Index i = begin; i < end; ++i) {
+                   const Moments* own = blocks.data() + i / grouping.groups * walk.blocks * walk.channels +
+                                        i % grouping.groups * grouping.depth;
+                   Moments all;
+                   for (Index block = 0; block < walk.blocks; ++block)
+                     for (Index d = 0; d < grouping.depth; ++d) all.add(own[block * walk.channels + d]);
+                   mean[i] = static_cast<T>(all.mean);
+                   variance[i] = static_cast<T>(all.squares / all.count);
+                 }
+               });
+}
+
+/// A value for every element of a line, for every outer: f(outer, channel).
+template <class T, class F>
+std::vector<T> along_lines(const Walk& walk, Index outer, F f) {
+  std::vector<T> table(static_cast<std::size_t>(outer * walk.width));
+  T* to = table.data();
+  for (Index o = 0; o < outer; ++o, to += walk.width) {
+    for (Index c = 0; c < walk.channels; ++c) to[c] = f(o, c);
+    for (Index j = walk.channels; j < walk.width; ++j) to[j] = to[j - walk.channels];
+  }
+  return table;
+}
+
+template <class T>
+void normalize_columns(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
+                       const T* mean, const T* variance, T* out) {
+  const Walk walk(grouping);
+  const auto owner = [&](Index o, Index c) { return o * grouping.groups + c / grouping.depth; };
+  const auto means =
+      along_lines<T>(walk, grouping.outer, [&](Index o, Index c) { return mean[owner(o, c)]; });
+  const auto scales = along_lines<T>(walk, grouping.outer, [&](Index o, Index c) {
+    return inverse_deviation(variance[owner(o, c)], eps) * weight[c];
+  });
+  const auto shifts = along_lines<T>(walk, 1, [&](Index, Index c) { return bias[c]; });
+  walk.every_line(grouping.outer, [&](Index o, Index at, Index n) {
+    const T *m = means.data() + o * walk.width, *s = scales.data() + o * walk.width, *b = shifts.data();
+    const T* __restrict from = x + at;
+    T* __restrict to = out + at;
+#pragma omp simd
+    for (Index j = 0; j < n; ++j) to[j] = (from[j] - m[j]) * s[j] + b[j];
+  });
+}
+
+template <class T>
+void columns_backward(const T* g, const T* x, const Grouping& grouping, const T* mean, const T* variance,
+                      const T* weight, double eps, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
+  const Walk walk(grouping);
+  const Index outer = grouping.outer, channels = walk.channels;
+  const auto owner = [&](Index o, Index c) { return o * grouping.groups + c / grouping.depth; };
+  const auto means = along_lines<T>(walk, outer, [&](Index o, Index c) { return mean[owner(o, c)]; });
+
+  // sum g and sum g (x - mean) of every channel within every block.
+  struct Sums {
+    double plain = 0, centred = 0;
+  };
+  std::vector<Sums> partial(static_cast<std::size_t>(outer * walk.blocks * channels));
+  const Index tasks = outer * walk.blocks * walk.strips;
+  parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
+    for (; task < last; ++task) {
+      const Index strip = task % walk.strips, place = task / walk.strips;
+      const Index block = place % walk.blocks, first = strip * detail::fold_strip, o = place / walk.blocks;
+      const T *from = x + o * walk.elements, *incoming = g + o * walk.elements,
+              *m = means.data() + o * walk.width + first;
+      Strip<T> plain{}, centred{};
+      T *p = plain.data(), *c = centred.data();
+      walk.lines(block, strip, [&](Index at, Index n) {
+        const T *line = from + at, *slope = incoming + at;
+#pragma omp simd
+        for (Index j = 0; j < n; ++j) {
+          p[j] += slope[j];
+          c[j] += slope[j] * (line[j] - m[j]);
+        }
+      });
+      walk.join(plain);
+      walk.join(centred);
+      Sums* to = partial.data() + place * channels + first;
+      for (Index j = 0; j < std::min(detail::fold_strip, channels - first); ++j)
+        to[j] = {static_cast<double>(p[j]), static_cast<double>(c[j])};
+    }
+  });
+
+  std::vector<Sums> sums(static_cast<std::size_t>(outer * channels)),
+      groups(static_cast<std::size_t>(outer * grouping.groups));
+  std::vector<double> dw(static_cast<std::size_t>(channels)), db(dw);
+  for (Index o = 0; o < outer; ++o)
+    for (Index c = 0; c < channels; ++c) {
+      Sums total;
+      for (Index block = 0; block < walk.blocks; ++block) {
+        const Sums& one = partial[static_cast<std::size_t>((o * walk.blocks + block) * channels + c)];
+        total.plain += one.plain;
+        total.centred += one.centred;
+      }
+      const Index i = owner(o, c);
+      Sums& group = groups[static_cast<std::size_t>(i)];
+      group.plain += total.plain * static_cast<double>(weight[c]);
+      group.centred += total.centred * static_cast<double>(weight[c]);
+      dw[static_cast<std::size_t>(c)] +=
+          total.centred * static_cast<double>(inverse_deviation(variance[i], eps));
+      db[static_cast<std::size_t>(c)] += total.plain;
+    }
+  std::transform(dw.begin(), dw.end(), to_weight, [](double v) { return static_cast<T>(v); });
+  std::transform(db.begin(), db.end(), to_bias, [](double v) { return static_cast<T>(v); });
+
+  const auto slopes = [&](Index o, Index c) {
+    const Sums& group = groups[static_cast<std::size_t>(owner(o, c))];
+    return Slopes<T>(group.plain, group.centred, static_cast<double>(grouping.count()),
+                     inverse_deviation(variance[owner(o, c)], eps), statistics);
+  };
+  const auto factors = along_lines<T>(walk, outer, [&](Index o, Index c) {
+    return inverse_deviation(variance[owner(o, c)], eps) * weight[c];
+  });
+  const auto shift = along_lines<T>(walk, outer, [&](Index o, Index c) { return slopes(o, c).shift; });
+  const auto slope = along_lines<T>(walk, outer, [&](Index o, Index c) { return slopes(o, c).slope; });
+  walk.every_line(outer, [&](Index o, Index at, Index n) {
+    const Index table = o * walk.width;
+    const T *m = means.data() + table, *f = factors.data() + table, *a = shift.data() + table,
+            *b = slope.data() + table;
+    const T* __restrict from = x + at, * __restrict incoming = g + at;
+    T* __restrict to = dx + at;
+#pragma omp simd
+    for (Index j = 0; j < n; ++j) to[j] = f[j] * incoming[j] - a[j] - b[j] * (from[j] - m[j]);
+  });
+}
+
+}  // namespace
+
+Normalized normalize(const Tensor& x, const Grouping& grouping, const Tensor& weight, const Tensor& bias,
+                     double eps, Statistics statistics) {
+  const Shape owners{grouping.outer, grouping.groups};
+  if (x.count() == 0) return {x, zeros(owners, x.dtype()), zeros(owners, x.dtype())};
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    Normalized result{Tensor::uninitialized(x.shape(), x.dtype()), Tensor::uninitialized(owners, x.dtype()),
+                      Tensor::uninitialized(owners, x.dtype())};
+    const auto w = channels_of<T>(weight, grouping.channels(), T(1));
+    const auto b = channels_of<T>(bias, grouping.channels(), T(0));
+    T *mean = result.mean.mutable_data<T>(), *variance = result.variance.mutable_data<T>();
+    T* out = result.value.mutable_data<T>();
+    if (grouping.size == 1) {
+      normalize_rows(x.data<T>(), grouping, w.data(), b.data(), eps, statistics, mean, variance, out);
+    } else {
+      column_statistics(x.data<T>(), grouping, mean, variance);
+      normalize_columns(x.data<T>(), grouping, w.data(), b.data(), eps, mean, variance, out);
+    }
+    return result;
+  });
+}
+
+Tensor normalize_by(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& variance,
+                    const Tensor& weight, const Tensor& bias, double eps) {
+  if (x.count() == 0) return x;
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
+    const auto w = channels_of<T>(weight, grouping.channels(), T(1));
+    const auto b = channels_of<T>(bias, grouping.channels(), T(0));
+    normalize_columns(x.data<T>(), grouping, w.data(), b.data(), eps, mean.data<T>(), variance.data<T>(),
+                      result.mutable_data<T>());
+    return result;
+  });
+}
+
+NormalizeGradients normalize_backward(const Tensor& gradient, const Tensor& x, const Grouping& grouping,
+                                      const Tensor& mean, const Tensor& variance, const Tensor& weight,
+                                      double eps, Statistics statistics) {
+  const Shape channels{grouping.channels()};
+  if (x.count() == 0) return {gradient, zeros(channels, x.dtype()), zeros(channels, x.dtype())};
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    NormalizeGradients result{Tensor::uninitialized(x.shape(), x.dtype()),
+                              Tensor::uninitialized(channels, x.dtype()),
+                              Tensor::uninitialized(channels, x.dtype())};
+    const auto w = channels_of<T>(weight, grouping.channels(), T(1));
+    const auto backward = grouping.size == 1 ? &rows_backward<T> : &columns_backward<T>;
+    backward(gradient.data<T>(), x.data<T>(), grouping, mean.data<T>(), variance.data<T>(), w.data(), eps,
+             statistics, result.x.mutable_data<T>(), result.weight.mutable_data<T>(),
+             result.bias.mutable_data<T>());
+    return result;
+  });
+}
+
+}  // namespace xgrad::kernels

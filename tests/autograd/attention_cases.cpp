@@ -1,0 +1,108 @@
+// Rows for attention: the reference is the definition, query by query.
+#include "support/cases.hpp"
+
+#include <xgrad/autograd/ops/attention.hpp>
+#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/strided.hpp>
+
+#include <cmath>
+#include <limits>
+
+namespace {
+
+using namespace xgrad;
+using test::Case;
+using test::spread;
+
+struct Options {
+  bool causal = false;
+  double scale = 0;  // 0: the default
+};
+
+Tensor reference(const std::vector<Tensor>& x, const Options& options) {
+  const Index queries = x[0].size(-2), width = x[0].size(-1), keys = x[1].size(-2), features = x[2].size(-1);
+  Shape batch;
+  for (const Tensor& tensor : {x[0], x[1], x[2]})
+    batch = broadcast_shapes(batch, {tensor.shape().begin(), tensor.shape().end() - 2});
+  const auto spread_over_batch = [&](const Tensor& tensor, Index rows, Index columns) {
+    Shape shape = batch;
+    shape.push_back(rows);
+    shape.push_back(columns);
+    return kernels::broadcast_to(tensor, shape);
+  };
+  const Tensor q = spread_over_batch(x[0], queries, width), k = spread_over_batch(x[1], keys, width),
+               v = spread_over_batch(x[2], keys, features);
+  const Tensor mask = x.size() > 3 ? spread_over_batch(x[3], queries, keys) : Tensor();
+  const double scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(width));
+  Shape shape = batch;
+  shape.push_back(queries);
+  shape.push_back(features);
+  Tensor result = zeros(shape, float64);
+  double* out = result.mutable_data<double>();
+  for (Index row = 0; row < batch.count() * queries; ++row) {
+    const Index matrix = row / queries, t = row % queries;
+    double total = 0;
+    for (Index s = 0; s < keys; ++s) {
+      if (options.causal && s > t) continue;
+      double score = 0;
+      for (Index i = 0; i < width; ++i)
+        score += q.data<double>()[row * width + i] * k.data<double>()[(matrix * keys + s) * width + i];
+      score *= scale;
+      if (mask.defined() && mask.dtype() == boolean && !mask.data<bool>()[row * keys + s]) continue;
+      if (mask.defined() && mask.dtype() != boolean) score += mask.data<double>()[row * keys + s];
+      const double p = std::exp(score);
+      total += p;
+      for (Index i = 0; i < features; ++i)
+        out[row * features + i] += p * v.data<double>()[(matrix * keys + s) * features + i];
+    }
+    for (Index i = 0; i < features; ++i)
+      out[row * features + i] = total > 0 ? out[row * features + i] / total : 0;
+  }
+  return result;
+}
+
+/// Shapes of query, key and value; a mask is the fourth input.
+Case row(const std::string& name, const Shape& q, const Shape& k, const Shape& v, const Tensor& mask = {},
+         Options options = {}) {
+  std::vector<Tensor> inputs{spread(q, -1.5, 1.5, 1), spread(k, -1.5, 1.5, 2), spread(v, -1, 1, 3)};
+  if (mask.defined()) inputs.push_back(mask);
+  return {.operation = "scaled_dot_product_attention",
+          .name = name + " " + to_string(q) + " " + to_string(k) + " " + to_string(v),
+          .function =
+              [options](const std::vector<Variable>& x) {
+                AttentionOptions given{.mask = x.size() > 3 ? x[3] : Variable(), .causal = options.causal};
+                if (options.scale != 0) given.scale = options.scale;
+                return scaled_dot_product_attention(x[0], x[1], x[2], given);
+              },
+          .inputs = std::move(inputs),
+          .reference = [options](const std::vector<Tensor>& x) { return reference(x, options); }};
+}
+
+const Tensor allowed({{true, false, true, true}, {false, false, false, true}, {false, false, false, false}},
+                     boolean);
+
+const bool rows = test::add_cases({
+    row("plain", {3, 2}, {4, 2}, {4, 3}),
+    row("batch", {2, 3, 2}, {2, 4, 2}, {2, 4, 2}),
+    row("heads", {2, 2, 2, 3}, {2, 2, 3, 3}, {2, 2, 3, 1}),
+    row("scale", {3, 2}, {4, 2}, {4, 3}, {}, {.scale = 2.5}),
+    row("broadcast keys", {2, 3, 2}, {4, 2}, {4, 2}),
+    row("broadcast queries", {3, 2}, {2, 4, 2}, {1, 4, 2}),
+    row("causal", {4, 2}, {4, 2}, {4, 2}, {}, {.causal = true}),
+    row("causal, fewer keys", {4, 2}, {2, 2}, {2, 2}, {}, {.causal = true}),
+    row("causal, more keys", {2, 2}, {4, 2}, {4, 2}, {}, {.causal = true}),
+    row("bool mask", {2, 3, 2}, {2, 4, 2}, {2, 4, 2}, allowed),
+    row("bool mask of keys", {3, 2}, {4, 2}, {4, 2}, allowed.rows(0, 1)),
+    row("bool mask and causal", {3, 2}, {4, 2}, {4, 2}, allowed, {.causal = true}),
+    row("nothing allowed", {3, 2}, {4, 2}, {4, 2}, zeros({3, 4}, boolean)),
+    row("added mask", {2, 3, 2}, {2, 4, 2}, {2, 4, 2}, spread({3, 4}, -2, 2, 5)),
+    row("added mask per matrix", {2, 3, 2}, {2, 4, 2}, {2, 4, 2}, spread({2, 1, 4}, -2, 2, 5)),
+    row("added mask and causal", {3, 2}, {4, 2}, {4, 2}, spread({3, 1}, -2, 2, 5), {.causal = true}),
+    row("one of each", {1, 1}, {1, 1}, {1, 1}),
+    row("no queries", {2, 0, 2}, {2, 4, 2}, {2, 4, 2}),
+    row("no keys", {2, 3, 2}, {2, 0, 2}, {2, 0, 2}),
+    row("no batch", {0, 3, 2}, {0, 4, 2}, {0, 4, 2}),
+    row("no value features", {3, 2}, {4, 2}, {4, 0}),
+});
+
+}  // namespace
