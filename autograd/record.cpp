@@ -219,7 +219,7 @@ Variable Backward::input(std::size_t i) const {
 
 Variable Backward::output(std::size_t k) const {
   const Tensor& value = saved_value(true, k);
-  if (!create_graph_) return detail::Access::make(value);
+  if (!create_graph_ || !is_floating(value.dtype())) return detail::Access::make(value);
   return detail::Access::make(value, detail::Ref<detail::Node>::share(&node_), static_cast<std::uint32_t>(k));
 }
 
