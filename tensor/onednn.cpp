@@ -194,9 +194,9 @@ struct ReadyConvolution {
   bool reorders = false;
 };
 
-// What oneDNN compiles for convolutions and reorders keeps within its stack frames (read from the machine
-// code that 2.7 makes for SSE 4.1, AVX2 and AVX-512). "gemm:jit" stands on sgemm, and "ref" is slower than
-// the library's own loops.
+// The code that oneDNN compiles for convolutions and reorders stands a storm of signals (2.7, with SSE 4.1,
+// AVX2 and AVX-512). "gemm:jit" stands on sgemm and does not, and "ref" is slower than the library's own
+// loops.
 bool may_be_used(std::string_view implementation) {
   return implementation.starts_with("brg") || implementation.starts_with("jit");
 }
