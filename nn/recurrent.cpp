@@ -17,7 +17,7 @@ namespace detail {
 
 Recurrent::Recurrent(const char* name, Index gates, Index input, Index hidden,
                      const RecurrentOptions& options, Place place)
-    : name_(name), gates_(gates), input_(input), hidden_(hidden), options_(options) {
+    : name_(name), input_(input), hidden_(hidden), options_(options) {
   const Scope scope(name, place);
   if (input < 0 || hidden < 1 || options.layers < 1)
     fail<ValueError>("expects input >= 0, hidden >= 1 and layers >= 1, got " + std::to_string(input) + ", " +

@@ -56,7 +56,7 @@ class Recurrent : public Module {
 
  private:
   const char* name_;
-  Index gates_, input_, hidden_;
+  Index input_, hidden_;
   RecurrentOptions options_;
 };
 
