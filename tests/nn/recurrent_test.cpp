@@ -56,10 +56,11 @@ void load(Layer& layer, const std::string& name) {
 
 template <class Layer>
 void check_gradients(Layer& layer, const std::string& name) {
-  for (const auto& [parameter, variable] : layer.named_parameters()) {
-    CAPTURE(parameter);
-    CHECK(
-        allclose(variable.grad().value(), golden(name + "/grad/" + parameter, variable.shape()), tolerance));
+  for (const auto& parameter : layer.named_parameters()) {
+    const Variable& variable = parameter.second;
+    CAPTURE(parameter.first);
+    CHECK(allclose(variable.grad().value(), golden(name + "/grad/" + parameter.first, variable.shape()),
+                   tolerance));
   }
 }
 
