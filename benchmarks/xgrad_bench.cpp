@@ -19,9 +19,9 @@ namespace {
 Variable leaf(const Shape& shape) { return {normal(shape), {.requires_grad = true}}; }
 
 // A training step: `loss_of` builds the loss from the model.
-template <class Model, class Optimizer, class Loss>
-auto training_step(Model& model, Optimizer& optimizer, Loss loss_of) {
-  return [&model, &optimizer, loss_of] {
+template <class Optimizer, class Loss>
+auto training_step(Optimizer& optimizer, Loss loss_of) {
+  return [&optimizer, loss_of] {
     const Variable loss = loss_of();
     optimizer.zero_grad();
     loss.backward();
@@ -57,9 +57,9 @@ void classify(bench::Timer& timer, std::initializer_list<Index> sizes, Index bat
               Optimizer make_optimizer) {
   auto net = mlp(sizes);
   auto optimizer = make_optimizer(net.parameters());
-  const Tensor x = normal({batch, 784}), target = randint(0, 10, {batch});
+  const Tensor x = normal({batch, 784}), target = randint({batch}, 0, 10);
   timer.time(static_cast<double>(batch),
-             training_step(net, optimizer, [&] { return nn::cross_entropy(net(x), target); }));
+             training_step(optimizer, [&] { return nn::cross_entropy(net(x), target); }));
 }
 
 void mlp_sgd(bench::Timer& timer) {
@@ -78,7 +78,7 @@ void mlp_wide(bench::Timer& timer) {
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
   const Tensor x = normal({batch, 1024}), target = normal({batch, 1024});
   timer.time(static_cast<double>(batch),
-             training_step(net, optimizer, [&] { return nn::mse_loss(net(x), target); }));
+             training_step(optimizer, [&] { return nn::mse_loss(net(x), target); }));
 }
 
 // ------------------------------------------------------------ convolutional nets
@@ -91,9 +91,9 @@ void cnn_lenet(bench::Timer& timer) {
                      nn::Conv2d(32, 64, {.kernel = 5}), nn::ReLU(), nn::MaxPool2d({.kernel = 2}),
                      nn::Flatten(), nn::Linear(64 * 4 * 4, 128), nn::ReLU(), nn::Linear(128, 10));
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.01});
-  const Tensor x = normal({batch, 28, 28, 1}), target = randint(0, 10, {batch});
+  const Tensor x = normal({batch, 28, 28, 1}), target = randint({batch}, 0, 10);
   timer.time(static_cast<double>(batch),
-             training_step(net, optimizer, [&] { return nn::cross_entropy(net(x), target); }));
+             training_step(optimizer, [&] { return nn::cross_entropy(net(x), target); }));
 }
 
 // Two 3x3 convolutions with batch norm around a shortcut; where the shape changes, the shortcut is a strided
@@ -139,9 +139,9 @@ void cnn_resnet(bench::Timer& timer) {
   net.push_back(nn::Flatten());
   net.push_back(nn::Linear(64, 10));
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4});
-  const Tensor x = normal({batch, 32, 32, 3}), target = randint(0, 10, {batch});
+  const Tensor x = normal({batch, 32, 32, 3}), target = randint({batch}, 0, 10);
   timer.time(static_cast<double>(batch),
-             training_step(net, optimizer, [&] { return nn::cross_entropy(net(x), target); }));
+             training_step(optimizer, [&] { return nn::cross_entropy(net(x), target); }));
 }
 
 void conv_only(bench::Timer& timer) {
@@ -179,10 +179,10 @@ void lstm_char(bench::Timer& timer) {
   const Index length = 64, batch = 32, vocabulary = 96;
   CharLstm net(vocabulary, 64, 256);
   optim::Adam optimizer(net.parameters(), {.learning_rate = 2e-3});
-  const Tensor tokens = randint(0, vocabulary, {length, batch}),
-               target = randint(0, vocabulary, {length, batch});
+  const Tensor tokens = randint({length, batch}, 0, vocabulary),
+               target = randint({length, batch}, 0, vocabulary);
   timer.time(static_cast<double>(length * batch),
-             training_step(net, optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
+             training_step(optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
 }
 
 // Pre-norm transformer block.
@@ -249,10 +249,10 @@ void gpt_tiny(bench::Timer& timer) {
   const Index batch = 16, length = 128, vocabulary = 96;
   Gpt net(vocabulary, length, 128, 4, 4);
   optim::AdamW optimizer(net.parameters(), {.learning_rate = 3e-4, .weight_decay = 0.01});
-  const Tensor tokens = randint(0, vocabulary, {batch, length}),
-               target = randint(0, vocabulary, {batch, length});
+  const Tensor tokens = randint({batch, length}, 0, vocabulary),
+               target = randint({batch, length}, 0, vocabulary);
   timer.time(static_cast<double>(batch * length),
-             training_step(net, optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
+             training_step(optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
 }
 
 // ------------------------------------------------------------ elementwise
