@@ -1,7 +1,6 @@
 // Matrix products and convolutions as oneDNN primitives, made once for each set of sizes and kept.
-// Invariant: only implementations that leave the memory below the stack pointer alone are used. The older
-// kernels behind dnnl_sgemm and "gemm:jit" (seen in 2.7) keep data there, where a signal handler overwrites
-// them: any SIGINT or profiler would corrupt memory.
+// Invariant: only implementations that stand a storm of signals are used. With the older kernels behind
+// dnnl_sgemm (seen in 2.7) a signal handler that runs meanwhile corrupts memory; the cause is not known.
 #include <xgrad/tensor/onednn.hpp>
 
 #include <xgrad/tensor/parallel.hpp>

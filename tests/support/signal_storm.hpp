@@ -1,4 +1,4 @@
-// A signal handler that runs all the time: what a kernel keeps below the stack pointer does not survive it.
+// A signal handler that runs all the time: some kernels of oneDNN do not stand it.
 #pragma once
 
 #include <sys/time.h>

@@ -169,7 +169,7 @@ TEST_SUITE("tensor") {
 
 TEST_SUITE("slow") {
   TEST_CASE("matmul: a signal handler may run at any moment") {
-    // A kernel that keeps data below the stack pointer loses them to the handler's frame.
+    // Some kernels of oneDNN do not stand this: see tensor/onednn.cpp.
     RandomTensors random(6);
     const SignalStorm storm;
     for (const Case& c : {Case{{110, 10}, {110, 384}, true}, Case{{160, 160}, {160, 160}},
