@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <functional>
 #include <limits>
 #include <memory>
 
@@ -67,15 +68,6 @@ struct Magnitudes {
   V load(Index i) const {
     using std::abs;
     return abs(load_as<V>(x + i));
-  }
-};
-
-template <class T>
-struct NonZeros {
-  const T* x;
-  template <class V>
-  V load(Index i) const {
-    return static_cast<V>(x[i] != T(0));
   }
 };
 
@@ -268,36 +260,11 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
   });
 }
 
-/// Reduces `axes` one run of neighbours after the other, the last first. step(tensor, plan, first) reduces
-/// one run and returns the outer x inner results in any shape; `first` is true on the first call, which there
-/// always is.
-template <class Step>
-Tensor reduce_axes(const Tensor& x, const Shape& axes, Step step) {
-  Shape sizes, result;
-  std::array<bool, Shape::max_rank> reduced{};
-  for (Index axis = 0; axis < x.rank(); ++axis) {
-    const Index size = x.shape()[axis];
-    const bool drop = std::find(axes.begin(), axes.end(), axis) != axes.end();
-    if (!drop) result.push_back(size);
-    if (size == 1) continue;
-    const auto last = static_cast<std::size_t>(sizes.rank());
-    if (last > 0 && reduced[last - 1] == drop) {
-      sizes[sizes.rank() - 1] *= size;
-    } else {
-      sizes.push_back(size);
-      reduced[last] = drop;
-    }
-  }
-  Tensor partial = x;
-  bool first = true;
-  for (Index run = sizes.rank(); run-- > 0;) {
-    if (!reduced[static_cast<std::size_t>(run)]) continue;
-    partial = step(partial, plan_along(sizes, run), first);
-    sizes.erase(run);
-    first = false;
-  }
-  if (first) partial = step(partial, Plan{1, 1, x.count()}, true);
-  return partial.reshape(result);
-}
+/// One step of reduce_axes: the outer x inner results of reducing `part`, read as `plan`, in any shape;
+/// `first` is true on the first call, which there always is.
+using ReduceStep = std::function<Tensor(const Tensor& part, const Plan& plan, bool first)>;
+
+/// Reduces `axes` one run of neighbours after the other, the last first.
+Tensor reduce_axes(const Tensor& x, const Shape& axes, const ReduceStep& step);
 
 }  // namespace xgrad::detail

@@ -163,11 +163,11 @@ Tensor norm_of(const Tensor& x, double p, const Shape& axes) {
   return scaled_norm<T>(x, static_cast<T>(p), axes);
 }
 
+/// Where x is not zero, NaN included, folded with Op.
 template <class Op>
 Tensor fold_nonzeros(const Tensor& x, const Shape& axes) {
-  return detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    return fold_axes<Op>(x, axes, detail::NonZeros<T>{x.data<T>()});
-  });
+  const Tensor nonzero = x.to(boolean);
+  return fold_axes<Op>(nonzero, axes, detail::Elements<bool>{nonzero.data<bool>()});
 }
 
 }  // namespace

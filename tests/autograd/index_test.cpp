@@ -33,7 +33,7 @@ bool contains(const std::string& text, std::initializer_list<const char*> parts)
   return true;
 }
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
 
 }  // namespace
@@ -171,19 +171,19 @@ TEST_SUITE("autograd") {
   }
 
   TEST_CASE("masked_fill: what is hidden gets no gradient, whatever it is") {
-    const Variable x = leaf(Tensor({nan, 1.0, inf}, float64));
+    const Variable x = leaf(Tensor({not_a_number, 1.0, inf}, float64));
     const Variable y = masked_fill(x, Tensor{true, false, true}, 0);
     CHECK(bitwise_equal(y.value(), Tensor({0.0, 1.0, 0.0}, float64)));
-    y.backward(Variable(Tensor({inf, 2.0, nan}, float64)));
+    y.backward(Variable(Tensor({inf, 2.0, not_a_number}, float64)));
     CHECK(bitwise_equal(x.grad().value(), Tensor({0.0, 2.0, 0.0}, float64)));
   }
 
   TEST_CASE("sort: stable, NaN last when ascending and first when descending") {
-    const Tensor x = Tensor({2.0, nan, 1.0, 2.0, -inf, 1.0}, float64);
+    const Tensor x = Tensor({2.0, not_a_number, 1.0, 2.0, -inf, 1.0}, float64);
     const ValueAndIndex up = sort(x), down = sort(x, 0, true);
     CHECK(bitwise_equal(up.indices.value(), Tensor{4, 2, 5, 0, 3, 1}));
     CHECK(bitwise_equal(down.indices.value(), Tensor{1, 0, 3, 2, 5, 4}));
-    CHECK(allclose(up.values.value(), Tensor({-inf, 1.0, 1.0, 2.0, 2.0, nan}, float64)));
+    CHECK(allclose(up.values.value(), Tensor({-inf, 1.0, 1.0, 2.0, 2.0, not_a_number}, float64)));
     CHECK(bitwise_equal(argsort(x).value(), up.indices.value()));
     CHECK(bitwise_equal(topk(x, 3).indices.value(), Tensor{1, 0, 3}));
     CHECK(bitwise_equal(topk(x, 3, -1, false).indices.value(), Tensor{4, 2, 5}));

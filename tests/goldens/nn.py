@@ -6,32 +6,13 @@ that of sum(cotangent * output), where the cotangent of a scalar is 1. Images an
 last. Made with PyTorch 1.13 in float64.
 """
 
-import pathlib
-
 import torch
 import torch.nn.functional as F
 
+from arrays import case, keep, write
+
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(7)
-arrays = {}
-
-
-def keep(name, tensor):
-    assert name not in arrays, name
-    arrays[name] = tensor.detach().double().reshape(-1).tolist()
-    return tensor
-
-
-def case(name, function, cotangent, *inputs):
-    """The value of function(*inputs) and its gradients with respect to those inputs that are floating."""
-    leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
-    output = function(*leaves)
-    keep(name, output)
-    weight = torch.ones(()) if output.dim() == 0 else cotangent
-    (output * weight).sum().backward()
-    wanted = [x for x in leaves if x.requires_grad]
-    for i, x in enumerate(wanted):
-        keep(f"{name}/grad" + (str(i) if len(wanted) > 1 else ""), x.grad)
 
 
 def reductions(name, function, cotangent, *inputs):
@@ -217,35 +198,4 @@ keep("gain/leaky_relu", torch.tensor(torch.nn.init.calculate_gain("leaky_relu", 
 # (out, in, height, width) here, (out, height, width, in) in this library.
 keep("fans", torch.tensor(torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(8, 6, 3, 5))))
 
-
-def number(x):
-    if x != x:
-        return "nan"
-    if x in (float("inf"), float("-inf")):
-        return "-inf" if x < 0 else "inf"
-    return repr(x)
-
-
-lines = [f'    {{"{name}", {{{", ".join(number(x) for x in values)}}}}},' for name, values in arrays.items()]
-pathlib.Path(__file__).with_suffix(".hpp").write_text("""// What PyTorch gives, by name. Written by nn.py; do not edit.
-#pragma once
-
-#include <limits>
-#include <map>
-#include <string>
-#include <vector>
-
-namespace goldens {
-
-// clang-format off
-inline const auto nn = [] {
-  [[maybe_unused]] constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  [[maybe_unused]] constexpr double inf = std::numeric_limits<double>::infinity();
-  return std::map<std::string, std::vector<double>>{
-""" + "\n".join(lines) + """
-  };
-}();
-// clang-format on
-
-}  // namespace goldens
-""")
+write(__file__)

@@ -1,11 +1,10 @@
 // Attention and MultiheadAttention: goldens, masks, parameters, errors.
-#include "golden.hpp"
+#include <xgrad/xgrad.hpp>
 
+#include "golden.hpp"
 #include "support/leaf.hpp"
 
-#include <xgrad/autograd/ops/attention.hpp>
-#include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/nn/attention.hpp>
+#include <doctest/doctest.h>
 
 #include <cmath>
 

@@ -1,12 +1,10 @@
 // Convolution and pooling layers: values and gradients as PyTorch's, defaults, names, printing.
-#include <xgrad/nn/check.hpp>
-#include <xgrad/nn/conv.hpp>
-#include <xgrad/nn/pool.hpp>
-#include <xgrad/nn/summary.hpp>
+#include <xgrad/xgrad.hpp>
 
 #include "golden.hpp"
-
 #include "support/leaf.hpp"
+
+#include <doctest/doctest.h>
 
 #include <cmath>
 

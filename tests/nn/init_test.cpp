@@ -6,7 +6,7 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
-#include "goldens/nn.hpp"
+#include "golden.hpp"
 #include "support/leaf.hpp"
 
 #include <doctest/doctest.h>
@@ -100,16 +100,17 @@ TEST_CASE("distributions") {
 
 TEST_CASE("gains and fans are PyTorch's") {
   using enum init::Nonlinearity;
-  const auto golden = [](const char* name) { return goldens::nn.at(name)[0]; };
+  const auto golden = [](const char* name) { return test::golden(name, {}).item<double>(); };
   CHECK(init::gain(linear) == golden("gain/linear"));
   CHECK(init::gain(sigmoid) == golden("gain/sigmoid"));
   CHECK(init::gain(init::Nonlinearity::tanh) == doctest::Approx(golden("gain/tanh")));
   CHECK(init::gain(relu) == doctest::Approx(golden("gain/relu")));
   CHECK(init::gain(selu) == golden("gain/selu"));
   CHECK(init::gain(leaky_relu, 0.3) == doctest::Approx(golden("gain/leaky_relu")));
+  const Tensor fans_golden = test::golden("fans", {2});
   const init::Fans fans = init::fans({8, 3, 5, 6});
-  CHECK(fans.in == static_cast<Index>(goldens::nn.at("fans")[0]));
-  CHECK(fans.out == static_cast<Index>(goldens::nn.at("fans")[1]));
+  CHECK(fans.in == static_cast<Index>(fans_golden.data<double>()[0]));
+  CHECK(fans.out == static_cast<Index>(fans_golden.data<double>()[1]));
   CHECK_THROWS_AS(init::fans({4}), ShapeError);
 }
 

@@ -1,7 +1,10 @@
 // Single layers: values and gradients as PyTorch's, defaults, edges.
-#include "golden.hpp"
+#include <xgrad/xgrad.hpp>
 
+#include "golden.hpp"
 #include "support/leaf.hpp"
+
+#include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>

@@ -1,9 +1,10 @@
 // Losses: values and gradients as PyTorch's, derivatives of two orders, edges of every domain, errors.
-#include "golden.hpp"
+#include <xgrad/xgrad.hpp>
 
+#include "golden.hpp"
 #include "support/leaf.hpp"
 
-#include <xgrad/tensor/parallel.hpp>
+#include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>

@@ -1,14 +1,10 @@
 // Normalisation layers and Embedding: goldens, running statistics, options, errors.
-#include "golden.hpp"
+#include <xgrad/xgrad.hpp>
 
+#include "golden.hpp"
 #include "support/leaf.hpp"
 
-#include <xgrad/autograd/ops/embedding.hpp>
-#include <xgrad/autograd/ops/normalize.hpp>
-#include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/nn/check.hpp>
-#include <xgrad/nn/embedding.hpp>
-#include <xgrad/nn/norm.hpp>
+#include <doctest/doctest.h>
 
 #include <cmath>
 
