@@ -15,9 +15,8 @@ Tensor golden(const std::string& name, const Shape& shape) {
   return Tensor::from(found != goldens::nn.end() ? found->second : goldens::norm.at(name), shape);
 }
 
-void check_golden(const std::string& name,
-                  const std::function<Variable(const std::vector<Variable>&)>& f, const Tensor& cotangent,
-                  const std::vector<Tensor>& inputs) {
+void check_golden(const std::string& name, const std::function<Variable(const std::vector<Variable>&)>& f,
+                  const Tensor& cotangent, const std::vector<Tensor>& inputs) {
   CAPTURE(name);
   std::vector<Variable> leaves, floating;
   for (const Tensor& input : inputs) {

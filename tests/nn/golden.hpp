@@ -1,5 +1,5 @@
-// The arrays of goldens/nn.hpp and goldens/norm.hpp as tensors, and the comparison of a function and its gradients
-// with them.
+// The arrays of goldens/nn.hpp and goldens/norm.hpp as tensors, and the comparison of a function and its
+// gradients with them.
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
@@ -15,8 +15,7 @@ Tensor golden(const std::string& name, const Shape& shape);
 
 /// Checks f(inputs) and the gradients of sum(cotangent * f) against the goldens of that name; a scalar's
 /// cotangent is 1. Integer inputs are passed on.
-void check_golden(const std::string& name,
-                  const std::function<Variable(const std::vector<Variable>&)>& f, const Tensor& cotangent,
-                  const std::vector<Tensor>& inputs);
+void check_golden(const std::string& name, const std::function<Variable(const std::vector<Variable>&)>& f,
+                  const Tensor& cotangent, const std::vector<Tensor>& inputs);
 
 }  // namespace xgrad::test
