@@ -5,7 +5,8 @@
 // Timer::time() once with a function that performs one complete step and
 // returns the loss (or any other number computed by the step).
 //
-//   PROGRAM [--threads N] [--min-seconds S] [--verbose] [workload ...]
+//   PROGRAM [--threads N] [--min-seconds S] [--min-steps N] [--verbose] [workload ...]
+//   PROGRAM --check [workload ...]   the values of the first three steps instead of times
 //   PROGRAM --list         names, items and descriptions of the workloads
 //   PROGRAM --round-trip   nanoseconds between two cores and back, see below
 //
@@ -33,6 +34,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -51,7 +53,17 @@ struct Options {
   double min_seconds = 2.0;
   int min_steps = 10;
   bool verbose = false;
+  bool check = false;
 };
+
+// Numbers that are the same in every program: the i-th of a stream, uniform in [-1, 1) (splitmix64, Steele,
+// Lea and Flood 2014). Weights and inputs come from here, so that equal steps give equal losses.
+inline float uniform(std::uint64_t stream, std::uint64_t i) {
+  std::uint64_t z = (stream << 40) + (i + 1) * 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  return float(std::int64_t(z ^ (z >> 31)) >> 40) * 0x1p-23F;
+}
 
 inline double now() {
   using namespace std::chrono;
@@ -119,6 +131,12 @@ class Timer {
   // minimum number of steps are both reached, after warm-up; prints the line.
   template <class Step>
   void time(double items_per_step, Step step) {
+    if (options_.check) {
+      std::printf("%s", name_.c_str());
+      for (int n = 0; n < 3; ++n) std::printf(" %.9g", checked(step()));
+      std::printf("\n");
+      return;
+    }
     const double warmup_start = now();
     const double first = checked(step());
     for (int n = 1; n < options_.warmup_steps || now() - warmup_start < options_.warmup_seconds; ++n)
@@ -181,10 +199,12 @@ inline int run_in_child(const Workload& workload, const Options& options) {
   if (pid == 0) {
     const std::string threads = std::to_string(options.threads);
     const std::string seconds = std::to_string(options.min_seconds);
+    const std::string steps = std::to_string(options.min_steps);
+    const char* mode = options.check ? "--check" : options.verbose ? "--verbose" : "--quiet";
     setenv("OMP_NUM_THREADS", threads.c_str(), 1);
     setenv("OPENBLAS_NUM_THREADS", threads.c_str(), 1);
     execl("/proc/self/exe", "bench", "--in-process", "--threads", threads.c_str(), "--min-seconds",
-          seconds.c_str(), options.verbose ? "--verbose" : "--quiet", workload.name, nullptr);
+          seconds.c_str(), "--min-steps", steps.c_str(), mode, workload.name, nullptr);
     std::perror("exec");
     _exit(127);
   }
@@ -228,8 +248,12 @@ inline int run_main(int argc, char** argv, const Library& library, const std::ve
       options.threads = std::atoi(argv[++i]);
     else if (arg == "--min-seconds" && i + 1 < argc)
       options.min_seconds = std::atof(argv[++i]);
+    else if (arg == "--min-steps" && i + 1 < argc)
+      options.warmup_steps = std::min(options.warmup_steps, options.min_steps = std::atoi(argv[++i]));
     else if (arg == "--verbose")
       options.verbose = true;
+    else if (arg == "--check")
+      options.check = true;
     else if (arg == "--quiet")
       options.verbose = false;
     else if (arg == "--in-process")
@@ -260,7 +284,9 @@ inline int run_main(int argc, char** argv, const Library& library, const std::ve
     return 0;
   }
 
-  std::printf("# %s; threads=%d;%s\n", library.title.c_str(), options.threads, detail::environment().c_str());
+  if (!options.check)
+    std::printf("# %s; threads=%d;%s\n", library.title.c_str(), options.threads,
+                detail::environment().c_str());
   std::printf("# name median_seconds_per_step min_seconds_per_step items_per_second peak_rss_kb\n");
   std::fflush(stdout);
   int failures = 0;

@@ -1,7 +1,7 @@
 // Training workloads in libtorch: the yardstick for other autograd libraries.
 //
-// One function per workload.  Inputs are random float32 drawn once from a fixed
-// seed; every step is forward, loss, clear gradients, backward, optimiser step
+// One function per workload.  Weights and inputs come from bench::uniform, the
+// same in both programs; every step is forward, loss, clear gradients, backward, optimiser step
 // (workloads without an optimiser: forward, clear gradients, backward).  Each
 // step returns one number, normally the loss.  See bench.h for the measurement.
 //
@@ -30,10 +30,30 @@ namespace {
 
 // ---------------------------------------------------------------- helpers
 
-Tensor leaf(torch::IntArrayRef shape) { return torch::randn(shape).requires_grad_(); }
+// The next numbers of bench::uniform; every tensor is a stream of its own.
+std::uint64_t streams = 0;
+
+Tensor data(torch::IntArrayRef shape) {
+  Tensor x = torch::empty(shape);
+  float* values = x.data_ptr<float>();
+  const std::uint64_t stream = streams++;
+  for (int64_t i = 0; i < x.numel(); ++i) values[i] = bench::uniform(stream, std::uint64_t(i));
+  return x;
+}
+
+Tensor leaf(torch::IntArrayRef shape) { return data(shape).requires_grad_(); }
 
 Tensor labels(int64_t classes, torch::IntArrayRef shape) {
-  return torch::randint(classes, shape, torch::kLong);
+  return ((data(shape) + 1) * (0.5 * double(classes))).to(torch::kLong);
+}
+
+// Scales of one stay; other parameters become uniform within 1 / sqrt(inputs).
+void initialize(nn::Module& net) {
+  torch::NoGradGuard no_grad;
+  for (Tensor p : net.parameters()) {
+    if (p.dim() == 1 && p[0].item<float>() == 1) continue;
+    p.copy_(data(p.sizes()) / std::sqrt(double(p.numel()) / double(p.dim() > 1 ? p.size(0) : 1)));
+  }
 }
 
 void drop_grads(std::initializer_list<Tensor> leaves) {
@@ -90,24 +110,27 @@ nn::ReLU relu() { return nn::ReLU(nn::ReLUOptions(/*inplace=*/true)); }
 void mlp_sgd(bench::Timer& timer) {
   const int64_t batch = 64;
   nn::Sequential net = mlp({784, 128, 10});
+  initialize(*net);
   optim::SGD optimizer(net->parameters(), optim::SGDOptions(0.1));
-  Tensor x = torch::randn({batch, 784}), target = labels(10, {batch});
+  Tensor x = data({batch, 784}), target = labels(10, {batch});
   timer.time(batch, training_step(net, optimizer, [&] { return F::cross_entropy(net->forward(x), target); }));
 }
 
 void mlp_adam(bench::Timer& timer) {
   const int64_t batch = 128;
   nn::Sequential net = mlp({784, 512, 512, 10});
+  initialize(*net);
   optim::Adam optimizer(net->parameters(), optim::AdamOptions(1e-5));
-  Tensor x = torch::randn({batch, 784}), target = labels(10, {batch});
+  Tensor x = data({batch, 784}), target = labels(10, {batch});
   timer.time(batch, training_step(net, optimizer, [&] { return F::cross_entropy(net->forward(x), target); }));
 }
 
 void mlp_wide(bench::Timer& timer) {
   const int64_t batch = 256;
   nn::Sequential net = mlp({1024, 4096, 4096, 1024});
+  initialize(*net);
   optim::SGD optimizer(net->parameters(), optim::SGDOptions(0.01).momentum(0.9));
-  Tensor x = torch::randn({batch, 1024}), target = torch::randn({batch, 1024});
+  Tensor x = data({batch, 1024}), target = data({batch, 1024});
   timer.time(batch, training_step(net, optimizer, [&] { return F::mse_loss(net->forward(x), target); }));
 }
 
@@ -118,8 +141,9 @@ void cnn_lenet(bench::Timer& timer) {
   nn::Sequential net(conv(1, 32, 5, 0), relu(), nn::MaxPool2d(2),   // 24x24 -> 12x12
                      conv(32, 64, 5, 0), relu(), nn::MaxPool2d(2),  // 8x8 -> 4x4
                      nn::Flatten(), nn::Linear(64 * 4 * 4, 128), relu(), nn::Linear(128, 10));
+  initialize(*net);
   optim::SGD optimizer(net->parameters(), optim::SGDOptions(0.01));
-  Tensor x = torch::randn({batch, 1, 28, 28}), target = labels(10, {batch});
+  Tensor x = data({batch, 1, 28, 28}), target = labels(10, {batch});
   timer.time(batch, training_step(net, optimizer, [&] { return F::cross_entropy(net->forward(x), target); }));
 }
 
@@ -161,15 +185,17 @@ void cnn_resnet(bench::Timer& timer) {
   net->push_back(nn::AdaptiveAvgPool2d(1));
   net->push_back(nn::Flatten());
   net->push_back(nn::Linear(64, 10));
+  initialize(*net);
   optim::SGD optimizer(net->parameters(), optim::SGDOptions(0.1).momentum(0.9).weight_decay(1e-4));
-  Tensor x = torch::randn({batch, 3, 32, 32}), target = labels(10, {batch});
+  Tensor x = data({batch, 3, 32, 32}), target = labels(10, {batch});
   timer.time(batch, training_step(net, optimizer, [&] { return F::cross_entropy(net->forward(x), target); }));
 }
 
 void conv_only(bench::Timer& timer) {
   const int64_t batch = 32;
   nn::Conv2d layer = conv(64, 64, 3, 1);
-  Tensor x = leaf({batch, 64, 32, 32}), dy = torch::randn({batch, 64, 32, 32});
+  initialize(*layer);
+  Tensor x = leaf({batch, 64, 32, 32}), dy = data({batch, 64, 32, 32});
   timer.time(batch, [&] {
     Tensor y = layer(x);
     drop_grads({x, layer->weight, layer->bias});
@@ -197,6 +223,7 @@ TORCH_MODULE(CharLstm);
 void lstm_char(bench::Timer& timer) {
   const int64_t length = 64, batch = 32, vocab = 96;
   CharLstm net(vocab, 64, 256);
+  initialize(*net);
   optim::Adam optimizer(net->parameters(), optim::AdamOptions(2e-3));
   Tensor tokens = labels(vocab, {length, batch}), target = labels(vocab, {length * batch});
   timer.time(length * batch, training_step(net, optimizer, [&] {
@@ -270,6 +297,7 @@ TORCH_MODULE(Gpt);
 void gpt_tiny(bench::Timer& timer) {
   const int64_t batch = 16, length = 128, vocab = 96;
   Gpt net(vocab, length, /*width=*/128, /*heads=*/4, /*layers=*/4);
+  initialize(*net);
   optim::AdamW optimizer(net->parameters(), optim::AdamWOptions(3e-4).weight_decay(0.01));
   Tensor tokens = labels(vocab, {batch, length}), target = labels(vocab, {batch * length});
   timer.time(batch * length, training_step(net, optimizer, [&] {
@@ -332,7 +360,7 @@ void small_ops(bench::Timer& timer) { small_op_chain(timer, {8}, 10000); }
 
 // Forward and both gradients; `multiply_adds` is for the forward product.
 void product(bench::Timer& timer, Tensor a, Tensor b, double multiply_adds) {
-  Tensor dy = torch::randn_like(a.detach().matmul(b.detach()));
+  Tensor dy = data({a.size(0), b.size(1)});
   timer.time(3 * 2 * multiply_adds, [&] {
     Tensor y = a.matmul(b);
     drop_grads({a, b});
@@ -370,9 +398,6 @@ const std::vector<bench::Workload> workloads = {
 int main(int argc, char** argv) {
   bench::Library library;
   library.title = "libtorch " TORCH_VERSION;
-  library.set_threads = [](int threads) {
-    torch::manual_seed(42);
-    at::set_num_threads(threads);
-  };
+  library.set_threads = [](int threads) { at::set_num_threads(threads); };
   return bench::run_main(argc, argv, library, workloads);
 }

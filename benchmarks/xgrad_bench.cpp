@@ -1,9 +1,9 @@
 // The training workloads of libtorch_bench.cpp in xgrad: same sizes, losses and optimizers, written with the
 // public interface as a user would.
 //
-// Inputs are random float32 drawn once from a fixed seed; a step is forward, loss, clear gradients, backward,
-// optimizer step (without an optimizer: forward, clear gradients, backward) and returns one number, normally
-// the loss.
+// Weights and inputs come from bench::uniform, the same in both programs; a step is forward, loss, clear
+// gradients, backward, optimizer step (without an optimizer: forward, clear gradients, backward) and returns
+// one number, normally the loss.
 #include "bench.hpp"
 
 #include <xgrad/xgrad.hpp>
@@ -16,7 +16,39 @@ using namespace xgrad;
 
 namespace {
 
-Variable leaf(const Shape& shape) { return {normal(shape), {.requires_grad = true}}; }
+// The next numbers of bench::uniform; every tensor is a stream of its own.
+std::uint64_t streams = 0;
+
+Tensor data(const Shape& shape) {
+  Tensor x = zeros(shape);
+  const std::uint64_t stream = streams++;
+  std::uint64_t i = 0;
+  for (float& value : x.mutable_span<float>()) value = bench::uniform(stream, i++);
+  return x;
+}
+
+// Images and kernels are numbered as libtorch lays them out, (N, C, H, W), and given with channels last.
+Tensor channels_last(const Tensor& x) { return permute(x, {0, 2, 3, 1}).value(); }
+Tensor image_data(const Shape& shape) {
+  return channels_last(data({shape[0], shape[3], shape[1], shape[2]}));
+}
+
+Tensor labels(Index classes, const Shape& shape) {
+  return ((data(shape) + 1) * (0.5 * static_cast<double>(classes))).value().to(int64);
+}
+
+Variable leaf(const Tensor& value) { return {value, {.requires_grad = true}}; }
+
+// Scales of one stay; other parameters become uniform within 1 / sqrt(inputs).
+void initialize(nn::Module& net) {
+  for (Variable& parameter : net.parameters()) {
+    const Shape shape = parameter.shape();
+    if (shape.rank() == 1 && parameter.value().at({0}) == 1) continue;
+    const Index inputs = parameter.value().count() / (shape.rank() > 1 ? shape[0] : 1);
+    const Tensor values = shape.rank() == 4 ? image_data(shape) : data(shape);
+    parameter.set_value((values / std::sqrt(static_cast<double>(inputs))).value());
+  }
+}
 
 // A training step: `loss_of` builds the loss from the model.
 template <class Optimizer, class Loss>
@@ -56,8 +88,9 @@ template <class Optimizer>
 void classify(bench::Timer& timer, std::initializer_list<Index> sizes, Index batch,
               Optimizer make_optimizer) {
   auto net = mlp(sizes);
+  initialize(net);
   auto optimizer = make_optimizer(net.parameters());
-  const Tensor x = normal({batch, 784}), target = randint({batch}, 0, 10);
+  const Tensor x = data({batch, 784}), target = labels(10, {batch});
   timer.time(static_cast<double>(batch),
              training_step(optimizer, [&] { return nn::cross_entropy(net(x), target); }));
 }
@@ -75,8 +108,9 @@ void mlp_adam(bench::Timer& timer) {
 void mlp_wide(bench::Timer& timer) {
   const Index batch = 256;
   auto net = mlp({1024, 4096, 4096, 1024});
+  initialize(net);
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
-  const Tensor x = normal({batch, 1024}), target = normal({batch, 1024});
+  const Tensor x = data({batch, 1024}), target = data({batch, 1024});
   timer.time(static_cast<double>(batch),
              training_step(optimizer, [&] { return nn::mse_loss(net(x), target); }));
 }
@@ -90,8 +124,12 @@ void cnn_lenet(bench::Timer& timer) {
   nn::Sequential net(nn::Conv2d(1, 32, {.kernel = 5}), nn::ReLU(), nn::MaxPool2d({.kernel = 2}),
                      nn::Conv2d(32, 64, {.kernel = 5}), nn::ReLU(), nn::MaxPool2d({.kernel = 2}),
                      nn::Flatten(), nn::Linear(64 * 4 * 4, 128), nn::ReLU(), nn::Linear(128, 10));
+  initialize(net);
+  // Flattened pixels come before their channels in libtorch.
+  Variable columns = net.named_parameters()[4].second;
+  columns.set_value(channels_last(columns.value().reshape({128, 64, 4, 4})).reshape({128, 64 * 4 * 4}));
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.01});
-  const Tensor x = normal({batch, 28, 28, 1}), target = randint({batch}, 0, 10);
+  const Tensor x = image_data({batch, 28, 28, 1}), target = labels(10, {batch});
   timer.time(static_cast<double>(batch),
              training_step(optimizer, [&] { return nn::cross_entropy(net(x), target); }));
 }
@@ -138,8 +176,9 @@ void cnn_resnet(bench::Timer& timer) {
   net.push_back(nn::AdaptiveAvgPool2d(1));
   net.push_back(nn::Flatten());
   net.push_back(nn::Linear(64, 10));
+  initialize(net);
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4});
-  const Tensor x = normal({batch, 32, 32, 3}), target = randint({batch}, 0, 10);
+  const Tensor x = image_data({batch, 32, 32, 3}), target = labels(10, {batch});
   timer.time(static_cast<double>(batch),
              training_step(optimizer, [&] { return nn::cross_entropy(net(x), target); }));
 }
@@ -147,8 +186,9 @@ void cnn_resnet(bench::Timer& timer) {
 void conv_only(bench::Timer& timer) {
   const Index batch = 32;
   nn::Conv2d layer(64, 64, {.kernel = 3, .padding = 1});
-  Variable x = leaf({batch, 32, 32, 64});
-  const Variable dy(normal({batch, 32, 32, 64}));
+  initialize(layer);
+  Variable x = leaf(image_data({batch, 32, 32, 64}));
+  const Variable dy(image_data({batch, 32, 32, 64}));
   timer.time(static_cast<double>(batch), [&] {
     const Variable y = layer(x);
     layer.zero_grad();
@@ -178,9 +218,9 @@ struct CharLstm : nn::Module {
 void lstm_char(bench::Timer& timer) {
   const Index length = 64, batch = 32, vocabulary = 96;
   CharLstm net(vocabulary, 64, 256);
+  initialize(net);
   optim::Adam optimizer(net.parameters(), {.learning_rate = 2e-3});
-  const Tensor tokens = randint({length, batch}, 0, vocabulary),
-               target = randint({length, batch}, 0, vocabulary);
+  const Tensor tokens = labels(vocabulary, {length, batch}), target = labels(vocabulary, {length, batch});
   timer.time(static_cast<double>(length * batch),
              training_step(optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
 }
@@ -248,9 +288,9 @@ struct Gpt : nn::Module {
 void gpt_tiny(bench::Timer& timer) {
   const Index batch = 16, length = 128, vocabulary = 96;
   Gpt net(vocabulary, length, 128, 4, 4);
+  initialize(net);
   optim::AdamW optimizer(net.parameters(), {.learning_rate = 3e-4, .weight_decay = 0.01});
-  const Tensor tokens = randint({batch, length}, 0, vocabulary),
-               target = randint({batch, length}, 0, vocabulary);
+  const Tensor tokens = labels(vocabulary, {batch, length}), target = labels(vocabulary, {batch, length});
   timer.time(static_cast<double>(batch * length),
              training_step(optimizer, [&] { return nn::cross_entropy(net(tokens), target); }));
 }
@@ -259,14 +299,14 @@ void gpt_tiny(bench::Timer& timer) {
 
 void layernorm_gelu(bench::Timer& timer) {
   const Index rows = 4096, width = 512;
-  const Variable x = leaf({rows, width}), w = leaf({width}), b = leaf({width});
+  const Variable x = leaf(data({rows, width})), w = leaf(data({width})), b = leaf(data({width}));
   timer.time(static_cast<double>(rows * width),
              backward_step({x, w, b}, [=] { return sum(gelu(layer_norm(x, {width}, w, b))); }));
 }
 
 void elementwise_chain(bench::Timer& timer) {
   const Index n = 1000000;
-  const Variable x = leaf({n});
+  const Variable x = leaf(data({n}));
   timer.time(
       static_cast<double>(n), backward_step({x}, [x] {
         return sum(map(
@@ -275,7 +315,7 @@ void elementwise_chain(bench::Timer& timer) {
 }
 
 void reduce(bench::Timer& timer) {
-  const Variable x = leaf({256, 1024, 16});
+  const Variable x = leaf(data({256, 1024, 16}));
   timer.time(256. * 1024 * 16,
              backward_step({x}, [x] { return sum(sum(x, 1)) + sum(mean(x, 0)) + sum(max(x, 2).values); }));
 }
@@ -308,8 +348,8 @@ void small_ops(bench::Timer& timer) { small_op_chain(timer, {8}, 10000); }
 
 void matmul_512(bench::Timer& timer) {
   const Index n = 512;
-  Variable a = leaf({n, n}), b = leaf({n, n});
-  const Variable dy(normal({n, n}));
+  Variable a = leaf(data({n, n})), b = leaf(data({n, n}));
+  const Variable dy(data({n, n}));
   timer.time(3 * 2 * 512. * 512 * 512, [&] {
     const Variable y = matmul(a, b);
     a.clear_grad();
@@ -344,9 +384,6 @@ const std::vector<bench::Workload> workloads = {
 int main(int argc, char** argv) {
   bench::Library library;
   library.title = "xgrad";
-  library.set_threads = [](int threads) {
-    manual_seed(42);
-    set_num_threads(threads);
-  };
+  library.set_threads = [](int threads) { set_num_threads(threads); };
   return bench::run_main(argc, argv, library, workloads);
 }
