@@ -1,5 +1,5 @@
-// How time and memory grow: chains of operations ten times as long each, batches and widths twice as large each.
-// What an item is stays the same within a group, so the time of an item should too.
+// How time and memory grow: chains of operations ten times as long each, batches and widths twice as large
+// each. What an item is stays the same within a group, so the time of an item should too.
 #include "bench.hpp"
 
 #include <xgrad/xgrad.hpp>
