@@ -11,7 +11,7 @@ namespace {
 // y = tanh(y * a + b) over and over on 0-d tensors, counted as three nodes.
 template <Index nodes>
 void chain(bench::Timer& timer) {
-  const Variable x(full({}, 0.5), {.requires_grad = true}), a(full({}, 1.0), {.requires_grad = true}),
+  Variable x(full({}, 0.5), {.requires_grad = true}), a(full({}, 1.0), {.requires_grad = true}),
       b(full({}, 1e-6), {.requires_grad = true});
   timer.time(static_cast<double>(nodes), [=]() mutable {
     Variable y = x;

@@ -369,7 +369,10 @@ void product(bench::Timer& timer, Tensor a, Tensor b, double multiply_adds) {
   });
 }
 
-void matmul_512(bench::Timer& timer) { product(timer, leaf({512, 512}), leaf({512, 512}), 512. * 512 * 512); }
+void matmul_512(bench::Timer& timer) {
+  const Tensor a = leaf({512, 512}), b = leaf({512, 512});
+  product(timer, a, b, 512. * 512 * 512);
+}
 
 // ---------------------------------------------------------------- table
 
