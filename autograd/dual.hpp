@@ -23,11 +23,11 @@ struct Dual {
   Partial kind[N] = {};
 
   Dual() = default;
-  explicit Dual(S v) : value(std::move(v)) {}
+  explicit Dual(const S& v) : value(v) {}
 
   /// The input of number i: its own partial is 1.
-  static Dual input(S v, std::size_t i, bool needed) {
-    Dual r(std::move(v));
+  static Dual input(const S& v, std::size_t i, bool needed) {
+    Dual r(v);
     if (needed) r.kind[i] = Partial::one;
     return r;
   }
@@ -49,40 +49,51 @@ S constant(double number) {
     return S(number);
 }
 
-/// f(x) with slope f'(x): the chain rule of one operand. The slope is a function, computed when a partial
+/// Adds the chain rule of operand x to the partials of r. The slope is a function, computed when a partial
 /// needs it.
 template <class S, std::size_t N, class Slope>
-Dual<S, N> chained(S value, const Dual<S, N>& x, Slope slope_of) {
-  Dual<S, N> r(std::move(value));
+void add_partials(Dual<S, N>& r, const Dual<S, N>& x, const Slope& slope_of) {
   bool any = false;
   for (std::size_t i = 0; i < N; ++i) any |= x.kind[i] != Partial::zero;
-  if (!any) return r;
-  const S slope = slope_of();
+  if (!any) return;
+  const S& slope = slope_of();
   for (std::size_t i = 0; i < N; ++i) {
     if (x.kind[i] == Partial::zero) continue;
-    r.partial[i] = x.kind[i] == Partial::one ? slope : slope * x.partial[i];
+    const bool first = r.kind[i] == Partial::zero;
     r.kind[i] = Partial::general;
+    if (first && x.kind[i] == Partial::one)
+      r.partial[i] = slope;
+    else if (first)
+      r.partial[i] = slope * x.partial[i];
+    else if (x.kind[i] == Partial::one)
+      r.partial[i] = r.partial[i] + slope;
+    else
+      r.partial[i] = r.partial[i] + slope * x.partial[i];
   }
+}
+
+/// f(x) with slope f'(x).
+template <class S, std::size_t N, class Slope>
+Dual<S, N> chained(const S& value, const Dual<S, N>& x, const Slope& slope_of) {
+  Dual<S, N> r(value);
+  add_partials(r, x, slope_of);
   return r;
 }
 
 /// f(a, b) with its two slopes.
 template <class S, std::size_t N, class SlopeA, class SlopeB>
-Dual<S, N> chained(S value, const Dual<S, N>& a, SlopeA slope_a, const Dual<S, N>& b, SlopeB slope_b) {
-  Dual<S, N> r = chained(std::move(value), a, slope_a);
-  const Dual<S, N> other = chained(r.value, b, slope_b);
-  for (std::size_t i = 0; i < N; ++i) {
-    if (other.kind[i] == Partial::zero) continue;
-    r.partial[i] = r.kind[i] == Partial::zero ? other.partial[i] : r.partial[i] + other.partial[i];
-    r.kind[i] = Partial::general;
-  }
+Dual<S, N> chained(const S& value, const Dual<S, N>& a, const SlopeA& slope_a, const Dual<S, N>& b,
+                   const SlopeB& slope_b) {
+  Dual<S, N> r(value);
+  add_partials(r, a, slope_a);
+  add_partials(r, b, slope_b);
   return r;
 }
 
 /// The same partials under another value.
 template <class S, std::size_t N>
-Dual<S, N> with_value(S value, const Dual<S, N>& x) {
-  Dual<S, N> r(std::move(value));
+Dual<S, N> with_value(const S& value, const Dual<S, N>& x) {
+  Dual<S, N> r(value);
   for (std::size_t i = 0; i < N; ++i) {
     r.kind[i] = x.kind[i];
     if (x.kind[i] == Partial::general) r.partial[i] = x.partial[i];
@@ -154,7 +165,8 @@ Dual<S, N> operator-(C a, const Dual<S, N>& b) {
 template <class S, std::size_t N>
 Dual<S, N> operator*(const Dual<S, N>& a, const Dual<S, N>& b) {
   return detail::chained(
-      S(a.value * b.value), a, [&] { return b.value; }, b, [&] { return a.value; });
+      S(a.value * b.value), a, [&]() -> const S& { return b.value; }, b,
+      [&]() -> const S& { return a.value; });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator*(const Dual<S, N>& a, C b) {
@@ -280,7 +292,7 @@ Dual<S, N> trunc(const Dual<S, N>& x) {
 template <class S, std::size_t N>
 Dual<S, N> exp(const Dual<S, N>& x) {
   S v = exp(x.value);
-  return detail::chained(v, x, [&] { return v; });
+  return detail::chained(v, x, [&]() -> const S& { return v; });
 }
 template <class S, std::size_t N>
 Dual<S, N> exp2(const Dual<S, N>& x) {

@@ -41,7 +41,7 @@ struct LaneReader {
 /// cotangent * slope, where a zero cotangent gives zero whatever the slope.
 template <class T>
 Lanes<T> chain(const Lanes<T>& cotangent, const Lanes<T>& slope) {
-  return lanewise(cotangent, slope, [](T g, T s) { return g == T{0} ? T{0} : g * s; });
+  return lanewise(LaneBinary::chain, cotangent, slope);
 }
 /// The same on the tape; differentiable.
 Variable chain(const Operand& cotangent, const Operand& slope);

@@ -1,7 +1,7 @@
-// Lanes: a short run of elements on which a formula is evaluated, small enough to stay in registers and
-// first-level cache. Arithmetic is inline and vectorises with the caller's flags; mathematical functions run
-// in the library with its own. Invariant: all lanes hold defined values; only the first `active` ones mean
-// something.
+// Lanes: a short run of elements on which a formula is evaluated, small enough to stay in first-level cache.
+// Every operation is one call for all lanes into the library, which has the processor's vector instructions
+// whatever flags the caller is compiled with. Invariant: all lanes hold defined values; only the first
+// `active` ones mean something.
 #pragma once
 
 #include <xgrad/tensor/vmath.hpp>
@@ -30,57 +30,81 @@ struct Lanes {
 
   Lanes() = default;
   template <Number N>
-  Lanes(N number) : active(1) {
-    for (int i = 0; i < width; ++i) v[i] = static_cast<T>(number);
-  }
+  Lanes(N number);
+  Lanes(const Lanes& other);
+  Lanes& operator=(const Lanes& other);
 
-  static Lanes load(const T* from, Index n) {
-    Lanes r;
-    if (n >= width) {
-      for (int i = 0; i < width; ++i) r.v[i] = from[i];
-    } else {
-      // Copies of the first element stand behind the others: a formula meets no value that is not there.
-      r.active = static_cast<int>(n);
-      for (int i = 0; i < width; ++i) r.v[i] = *from;
-      __builtin_memcpy(r.v, from, static_cast<std::size_t>(n) * sizeof(T));
-    }
-    return r;
-  }
-  void store(T* to, Index n) const {
-    if (n >= width) {
-      for (int i = 0; i < width; ++i) to[i] = v[i];
-    } else {
-      __builtin_memcpy(to, v, static_cast<std::size_t>(n) * sizeof(T));
-    }
-  }
+  static Lanes load(const T* from, Index n);
+  void store(T* to, Index n) const;
 };
 
 namespace detail {
 
-template <class T, class F>
-Lanes<T> lanewise(const Lanes<T>& a, F f) {
+// The loops over all lanes, in lanes.cpp; `out` may be an operand.
+enum class LaneUnary { negate, abs, sign, sigmoid, softplus };
+enum class LaneBinary { add, sub, mul, div, maximum, minimum, chain };
+enum class LaneTest { less, less_equal, greater, greater_equal, equal, not_equal };
+
+template <class T>
+void lane_fill(T value, T* out);
+template <class T>
+void lane_copy(const T* from, T* to);
+template <class T>
+void lane_loop(LaneUnary op, const T* a, T* out);
+template <class T>
+void lane_loop(LaneBinary op, const T* a, const T* b, T* out);
+template <class T>
+void lane_loop(LaneBinary op, const T* a, T b, T* out);
+template <class T>
+void lane_loop(LaneBinary op, T a, const T* b, T* out);
+template <class T>
+void lane_test(LaneTest op, const T* a, const T* b, typename LaneMask<T>::Bits* out);
+template <class T>
+void lane_select(const typename LaneMask<T>::Bits* mask, const T* a, const T* b, T* out);
+
+template <class T>
+Lanes<T> lanewise(LaneUnary op, const Lanes<T>& a) {
   Lanes<T> r;
   r.active = a.active;
-  for (int i = 0; i < Lanes<T>::width; ++i) r.v[i] = f(a.v[i]);
+  lane_loop(op, a.v, r.v);
   return r;
 }
-template <class T, class F>
-Lanes<T> lanewise(const Lanes<T>& a, const Lanes<T>& b, F f) {
+template <class T>
+Lanes<T> lanewise(LaneBinary op, const Lanes<T>& a, const Lanes<T>& b) {
   Lanes<T> r;
   r.active = a.active > b.active ? a.active : b.active;
-  for (int i = 0; i < Lanes<T>::width; ++i) r.v[i] = f(a.v[i], b.v[i]);
+  lane_loop(op, a.v, b.v, r.v);
   return r;
 }
-template <class T, class F>
-LaneMask<T> lanetest(const Lanes<T>& a, const Lanes<T>& b, F f) {
+template <class T>
+Lanes<T> lanewise(LaneBinary op, const Lanes<T>& a, T b) {
+  Lanes<T> r;
+  r.active = a.active;
+  lane_loop(op, a.v, b, r.v);
+  return r;
+}
+template <class T>
+Lanes<T> lanewise(LaneBinary op, T a, const Lanes<T>& b) {
+  Lanes<T> r;
+  r.active = b.active;
+  lane_loop(op, a, b.v, r.v);
+  return r;
+}
+template <class T>
+LaneMask<T> lanetest(LaneTest op, const Lanes<T>& a, const Lanes<T>& b) {
   LaneMask<T> r;
-  for (int i = 0; i < Lanes<T>::width; ++i) r.bits[i] = f(a.v[i], b.v[i]) ? -1 : 0;
+  lane_test(op, a.v, b.v, r.bits);
   return r;
 }
 template <class T>
 Lanes<T> through(void (*function)(const T*, T*, Index), const Lanes<T>& a) {
-  Lanes<T> r = a;
-  function(a.v, r.v, a.active);
+  if (a.active < Lanes<T>::width) {
+    Lanes<T> r = a;
+    function(a.v, r.v, a.active);
+    return r;
+  }
+  Lanes<T> r;
+  function(a.v, r.v, Lanes<T>::width);
   return r;
 }
 template <class T>
@@ -93,26 +117,63 @@ Lanes<T> through(void (*function)(const T*, const T*, T*, Index), const Lanes<T>
 
 }  // namespace detail
 
+template <class T>
+template <Number N>
+Lanes<T>::Lanes(N number) : active(1) {
+  detail::lane_fill(static_cast<T>(number), v);
+}
+// Compilers copy so many bytes with one slow instruction: hence by hand.
+template <class T>
+Lanes<T>::Lanes(const Lanes& other) : active(other.active) {
+  detail::lane_copy(other.v, v);
+}
+template <class T>
+Lanes<T>& Lanes<T>::operator=(const Lanes& other) {
+  active = other.active;
+  if (this != &other) detail::lane_copy(other.v, v);
+  return *this;
+}
+template <class T>
+Lanes<T> Lanes<T>::load(const T* from, Index n) {
+  Lanes r;
+  if (n >= width) {
+    detail::lane_copy(from, r.v);
+  } else {
+    // Copies of the first element stand behind the others: a formula meets no value that is not there.
+    r.active = static_cast<int>(n);
+    detail::lane_fill(*from, r.v);
+    __builtin_memcpy(r.v, from, static_cast<std::size_t>(n) * sizeof(T));
+  }
+  return r;
+}
+template <class T>
+void Lanes<T>::store(T* to, Index n) const {
+  if (n >= width)
+    detail::lane_copy(v, to);
+  else
+    __builtin_memcpy(to, v, static_cast<std::size_t>(n) * sizeof(T));
+}
+
 // Arithmetic of lanes with lanes and with numbers of any type, which take the lanes' type.
 template <class T>
 Lanes<T> operator+(const Lanes<T>& a, const Lanes<T>& b) {
-  return detail::lanewise(a, b, [](T x, T y) { return x + y; });
+  return detail::lanewise(detail::LaneBinary::add, a, b);
 }
 template <class T>
 Lanes<T> operator-(const Lanes<T>& a, const Lanes<T>& b) {
-  return detail::lanewise(a, b, [](T x, T y) { return x - y; });
+  return detail::lanewise(detail::LaneBinary::sub, a, b);
 }
 template <class T>
 Lanes<T> operator*(const Lanes<T>& a, const Lanes<T>& b) {
-  return detail::lanewise(a, b, [](T x, T y) { return x * y; });
+  return detail::lanewise(detail::LaneBinary::mul, a, b);
 }
 template <class T>
 Lanes<T> operator/(const Lanes<T>& a, const Lanes<T>& b) {
-  return detail::lanewise(a, b, [](T x, T y) { return x / y; });
+  return detail::lanewise(detail::LaneBinary::div, a, b);
 }
 template <class T, Number N>
 Lanes<T> operator+(const Lanes<T>& a, N b) {
-  return detail::lanewise(a, [n = static_cast<T>(b)](T x) { return x + n; });
+  return detail::lanewise(detail::LaneBinary::add, a, static_cast<T>(b));
 }
 template <class T, Number N>
 Lanes<T> operator+(N a, const Lanes<T>& b) {
@@ -120,15 +181,15 @@ Lanes<T> operator+(N a, const Lanes<T>& b) {
 }
 template <class T, Number N>
 Lanes<T> operator-(const Lanes<T>& a, N b) {
-  return detail::lanewise(a, [n = static_cast<T>(b)](T x) { return x - n; });
+  return detail::lanewise(detail::LaneBinary::sub, a, static_cast<T>(b));
 }
 template <class T, Number N>
 Lanes<T> operator-(N a, const Lanes<T>& b) {
-  return detail::lanewise(b, [n = static_cast<T>(a)](T x) { return n - x; });
+  return detail::lanewise(detail::LaneBinary::sub, static_cast<T>(a), b);
 }
 template <class T, Number N>
 Lanes<T> operator*(const Lanes<T>& a, N b) {
-  return detail::lanewise(a, [n = static_cast<T>(b)](T x) { return x * n; });
+  return detail::lanewise(detail::LaneBinary::mul, a, static_cast<T>(b));
 }
 template <class T, Number N>
 Lanes<T> operator*(N a, const Lanes<T>& b) {
@@ -136,15 +197,15 @@ Lanes<T> operator*(N a, const Lanes<T>& b) {
 }
 template <class T, Number N>
 Lanes<T> operator/(const Lanes<T>& a, N b) {
-  return detail::lanewise(a, [n = static_cast<T>(b)](T x) { return x / n; });
+  return detail::lanewise(detail::LaneBinary::div, a, static_cast<T>(b));
 }
 template <class T, Number N>
 Lanes<T> operator/(N a, const Lanes<T>& b) {
-  return detail::lanewise(b, [n = static_cast<T>(a)](T x) { return n / x; });
+  return detail::lanewise(detail::LaneBinary::div, static_cast<T>(a), b);
 }
 template <class T>
 Lanes<T> operator-(const Lanes<T>& a) {
-  return detail::lanewise(a, [](T x) { return -x; });
+  return detail::lanewise(detail::LaneUnary::negate, a);
 }
 
 // Comparisons, for where(). Either side may be a number.
@@ -167,27 +228,27 @@ using LaneType = typename LaneOperands<A, B>::type;
 
 template <class A, class B, class T = LaneType<A, B>>
 LaneMask<T> operator<(const A& a, const B& b) {
-  return detail::lanetest<T>(Lanes<T>(a), Lanes<T>(b), [](T x, T y) { return x < y; });
+  return detail::lanetest<T>(detail::LaneTest::less, a, b);
 }
 template <class A, class B, class T = LaneType<A, B>>
 LaneMask<T> operator<=(const A& a, const B& b) {
-  return detail::lanetest<T>(Lanes<T>(a), Lanes<T>(b), [](T x, T y) { return x <= y; });
+  return detail::lanetest<T>(detail::LaneTest::less_equal, a, b);
 }
 template <class A, class B, class T = LaneType<A, B>>
 LaneMask<T> operator>(const A& a, const B& b) {
-  return detail::lanetest<T>(Lanes<T>(a), Lanes<T>(b), [](T x, T y) { return x > y; });
+  return detail::lanetest<T>(detail::LaneTest::greater, a, b);
 }
 template <class A, class B, class T = LaneType<A, B>>
 LaneMask<T> operator>=(const A& a, const B& b) {
-  return detail::lanetest<T>(Lanes<T>(a), Lanes<T>(b), [](T x, T y) { return x >= y; });
+  return detail::lanetest<T>(detail::LaneTest::greater_equal, a, b);
 }
 template <class A, class B, class T = LaneType<A, B>>
 LaneMask<T> operator==(const A& a, const B& b) {
-  return detail::lanetest<T>(Lanes<T>(a), Lanes<T>(b), [](T x, T y) { return x == y; });
+  return detail::lanetest<T>(detail::LaneTest::equal, a, b);
 }
 template <class A, class B, class T = LaneType<A, B>>
 LaneMask<T> operator!=(const A& a, const B& b) {
-  return detail::lanetest<T>(Lanes<T>(a), Lanes<T>(b), [](T x, T y) { return x != y; });
+  return detail::lanetest<T>(detail::LaneTest::not_equal, a, b);
 }
 template <class T>
 LaneMask<T> logical_and(LaneMask<T> a, const LaneMask<T>& b) {
@@ -214,36 +275,36 @@ requires(Number<A> || std::is_same_v<A, Lanes<T>>) &&
   Lanes<T> r;
   r.active = x.active > y.active ? x.active : y.active;
   if constexpr (Number<A> && Number<B>) r.active = Lanes<T>::width;
-  for (int i = 0; i < Lanes<T>::width; ++i) r.v[i] = mask.bits[i] != 0 ? x.v[i] : y.v[i];
+  detail::lane_select(mask.bits, x.v, y.v, r.v);
   return r;
 }
 
 template <class T>
 Lanes<T> abs(const Lanes<T>& x) {
-  return detail::lanewise(x, [](T v) { return v < 0 ? -v : v + T{0}; });
+  return detail::lanewise(detail::LaneUnary::abs, x);
 }
 /// -1, 0 or 1; NaN stays.
 template <class T>
 Lanes<T> sign(const Lanes<T>& x) {
-  return detail::lanewise(x, [](T v) { return v > 0 ? T{1} : v < 0 ? T{-1} : v; });
+  return detail::lanewise(detail::LaneUnary::sign, x);
 }
 /// NaN where either is NaN.
 template <class T>
 Lanes<T> maximum(const Lanes<T>& a, const Lanes<T>& b) {
-  return detail::lanewise(a, b, [](T x, T y) { return x > y || x != x ? x : y; });
+  return detail::lanewise(detail::LaneBinary::maximum, a, b);
 }
 template <class T>
 Lanes<T> minimum(const Lanes<T>& a, const Lanes<T>& b) {
-  return detail::lanewise(a, b, [](T x, T y) { return x < y || x != x ? x : y; });
+  return detail::lanewise(detail::LaneBinary::minimum, a, b);
 }
 
 template <Number N, class T>
 Lanes<T> maximum(const Lanes<T>& a, N b) {
-  return maximum(a, Lanes<T>(b));
+  return detail::lanewise(detail::LaneBinary::maximum, a, static_cast<T>(b));
 }
 template <Number N, class T>
 Lanes<T> minimum(const Lanes<T>& a, N b) {
-  return minimum(a, Lanes<T>(b));
+  return detail::lanewise(detail::LaneBinary::minimum, a, static_cast<T>(b));
 }
 
 template <class T>
@@ -372,13 +433,12 @@ Lanes<T> polygamma(int order, const Lanes<T>& x) {
 /// 1 / (1 + exp(-x)) without overflow of exp.
 template <class T>
 Lanes<T> sigmoid(const Lanes<T>& x) {
-  const Lanes<T> e = exp(-abs(x));
-  return where(x >= 0, 1, e) / (1 + e);
+  return detail::lanewise(detail::LaneUnary::sigmoid, x);
 }
 /// log(1 + exp(x)) without overflow of exp, accurate for very negative x.
 template <class T>
 Lanes<T> softplus(const Lanes<T>& x) {
-  return maximum(x, 0) + log1p(exp(-abs(x)));
+  return detail::lanewise(detail::LaneUnary::softplus, x);
 }
 
 // Binary functions; either side may be a number.
