@@ -88,7 +88,7 @@ class Drawing {
       const std::string name = node.is_leaf() ? "" : name_of(node, k);
       const OutputMeta& meta = node.outputs()[k];
       if (!name.empty()) label += "\n" + name;
-      label += shape_of(meta.dtype, meta.shape);
+      label += shape_of(meta.dtype(), meta.shape());
     }
     if (options_.places && node.place.file != nullptr) label += "\n" + to_string(node.place);
     const bool root = std::any_of(roots.begin(), roots.end(), [&](const Variable& variable) {

@@ -135,12 +135,12 @@ void Run::run_hooks(Node& node, Variable* gradients) {
     Variable replacement = hook.function(gradient);
     if (!replacement.defined()) continue;
     const OutputMeta& meta = node.outputs()[hook.output];
-    if (replacement.shape() != meta.shape)
+    if (replacement.shape() != meta.shape())
       fail<ShapeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of shape " +
-                       to_string(meta.shape) + ", got " + to_string(replacement.shape()));
-    if (replacement.dtype() != meta.dtype)
+                       to_string(meta.shape()) + ", got " + to_string(replacement.shape()));
+    if (replacement.dtype() != meta.dtype())
       fail<DTypeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of " +
-                       std::string(to_string(meta.dtype)) + ", got " +
+                       std::string(to_string(meta.dtype())) + ", got " +
                        std::string(to_string(replacement.dtype())));
     gradient = std::move(replacement);
   }
@@ -176,14 +176,15 @@ void Run::run_rule(Node& node, Variable* gradients) {
 Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const Variable* gradients) const {
   const Edge& edge = node.inputs()[i];
   const OutputMeta& meta = edge.node->outputs()[edge.output];
-  if (gradient.dtype() != meta.dtype)
-    fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
-                     " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype)));
-  if (gradient.shape() != meta.shape) {
-    if (!broadcasts_to(meta.shape, gradient.shape()))
+  if (!meta.fits(gradient.shape(), gradient.dtype())) {
+    if (gradient.dtype() != meta.dtype())
+      fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
+                       " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())));
+    const Shape shape = meta.shape();
+    if (!broadcasts_to(shape, gradient.shape()))
       fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
-                       std::to_string(i) + " of shape " + to_string(meta.shape));
-    gradient = sum_to(gradient, meta.shape);
+                       std::to_string(i) + " of shape " + to_string(shape));
+    gradient = sum_to(gradient, shape);
   }
   if (AnomalyMode::enabled() && !kernels::all_finite(gradient.value())) {
     const bool born_here = std::all_of(gradients, gradients + node.outputs().size(), [](const Variable& g) {

@@ -9,22 +9,27 @@ namespace xgrad::detail {
 Node::Node(const Layout& layout)
     : name(layout.name),
       place(layout.place),
+      head_(static_cast<std::uint16_t>(layout.head)),
       input_count_(layout.inputs),
       output_count_(layout.outputs),
       saved_count_(layout.saved),
-      block_bytes_(layout.block_bytes),
-      edges_(reinterpret_cast<Edge*>(layout.arrays)),
-      outputs_(reinterpret_cast<OutputMeta*>(edges_ + input_count_)),
-      saved_(reinterpret_cast<Saved*>(outputs_ + output_count_)) {
-  std::uninitialized_value_construct_n(edges_, input_count_);
-  std::uninitialized_value_construct_n(outputs_, output_count_);
-  std::uninitialized_value_construct_n(saved_, saved_count_);
+      size_count_(layout.sizes) {
+  std::uninitialized_value_construct_n(array<Edge>(0), input_count_);
+  std::uninitialized_value_construct_n(output_array(), output_count_);
+  std::uninitialized_value_construct_n(saved_array(), saved_count_);
 }
 
 Node::~Node() {
-  std::destroy_n(edges_, input_count_);
-  std::destroy_n(outputs_, output_count_);
-  std::destroy_n(saved_, saved_count_);
+  std::destroy_n(array<Edge>(0), input_count_);
+  std::destroy_n(saved_array(), saved_count_);
+}
+
+void Node::describe_output(std::size_t k, const Shape& shape, DType dtype) {
+  OutputMeta& meta = output_array()[k];
+  meta.sizes_ = k == 0 ? size_array() : output_array()[k - 1].sizes_ + output_array()[k - 1].rank_;
+  meta.rank_ = static_cast<std::uint32_t>(shape.rank());
+  meta.dtype_ = dtype;
+  std::copy(shape.begin(), shape.end(), const_cast<Index*>(meta.sizes_));
 }
 
 void Node::free_saved() {
@@ -37,14 +42,15 @@ void Node::free_saved() {
 void Node::bury(Node* node) {
   constinit thread_local Node* dead = nullptr;
   constinit thread_local bool digging = false;
-  node->next_dead_ = dead;
+  // Its place in the order means nothing any more.
+  node->sequence = reinterpret_cast<std::uintptr_t>(dead);
   dead = node;
   if (digging) return;
   digging = true;
   while (dead != nullptr) {
     Node* const next = dead;
-    const std::size_t bytes = next->block_bytes_;
-    dead = next->next_dead_;
+    const std::size_t bytes = block_bytes(next->layout());
+    dead = reinterpret_cast<Node*>(next->sequence);
     next->~Node();
     pool_deallocate(next, bytes);
   }

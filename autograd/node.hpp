@@ -6,6 +6,7 @@
 #include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -52,10 +53,21 @@ struct Edge {
   std::uint32_t output = 0;
 };
 
-/// What an output's gradient must look like.
-struct OutputMeta {
-  Shape shape;
-  DType dtype = DType::float32;
+/// What an output's gradient must look like. The sizes stand at the end of the node's block, so that a node
+/// of small tensors is small.
+class OutputMeta {
+ public:
+  Shape shape() const { return {sizes_, sizes_ + rank_}; }
+  DType dtype() const { return dtype_; }
+  bool fits(const Shape& shape, DType dtype) const {
+    return dtype == dtype_ && std::equal(shape.begin(), shape.end(), sizes_, sizes_ + rank_);
+  }
+
+ private:
+  friend class Node;
+  const Index* sizes_ = nullptr;
+  std::uint32_t rank_ = 0;
+  DType dtype_ = DType::float32;
 };
 
 /// A stored gradient, owned by the Variable that shows it. Nodes point to it weakly: no cycle through
@@ -89,29 +101,27 @@ struct NodeExtras {
 /// One recorded operation, or a leaf (no inputs, rank 0). A node and its arrays are one block of memory.
 class Node {
  public:
-  /// What every node is made from; `arrays` is where its inputs, outputs and saved values will stand.
+  /// What every node is made from; `head` bytes after it stand its inputs, outputs, saved values and sizes.
   struct Layout {
     const char* name;
     Place place;
     std::uint32_t inputs, outputs, saved;
-    std::byte* arrays = nullptr;
-    std::size_t block_bytes = 0;
+    std::uint32_t sizes;  // ranks of all outputs together
+    std::size_t head = 0;
   };
 
   /// A new D, constructed from the arguments and the completed layout.
   template <class D, class... Args>
   static Ref<Node> make(Layout layout, Args&&... args) {
-    constexpr std::size_t head = (sizeof(D) + alignof(Saved) - 1) / alignof(Saved) * alignof(Saved);
-    static_assert(alignof(D) <= 64 && alignof(Edge) == alignof(Saved) &&
-                  alignof(OutputMeta) == alignof(Saved));
-    layout.block_bytes = head + layout.inputs * sizeof(Edge) + layout.outputs * sizeof(OutputMeta) +
-                         layout.saved * sizeof(Saved);
-    void* block = pool_allocate(layout.block_bytes);
-    layout.arrays = static_cast<std::byte*>(block) + head;
+    layout.head = (sizeof(D) + alignof(Saved) - 1) / alignof(Saved) * alignof(Saved);
+    static_assert(alignof(D) <= 64 && sizeof(D) <= UINT16_MAX && alignof(Edge) == alignof(Saved) &&
+                  alignof(OutputMeta) == alignof(Saved) && alignof(Index) == alignof(Saved));
+    const std::size_t bytes = block_bytes(layout);
+    void* block = pool_allocate(bytes);
     try {
       return Ref<Node>::adopt(::new (block) D(std::forward<Args>(args)..., layout));
     } catch (...) {
-      pool_deallocate(block, layout.block_bytes);
+      pool_deallocate(block, bytes);
       throw;
     }
   }
@@ -124,9 +134,11 @@ class Node {
   /// Computes the gradients of the inputs that are needed.
   virtual void run(Backward& backward) const = 0;
 
-  std::span<Edge> inputs() const { return {edges_, input_count_}; }
-  std::span<OutputMeta> outputs() const { return {outputs_, output_count_}; }
-  std::span<Saved> saved() const { return {saved_, saved_count_}; }
+  std::span<Edge> inputs() const { return {array<Edge>(0), input_count_}; }
+  std::span<const OutputMeta> outputs() const { return {output_array(), output_count_}; }
+  std::span<Saved> saved() const { return {saved_array(), saved_count_}; }
+  /// States the next output's shape and dtype; once for each, in order.
+  void describe_output(std::size_t k, const Shape& shape, DType dtype);
 
   bool is_leaf() const { return rank == 0; }
   NodeExtras& require_extras() {
@@ -146,20 +158,35 @@ class Node {
   std::uint64_t rank = 0;
   std::uint64_t sequence = 0;  // creation order within the recording thread
   std::unique_ptr<NodeExtras> extras;
+
+ private:
+  RefCount references_;
+
+ public:
   bool freed = false;             // saved values were given up by a run that did not retain the graph
   bool first_order_only = false;  // the rule's own operations are not all on the tape
 
  private:
+  static std::size_t block_bytes(const Layout& layout) {
+    return layout.head + layout.inputs * sizeof(Edge) + layout.outputs * sizeof(OutputMeta) +
+           layout.saved * sizeof(Saved) + layout.sizes * sizeof(Index);
+  }
+  Layout layout() const {
+    return {name, place, input_count_, output_count_, saved_count_, size_count_, head_};
+  }
   // Destroys without recursion: nodes that die while another is being destroyed wait in a list.
   static void bury(Node* node);
 
-  RefCount references_;
-  std::uint32_t input_count_, output_count_, saved_count_;
-  std::size_t block_bytes_;
-  Edge* edges_;
-  OutputMeta* outputs_;
-  Saved* saved_;
-  Node* next_dead_ = nullptr;
+  template <class T>
+  T* array(std::size_t offset) const {
+    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + head_ + offset);
+  }
+  OutputMeta* output_array() const { return array<OutputMeta>(input_count_ * sizeof(Edge)); }
+  Saved* saved_array() const { return reinterpret_cast<Saved*>(output_array() + output_count_); }
+  Index* size_array() const { return reinterpret_cast<Index*>(saved_array() + saved_count_); }
+
+  std::uint16_t head_;
+  std::uint32_t input_count_, output_count_, saved_count_, size_count_;
 };
 
 }  // namespace detail

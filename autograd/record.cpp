@@ -153,7 +153,7 @@ void Op::fill(detail::Node& node, Saves saves, const Tensor* values) const {
   node.rank = highest + 1;
   node.sequence = ++sequence;
   for (std::size_t k = 0; k < node.outputs().size(); ++k)
-    node.outputs()[k] = {values[k].shape(), values[k].dtype()};
+    node.describe_output(k, values[k].shape(), values[k].dtype());
 
   std::size_t next = 0;
   const auto save = [&](bool is_output, std::uint32_t bits, auto value_of) {
@@ -199,7 +199,7 @@ std::vector<Variable> Op::finish_many(std::vector<Tensor> values, Saves saves, d
 
 const Variable& Backward::gradient(std::size_t k) const {
   if (!gradients_[k].defined())
-    gradients_[k] = Variable(zeros(node_.outputs()[k].shape, node_.outputs()[k].dtype));
+    gradients_[k] = Variable(zeros(node_.outputs()[k].shape(), node_.outputs()[k].dtype()));
   return gradients_[k];
 }
 
@@ -223,9 +223,9 @@ Variable Backward::output(std::size_t k) const {
   return detail::Access::make(value, detail::Ref<detail::Node>::share(&node_), static_cast<std::uint32_t>(k));
 }
 
-const Shape& Backward::input_shape(std::size_t i) const {
+Shape Backward::input_shape(std::size_t i) const {
   const detail::Edge& edge = node_.inputs()[i];
-  return edge.node->outputs()[edge.output].shape;
+  return edge.node->outputs()[edge.output].shape();
 }
 
 }  // namespace xgrad

@@ -53,7 +53,7 @@ class Backward {
   std::size_t input_count() const { return node_.inputs().size(); }
   std::size_t output_count() const { return node_.outputs().size(); }
   /// The shape of an input that needs a gradient.
-  const Shape& input_shape(std::size_t i) const;
+  Shape input_shape(std::size_t i) const;
 
   /// Gives the gradient of input i; the last one given counts, an undefined one means no contribution.
   void give(std::size_t i, Variable gradient) { results_[i] = std::move(gradient); }
@@ -152,16 +152,17 @@ class Op {
     Saves saves;
     std::size_t i = 0;
     ((saves = needs(i++) ? saves | rules.saves : saves), ...);
-    return connect(std::move(value), saves,
-                   detail::Node::make<detail::RuleNode<F...>>(layout(1, saves),
-                                                              std::tuple<F...>(std::move(rules.formula)...)));
+    auto node = detail::Node::make<detail::RuleNode<F...>>(layout({&value, 1}, saves),
+                                                           std::tuple<F...>(std::move(rules.formula)...));
+    return connect(std::move(value), saves, std::move(node));
   }
   /// The same with one rule for all inputs.
   template <class F>
   Variable record(Tensor value, JointRule<F> rule) const {
     if (!needs_any()) return constant(std::move(value));
-    return connect(std::move(value), rule.saves,
-                   detail::Node::make<detail::JointNode<F>>(layout(1, rule.saves), std::move(rule.formula)));
+    auto node =
+        detail::Node::make<detail::JointNode<F>>(layout({&value, 1}, rule.saves), std::move(rule.formula));
+    return connect(std::move(value), rule.saves, std::move(node));
   }
   /// Several outputs; those whose bit is set in `constants` take no part in differentiation.
   template <class F>
@@ -169,8 +170,7 @@ class Op {
                                     std::uint32_t constants = 0) const {
     detail::Ref<detail::Node> node;
     if (needs_any())
-      node = detail::Node::make<detail::JointNode<F>>(layout(values.size(), rule.saves),
-                                                      std::move(rule.formula));
+      node = detail::Node::make<detail::JointNode<F>>(layout(values, rule.saves), std::move(rule.formula));
     return finish_many(std::move(values), rule.saves, std::move(node), constants);
   }
 
@@ -179,10 +179,15 @@ class Op {
   void track() const;
   void check_defined(std::size_t i) const;
 
-  detail::Node::Layout layout(std::size_t outputs, Saves saves) const {
-    return {name_, Scope::current()->place(), static_cast<std::uint32_t>(size()),
-            static_cast<std::uint32_t>(outputs),
-            static_cast<std::uint32_t>(__builtin_popcount(saves.inputs) + __builtin_popcount(saves.outputs))};
+  detail::Node::Layout layout(std::span<const Tensor> outputs, Saves saves) const {
+    Index sizes = 0;
+    for (const Tensor& value : outputs) sizes += value.rank();
+    return {name_,
+            Scope::current()->place(),
+            static_cast<std::uint32_t>(size()),
+            static_cast<std::uint32_t>(outputs.size()),
+            static_cast<std::uint32_t>(__builtin_popcount(saves.inputs) + __builtin_popcount(saves.outputs)),
+            static_cast<std::uint32_t>(sizes)};
   }
   Variable connect(Tensor value, Saves saves, detail::Ref<detail::Node> node) const;
   std::vector<Variable> finish_many(std::vector<Tensor> values, Saves saves, detail::Ref<detail::Node> node,

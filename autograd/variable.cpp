@@ -13,7 +13,7 @@ namespace {
 class LeafNode final : public Node {
  public:
   LeafNode(const Shape& shape, DType dtype, const Layout& layout) : Node(layout) {
-    outputs()[0] = {shape, dtype};
+    describe_output(0, shape, dtype);
   }
   void run(Backward&) const override {}
 };
@@ -27,7 +27,9 @@ void check_differentiable(DType dtype) {
 
 void make_leaf(VariableState& state) {
   check_differentiable(state.value.dtype());
-  Ref<Node> node = Node::make<LeafNode>({"leaf", Place{}, 0, 1, 0}, state.value.shape(), state.value.dtype());
+  Ref<Node> node =
+      Node::make<LeafNode>({"leaf", Place{}, 0, 1, 0, static_cast<std::uint32_t>(state.value.rank())},
+                           state.value.shape(), state.value.dtype());
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
   node->require_extras().slots.emplace_back(0, state.slot);
   state.node = std::move(node);

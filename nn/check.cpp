@@ -28,8 +28,9 @@ std::string omitted_leaves(const Variable& output, const Nodes& listed) {
         waiting.push_back(input);
       } else if (!listed.contains(input)) {
         const xgrad::detail::OutputMeta& meta = input->outputs()[0];
-        text += "\n  forward uses a trainable leaf that visit omits: " + std::string(to_string(meta.dtype)) +
-                " " + to_string(meta.shape) + ", in " + node->name;
+        text +=
+            "\n  forward uses a trainable leaf that visit omits: " + std::string(to_string(meta.dtype())) +
+            " " + to_string(meta.shape()) + ", in " + node->name;
         if (node->place.file != nullptr) text += " at " + to_string(node->place);
       }
     }
