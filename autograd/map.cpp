@@ -9,10 +9,33 @@
 namespace xgrad::detail {
 namespace {
 
+// True when the operands are small and of one shape: one run from the first element to the last.
+template <std::size_t N>
+bool single_run(const std::array<const Tensor*, N>& operands, std::array<const std::byte*, N>& data) {
+  if (operands[0]->count() > kernels::elementwise_grain) return false;
+  for (std::size_t k = 0; k < N; ++k) {
+    if (operands[k]->shape() != operands[0]->shape()) return false;
+    data[k] = operands[k]->raw();
+  }
+  return true;
+}
+
+template <std::size_t N>
+constexpr std::array<Index, N> unit_steps() {
+  std::array<Index, N> steps;
+  steps.fill(1);
+  return steps;
+}
+
 template <std::size_t N>
 Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
   std::array<const Tensor*, N> operands;
   std::copy(x, x + N, operands.begin());
+  if (std::array<const std::byte*, N> data; single_run(operands, data)) {
+    Tensor result = Tensor::uninitialized(x[0]->shape(), x[0]->dtype());
+    loops.forward(f, data.data(), unit_steps<N>().data(), result.mutable_raw(), result.count());
+    return result;
+  }
   Shape shape = x[0]->shape();
   for (std::size_t k = 1; k < N; ++k) shape = broadcast_shapes(shape, x[k]->shape());
   Tensor result = Tensor::uninitialized(shape, x[0]->dtype());
@@ -36,6 +59,10 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
     if (!needed[k]) continue;
     results[k] = Tensor::uninitialized(cotangent.shape(), cotangent.dtype());
     out[k] = results[k].mutable_raw();
+  }
+  if (std::array<const std::byte*, N> data; single_run(operands, data)) {
+    loops.backward(f, data.data(), unit_steps<N>().data(), cotangent.raw(), out.data(), cotangent.count());
+    return results;
   }
   const Index width = element_size(cotangent.dtype());
   kernels::for_each_run<N>(

@@ -52,7 +52,7 @@ void Node::bury(Node* node) {
     const std::size_t bytes = block_bytes(next->layout());
     dead = reinterpret_cast<Node*>(next->sequence);
     next->~Node();
-    pool_deallocate(next, bytes);
+    pool_deallocate(next, bytes, BlockUse::nodes);
   }
   digging = false;
 }

@@ -117,11 +117,11 @@ class Node {
     static_assert(alignof(D) <= 64 && sizeof(D) <= UINT16_MAX && alignof(Edge) == alignof(Saved) &&
                   alignof(OutputMeta) == alignof(Saved) && alignof(Index) == alignof(Saved));
     const std::size_t bytes = block_bytes(layout);
-    void* block = pool_allocate(bytes);
+    void* block = pool_allocate(bytes, BlockUse::nodes);
     try {
       return Ref<Node>::adopt(::new (block) D(std::forward<Args>(args)..., layout));
     } catch (...) {
-      pool_deallocate(block, bytes);
+      pool_deallocate(block, bytes, BlockUse::nodes);
       throw;
     }
   }

@@ -33,13 +33,14 @@ void pair_loop(const std::byte* a, Index a_step, const std::byte* b, Index b_ste
 }
 
 Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
+  if (a.shape() == b.shape() && a.count() <= elementwise_grain) {
+    Tensor result = Tensor::uninitialized(a.shape(), dtype);
+    loop(a.raw(), 1, b.raw(), 1, result.mutable_raw(), a.count());
+    return result;
+  }
   const Shape shape = broadcast_shapes(a.shape(), b.shape());
   Tensor result = Tensor::uninitialized(shape, dtype);
   std::byte* const out = result.mutable_raw();
-  if (result.count() == 1) {
-    loop(a.raw(), 1, b.raw(), 1, out, 1);
-    return result;
-  }
   const Index width = element_size(dtype);
   for_each_run<2>({&a, &b}, shape, [&](const auto& data, const auto& steps, Index position, Index n) {
     loop(data[0], steps[0], data[1], steps[1], out + position * width, n);

@@ -63,22 +63,27 @@ struct FreeBlock {
   FreeBlock* next;
 };
 
-template <std::size_t Classes>
+// Lists by class, and again by class for the second use of blocks where there are twice as many.
+template <std::size_t Classes, std::size_t Lists = Classes>
 struct FreeLists {
-  std::array<FreeBlock*, Classes> heads{};
+  std::array<FreeBlock*, Lists> heads{};
   std::size_t bytes = 0;
 
-  void* pop(std::size_t size_class) {
-    FreeBlock* block = heads[size_class];
+  static constexpr std::size_t block_bytes(std::size_t list) {
+    return bytes_of(list < Classes ? list : list - Classes);
+  }
+
+  void* pop(std::size_t list) {
+    FreeBlock* block = heads[list];
     if (block != nullptr) {
-      heads[size_class] = block->next;
-      bytes -= bytes_of(size_class);
+      heads[list] = block->next;
+      bytes -= block_bytes(list);
     }
     return block;
   }
-  void push(void* memory, std::size_t size_class) {
-    heads[size_class] = ::new (memory) FreeBlock{heads[size_class]};
-    bytes += bytes_of(size_class);
+  void push(void* memory, std::size_t list) {
+    heads[list] = ::new (memory) FreeBlock{heads[list]};
+    bytes += block_bytes(list);
   }
   void clear() {
     for (FreeBlock*& head : heads)
@@ -98,12 +103,14 @@ struct alignas(alignment) Slab {
   }
 };
 
-struct SlabLists : FreeLists<slab_classes> {
+constexpr std::size_t slab_lists_count = 2 * slab_classes;
+
+struct SlabLists : FreeLists<slab_classes, slab_lists_count> {
   std::size_t limit = slab_cache_bytes;
 
   void take(SlabLists& other) {
-    for (std::size_t size_class = 0; size_class < slab_classes; ++size_class)
-      while (void* block = other.pop(size_class)) push(block, size_class);
+    for (std::size_t list = 0; list < slab_lists_count; ++list)
+      while (void* block = other.pop(list)) push(block, list);
   }
 
   // Frees every slab that is whole, then lets the lists grow to twice what remains.
@@ -111,14 +118,14 @@ struct SlabLists : FreeLists<slab_classes> {
     for (FreeBlock* head : heads)
       for (FreeBlock* block = head; block != nullptr; block = block->next) ++Slab::of(block).free;
     FreeBlock* whole = nullptr;
-    for (std::size_t size_class = 0; size_class < slab_classes; ++size_class) {
-      FreeBlock* block = std::exchange(heads[size_class], nullptr);
+    for (std::size_t list = 0; list < slab_lists_count; ++list) {
+      FreeBlock* block = std::exchange(heads[list], nullptr);
       while (block != nullptr) {
         FreeBlock* const next = block->next;
-        bytes -= bytes_of(size_class);
+        bytes -= block_bytes(list);
         Slab& slab = Slab::of(block);
         if (slab.free < slab.blocks)
-          push(block, size_class);
+          push(block, list);
         else if (reinterpret_cast<std::byte*>(block) == reinterpret_cast<std::byte*>(&slab + 1))
           whole = ::new (block) FreeBlock{whole};
         block = next;
@@ -210,27 +217,31 @@ void count(std::int64_t bytes, std::int64_t buffer) {
     await_end();
 }
 
+constexpr std::size_t slab_list(std::size_t size_class, detail::BlockUse use) {
+  return use == detail::BlockUse::values ? size_class : size_class + slab_classes;
+}
+
 // A block of a class whose list is empty: from the orphans, or the first of a new slab.
-void* refill(std::size_t size_class) {
+void* refill(std::size_t list) {
   {
     const std::scoped_lock lock(orphans().mutex);
-    if (void* block = orphans().lists.pop(size_class)) return block;
+    if (void* block = orphans().lists.pop(list)) return block;
   }
-  const std::size_t size = bytes_of(size_class);
+  const std::size_t size = SlabLists::block_bytes(list);
   const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
   void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
   auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
-  for (std::size_t i = blocks; i-- > 1;) slab_lists.push(first + i * size, size_class);
+  for (std::size_t i = blocks; i-- > 1;) slab_lists.push(first + i * size, list);
   return first;
 }
 
-void free_small(void* block, std::size_t size_class) {
+void free_small(void* block, std::size_t list) {
   if (thread_ends) {
     const std::scoped_lock lock(orphans().mutex);
-    return orphans().lists.push(block, size_class);
+    return orphans().lists.push(block, list);
   }
   await_end();
-  slab_lists.push(block, size_class);
+  slab_lists.push(block, list);
   if (slab_lists.bytes > slab_lists.limit) trim_slabs();
 }
 
@@ -271,14 +282,15 @@ void release_cached_memory() {
 
 namespace detail {
 
-void* pool_allocate(std::size_t bytes) {
+void* pool_allocate(std::size_t bytes, BlockUse use) {
   if (!recycle) return system_allocate(bytes);
   const std::size_t size_class = class_of(bytes);
   if (size_class >= class_count) throw std::bad_alloc();
   const std::size_t rounded = bytes_of(size_class);
   if (rounded <= slab_limit) {
-    void* block = slab_lists.pop(size_class);
-    return block != nullptr ? block : refill(size_class);
+    const std::size_t list = slab_list(size_class, use);
+    void* block = slab_lists.pop(list);
+    return block != nullptr ? block : refill(list);
   }
   if (rounded <= thread_limit) {
     if (void* block = thread_lists.pop(size_class)) return block;
@@ -294,11 +306,11 @@ void* pool_allocate(std::size_t bytes) {
   }
 }
 
-void pool_deallocate(void* block, std::size_t bytes) noexcept {
+void pool_deallocate(void* block, std::size_t bytes, BlockUse use) noexcept {
   if (!recycle) return system_free(block);
   const std::size_t size_class = class_of(bytes);
   const std::size_t rounded = bytes_of(size_class);
-  if (rounded <= slab_limit) return free_small(block, size_class);
+  if (rounded <= slab_limit) return free_small(block, slab_list(size_class, use));
   if (rounded <= thread_limit) {
     if (thread_ends || thread_lists.bytes + rounded > thread_cache_bytes) return system_free(block);
     await_end();

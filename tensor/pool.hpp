@@ -24,8 +24,12 @@ void release_cached_memory();
 
 namespace detail {
 
-void* pool_allocate(std::size_t bytes);
-void pool_deallocate(void* block, std::size_t bytes) noexcept;
+/// What a block is for. Nodes have lists of their own: a run frees values and nodes at different times, and
+/// in lists that they share the order of addresses would be shuffled further by every run.
+enum class BlockUse { values, nodes };
+
+void* pool_allocate(std::size_t bytes, BlockUse use = BlockUse::values);
+void pool_deallocate(void* block, std::size_t bytes, BlockUse use = BlockUse::values) noexcept;
 
 void count_buffer(std::size_t bytes);
 void uncount_buffer(std::size_t bytes) noexcept;
