@@ -105,18 +105,19 @@ Pair<T> exact_sum(const Batch<T>& a, const Batch<T>& b) {
 }
 
 /// a * b exactly, where nothing overflows or underflows: fused, or by splitting the factors (Dekker 1971).
-inline Pair<double> exact_product(const Batch<double>& a, const Batch<double>& b) {
+template <class T>
+Pair<T> exact_product(const Batch<T>& a, const Batch<T>& b) {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
   // Fused as well, or the compiler might fuse a later sum with this product, whose rounding would then count
   // twice.
-  const Batch<double> high = fused(a, b, Batch<double>(-0.0));
+  const Batch<T> high = fused(a, b, Batch<T>(T(-0.0)));
   return {high, fused(a, b, -high)};
 #else
-  const Batch<double> high = a * b;
-  const Batch<double> splitter(0x1p27 + 1);
-  const Batch<double> scaled_a = a * splitter, scaled_b = b * splitter;
-  const Batch<double> a1 = scaled_a - (scaled_a - a), b1 = scaled_b - (scaled_b - b);
-  const Batch<double> a2 = a - a1, b2 = b - b1;
+  const Batch<T> high = a * b;
+  const Batch<T> splitter(sizeof(T) == 4 ? T(0x1p12) + 1 : T(0x1p27) + 1);
+  const Batch<T> scaled_a = a * splitter, scaled_b = b * splitter;
+  const Batch<T> a1 = scaled_a - (scaled_a - a), b1 = scaled_b - (scaled_b - b);
+  const Batch<T> a2 = a - a1, b2 = b - b1;
   return {high, a2 * b2 - (((high - a1 * b1) - a2 * b1) - a1 * b2)};
 #endif
 }

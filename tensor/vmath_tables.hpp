@@ -30,6 +30,10 @@ struct Table<float> {
   static constexpr std::array<T, 9> log_erfc{0x1.41a996p-13, -0x1.21202ap0,   -0x1.446acep-1,
                                              -0x1.b9fb4cp-4, 0x1.96884cp-6,   -0x1.070564p-8,
                                              0x1.9378eep-12, -0x1.9db35ep-17, -0x1.63dffcp-21};
+  // exp(y^2) erfc(y) (y + 2), x = (y - 2) / (y + 2), 0.9 <= y <= 10.2225: -24.875 bits
+  static constexpr std::array<T, 9> erfcx{0x1.058672p0,   -0x1.5fd384p-1,  0x1.1e2de8p-2,
+                                          -0x1.2a8f34p-5, -0x1.605a7cp-6,  0x1.ab0e8cp-8,
+                                          0x1.8bd83ap-9,  -0x1.fa447ap-11, -0x1.6c475ep-12};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b8502p-1, 0x1.2b9762p-1, -0x1.4af8ecp-3, 0x1.7590ccp-6};
 };
@@ -70,13 +74,13 @@ struct Table<double> {
       0x1.565bcd0dbd8f2p-8,  -0x1.c02db3db4908ep-11, 0x1.f9a321e4ae7afp-14, -0x1.f4d1e4342b269p-17,
       0x1.b9df30575a8b9p-20, -0x1.5f1f40dc44365p-23, 0x1.f7b99cbc1f61ap-27, -0x1.38ac21b65a163p-30,
       0x1.06275afdc6ec8p-34};
-  // exp(y^2) erfc(y) (1 + 2 y), x = (y - 4) / (y + 4), 1 <= y <= 28: -53.25 bits
+  // exp(y^2) erfc(y) (y + 4), x = (y - 4) / (y + 4), 1 <= y <= 27.3131: -53.75 bits
   static constexpr std::array<T, 20> erfcx{
-      0x1.3ba5916e9fd7fp0,   -0x1.1df1ad154a28p-3,   0x1.f7f5df66fe54cp-7,   0x1.16ecefcfa424p-4,
-      -0x1.9ddb23c3f0adfp-4, 0x1.7fee004e4369dp-4,   -0x1.0fb06dfd79b6bp-4,  0x1.3079edee712dp-5,
-      -0x1.096238b0627fap-6, 0x1.49c67574f21c3p-8,   -0x1.8d4a727aea0c8p-11, -0x1.a1e1b3664ba2ep-13,
-      0x1.3bddbf51f9ed3p-13, -0x1.99015ecb530f3p-16, -0x1.78333d4086936p-17, 0x1.7b8cf2a57dbe6p-18,
-      0x1.347111ef3ef13p-22, -0x1.8f6bbd0534877p-21, 0x1.0c924ce1c156fp-24,  0x1.a9e3b9886e25fp-25};
+      0x1.18932bf08e154p0,    -0x1.f3fe31ecb49bdp-1,  0x1.8be202d26c71p-1,    -0x1.14eacb1ad0467p-1,
+      0x1.52cac2370fbfbp-2,   -0x1.645fd8a4af1bdp-3,  0x1.38dbd2c9034afp-4,   -0x1.b00c05347754ap-6,
+      0x1.908f470db8e1cp-8,   -0x1.269b3b1852184p-12, -0x1.dd283f1afc2e5p-12, 0x1.72cc764628995p-13,
+      -0x1.e7e4e2ac57dd5p-19, -0x1.3c48373f6619bp-16, 0x1.3ad92ed07b24dp-18,  0x1.7875cef08d6efp-20,
+      -0x1.bffb91004c021p-21, -0x1.903220f4eec49p-25, 0x1.b946d367e2afep-24,  -0x1.076ba9aab516ap-26};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b850259b99ddp-1, 0x1.2b9762efeffecp-1, -0x1.4af8eb64ea1ecp-3,
                                          0x1.7590cccfad50bp-6};
