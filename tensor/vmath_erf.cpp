@@ -1,4 +1,5 @@
-// The error function and its complement: minimax polynomials near zero and of scaled tails away from it.
+// The error function, its complement and gelu: erfc(|x|) is exp(-x^2) times a minimax polynomial, erf(x) near
+// zero x times another.
 #include <xgrad/tensor/gelu.hpp>
 #include <xgrad/tensor/vmath.hpp>
 #include <xgrad/tensor/vmath_kernels.hpp>
@@ -11,7 +12,7 @@ namespace {
 
 using namespace detail;
 
-/// Where polynomials in x^2 give way to scaled tails, and where exp(-x^2) vanishes.
+/// Where erf leaves its polynomial in x^2, and where exp(-x^2) vanishes.
 template <class T>
 inline constexpr T near = sizeof(T) == 4 ? T(0.9) : T(1);
 template <class T>
@@ -31,26 +32,25 @@ Batch<T> at_most(const Batch<T>& x, T bound) {
 /// exp(-(high + low)) for 0 <= high <= vanishing^2: the part below the rounding of `high` would show in the
 /// result.
 template <class T>
-Batch<T> exp_minus(const Pair<T>& x) {
+inline Batch<T> exp_minus(const Pair<T>& x) {
   const auto [shifted, count, rest] = reduce_ln2<T>(-x.high);
   const Mask<T> subnormal = x.high > Batch<T>(-Format<T>::exp_subnormal);
   return scale_exp<T>(expm1_reduced<T>(rest - x.low), shifted, subnormal, T(1));
 }
 
-/// erfc(a) for near <= a <= vanishing, given e = exp(-a^2); with the substitution of Shepherd and Laframboise
+/// erfc(a) for 0 <= a <= vanishing, given e = exp(-a^2); with the substitution of Shepherd and Laframboise
 /// (1981) for exp(a^2) erfc(a).
 template <class T>
-Batch<T> erfc_far(const Batch<T>& a, const Batch<T>& e) {
-  const Batch<T> centre(sizeof(T) == 4 ? T(2) : T(4)), inverse = Batch<T>(T(1)) / (a + centre);
+Batch<T> erfc_positive(const Batch<T>& a, const Batch<T>& e) {
+  const Batch<T> centre(sizeof(T) == 4 ? T(3) : T(4)), inverse = Batch<T>(T(1)) / (a + centre);
   return e * inverse * polynomial<T>((a - centre) * inverse, Table<T>::erfcx);
 }
 
 /// erfc(x), given a = |x| up to `vanishing` and e = exp(-a^2).
 template <class T>
 Batch<T> erfc_with(const Batch<T>& x, const Batch<T>& a, const Batch<T>& e) {
-  using B = Batch<T>;
-  const B far = erfc_far(a, e), tail = xsimd::select(x < B(T(0)), B(T(2)) - far, far);
-  return xsimd::select(a < B(near<T>), B(T(1)) - erf_near(x), tail);
+  const Batch<T> value = erfc_positive(a, e);
+  return xsimd::select(x < Batch<T>(T(0)), Batch<T>(T(2)) - value, value);
 }
 
 template <class T>
@@ -66,8 +66,7 @@ struct Normal {
     using B = Batch<T>;
     const B a = at_most(xsimd::abs(x), vanishing<T> * std::numbers::sqrt2_v<T>);
     const B half(T(0.5)), sqrt_half(std::numbers::sqrt2_v<T> / 2);
-    const Pair<T> square = exact_product(a, a);
-    const B e = exp_minus(Pair<T>{half * square.high, half * square.low});
+    const B e = exp_minus(exact_product<T>(a, half * a));
     cdf = half * erfc_with<T>(-sqrt_half * x, sqrt_half * a, e);
     density = e * B(std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2);
   }
@@ -89,7 +88,7 @@ Batch<T> gelu_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
 Batch<double> erf_kernel(const Batch<double>& x) {
   using B = Batch<double>;
   const B a = at_most(xsimd::abs(x), vanishing<double>);
-  const B far = B(1.0) - erfc_far(a, exp_minus(exact_product(a, a)));
+  const B far = B(1.0) - erfc_positive(a, exp_minus(exact_product(a, a)));
   return xsimd::select(a < B(near<double>), erf_near(x), with_sign(far, x));
 }
 

@@ -148,16 +148,26 @@ Batch<T> expm1_reduced(const Batch<T>& r) {
   return expm1_reduced(r, Table<T>::exp);
 }
 
-/// factor * (1 + p) * 2^count for factor 1 or 1/2. The power of two comes in two steps, since neither 2^1024
-/// nor 2^-1074 times a full mantissa can be written down.
+/// factor * (1 + p) * 2^count for factor 1 or 1/2. AVX-512 has an instruction for it; elsewhere the power of
+/// two comes in two steps, since neither 2^1024 nor 2^-1074 times a full mantissa can be written down.
 template <class T>
-Batch<T> scale_exp(const Batch<T>& p, const Batch<T>& shifted, const Mask<T>& subnormal, T factor) {
+Batch<T> scale_exp(const Batch<T>& p, const Batch<T>& shifted, [[maybe_unused]] const Mask<T>& subnormal,
+                   T factor) {
+#if XSIMD_WITH_AVX512F
+  const Batch<T> value = fused(p, Batch<T>(factor), Batch<T>(factor));
+  const Batch<T> count = shifted - Batch<T>(Format<T>::rounder);
+  if constexpr (sizeof(T) == 4)
+    return _mm512_scalef_ps(value, count);
+  else
+    return _mm512_scalef_pd(value, count);
+#else
   constexpr T lift = sizeof(T) == 4 ? T(30) : T(60);
   constexpr T drop = sizeof(T) == 4 ? T(0x1p-30) : T(0x1p-60);
   const Batch<T> step = xsimd::select(subnormal, Batch<T>(lift), Batch<T>(T(-2)));
   const Batch<T> rest = xsimd::select(subnormal, Batch<T>(drop * factor), Batch<T>(T(4) * factor));
   const Batch<T> scale = power_of_two<T>(shifted + step);
   return fused(p, scale, scale) * rest;
+#endif
 }
 
 /// factor * exp(x) for factor 1 or 1/2.

@@ -30,10 +30,10 @@ struct Table<float> {
   static constexpr std::array<T, 9> log_erfc{0x1.41a996p-13, -0x1.21202ap0,   -0x1.446acep-1,
                                              -0x1.b9fb4cp-4, 0x1.96884cp-6,   -0x1.070564p-8,
                                              0x1.9378eep-12, -0x1.9db35ep-17, -0x1.63dffcp-21};
-  // exp(y^2) erfc(y) (y + 2), x = (y - 2) / (y + 2), 0.9 <= y <= 10.2225: -24.875 bits
-  static constexpr std::array<T, 9> erfcx{0x1.058672p0,   -0x1.5fd384p-1,  0x1.1e2de8p-2,
-                                          -0x1.2a8f34p-5, -0x1.605a7cp-6,  0x1.ab0e8cp-8,
-                                          0x1.8bd83ap-9,  -0x1.fa447ap-11, -0x1.6c475ep-12};
+  // exp(y^2) erfc(y) (y + 3), x = (y - 3) / (y + 3), 0 <= y <= 10.2225: -25.125 bits
+  static constexpr std::array<T, 10> erfcx{0x1.12f21ep0,    -0x1.c44c48p-1, 0x1.2e3268p-1,   -0x1.3deaccp-2,
+                                           0x1.e99758p-4,   -0x1.b7bebp-6,  -0x1.418cb6p-10, 0x1.93c13cp-9,
+                                           -0x1.fa4656p-12, -0x1.54f188p-12};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b8502p-1, 0x1.2b9762p-1, -0x1.4af8ecp-3, 0x1.7590ccp-6};
 };
@@ -74,13 +74,15 @@ struct Table<double> {
       0x1.565bcd0dbd8f2p-8,  -0x1.c02db3db4908ep-11, 0x1.f9a321e4ae7afp-14, -0x1.f4d1e4342b269p-17,
       0x1.b9df30575a8b9p-20, -0x1.5f1f40dc44365p-23, 0x1.f7b99cbc1f61ap-27, -0x1.38ac21b65a163p-30,
       0x1.06275afdc6ec8p-34};
-  // exp(y^2) erfc(y) (y + 4), x = (y - 4) / (y + 4), 1 <= y <= 27.3131: -53.75 bits
-  static constexpr std::array<T, 20> erfcx{
-      0x1.18932bf08e154p0,    -0x1.f3fe31ecb49bdp-1,  0x1.8be202d26c71p-1,    -0x1.14eacb1ad0467p-1,
-      0x1.52cac2370fbfbp-2,   -0x1.645fd8a4af1bdp-3,  0x1.38dbd2c9034afp-4,   -0x1.b00c05347754ap-6,
-      0x1.908f470db8e1cp-8,   -0x1.269b3b1852184p-12, -0x1.dd283f1afc2e5p-12, 0x1.72cc764628995p-13,
-      -0x1.e7e4e2ac57dd5p-19, -0x1.3c48373f6619bp-16, 0x1.3ad92ed07b24dp-18,  0x1.7875cef08d6efp-20,
-      -0x1.bffb91004c021p-21, -0x1.903220f4eec49p-25, 0x1.b946d367e2afep-24,  -0x1.076ba9aab516ap-26};
+  // exp(y^2) erfc(y) (y + 4), x = (y - 4) / (y + 4), 0 <= y <= 27.3131: -54 bits
+  static constexpr std::array<T, 25> erfcx{
+      0x1.18932bf08e154p0,    -0x1.f3fe31ecb49bfp-1,  0x1.8be202d26c706p-1,   -0x1.14eacb1ad0345p-1,
+      0x1.52cac2371015p-2,    -0x1.645fd8a4bbb79p-3,  0x1.38dbd2c8e3422p-4,   -0x1.b00c052c68b93p-6,
+      0x1.908f472241905p-8,   -0x1.269b51a2be808p-12, -0x1.dd28437cc84f3p-12, 0x1.72cda16b9cca2p-13,
+      -0x1.e7efad6b25bacp-19, -0x1.3c6e03402edbep-16, 0x1.3b1862e956849p-18,  0x1.7e2bfaf43cfcap-20,
+      -0x1.c76cdb1528bfdp-21, -0x1.414ccbe858158p-24, 0x1.118c7a5ea8ec6p-23,  0x1.519e13859d939p-32,
+      -0x1.3c16d00cad791p-26, 0x1.19f3ea673ef9fp-32,  0x1.3a14adf7ab51ep-29,  0x1.2ffb53199cb6cp-34,
+      -0x1.2866902df717fp-33};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b850259b99ddp-1, 0x1.2b9762efeffecp-1, -0x1.4af8eb64ea1ecp-3,
                                          0x1.7590cccfad50bp-6};
