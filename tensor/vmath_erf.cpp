@@ -46,42 +46,37 @@ Batch<T> erfc_positive(const Batch<T>& a, const Batch<T>& e) {
   return e * inverse * polynomial<T>((a - centre) * inverse, Table<T>::erfcx);
 }
 
-/// erfc(x), given a = |x| up to `vanishing` and e = exp(-a^2).
-template <class T>
-Batch<T> erfc_with(const Batch<T>& x, const Batch<T>& a, const Batch<T>& e) {
-  const Batch<T> value = erfc_positive(a, e);
-  return xsimd::select(x < Batch<T>(T(0)), Batch<T>(T(2)) - value, value);
-}
-
 template <class T>
 Batch<T> erfc_kernel(const Batch<T>& x) {
   const Batch<T> a = at_most(xsimd::abs(x), vanishing<T>);
-  return erfc_with(x, a, exp_minus(exact_product(a, a)));
+  const Batch<T> value = erfc_positive(a, exp_minus(exact_product(a, a)));
+  return xsimd::select(x < Batch<T>(T(0)), Batch<T>(T(2)) - value, value);
 }
 
-/// The normal distribution function and its density.
+/// exp(-x^2 / 2), and twice the normal distribution function of x, erfc(-x / sqrt(2)).
 template <class T>
 struct Normal {
   explicit Normal(const Batch<T>& x) {
     using B = Batch<T>;
     const B a = at_most(xsimd::abs(x), vanishing<T> * std::numbers::sqrt2_v<T>);
-    const B half(T(0.5)), sqrt_half(std::numbers::sqrt2_v<T> / 2);
-    const B e = exp_minus(exact_product<T>(a, half * a));
-    cdf = half * erfc_with<T>(-sqrt_half * x, sqrt_half * a, e);
-    density = e * B(std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2);
+    bell = exp_minus(exact_product<T>(a, B(T(0.5)) * a));
+    const B value = erfc_positive<T>(B(std::numbers::sqrt2_v<T> / 2) * a, bell);
+    twice_cdf = xsimd::select(x > B(T(0)), B(T(2)) - value, value);
   }
-  Batch<T> cdf, density;
+  Batch<T> bell, twice_cdf;
 };
 
 template <class T>
 Batch<T> gelu_kernel(const Batch<T>& x) {
-  return x * Normal<T>(x).cdf;
+  return Batch<T>(T(0.5)) * x * Normal<T>(x).twice_cdf;
 }
 
 template <class T>
 Batch<T> gelu_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
   const Normal<T> normal(x);
-  const Batch<T> zero(T(0)), value = gradient * fused(x, normal.density, normal.cdf);
+  const Batch<T> zero(T(0)), half(T(0.5)),
+      scale(std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2);
+  const Batch<T> value = gradient * fused(half, normal.twice_cdf, scale * x * normal.bell);
   return xsimd::select(gradient == zero, zero, value);
 }
 
