@@ -6,9 +6,8 @@
 
 namespace xgrad::vmath {
 
-/// out[i] = x Phi(x) at x[i], Phi the normal distribution function; within 16 units in the last place (32 where it
-/// is subnormal). `out`
-/// may be x.
+/// out[i] = x Phi(x) at x[i], Phi the normal distribution function; within 16 units in the last place, 32
+/// where the result is subnormal. `out` may be x.
 void gelu(const float* x, float* out, Index n);
 void gelu(const double* x, double* out, Index n);
 
