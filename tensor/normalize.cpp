@@ -30,6 +30,14 @@ std::vector<T> channels_of(const Tensor& given, Index channels, T neutral) {
 
 // ------------------------------------------------------------------------------------------------ rows
 
+/// Asks for the beginning of a row that will be read, or written, soon: memory then works while another row
+/// is used from cache.
+template <bool written = false, class T>
+void fetch(T* row, Index n) {
+  constexpr Index line = 64 / Index{sizeof(T)}, most = 128 * line;
+  for (Index i = 0; i < std::min(n, most); i += line) __builtin_prefetch(row + i, written);
+}
+
 template <class T>
 struct Centred {
   const T* x;
@@ -90,10 +98,12 @@ void normalize_rows(const T* x, const Grouping& grouping, const T* weight, const
   parallel_for(grouping.outer * grouping.groups, detail::grain_for(n), [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       const T* from = x + r * n;
+      fetch<true>(out + r * n, n);
       row_statistics(from, n, statistics, mean[r], variance[r]);
       const T m = mean[r], scale = inverse_deviation(variance[r], eps);
       const T *w = weight + r % grouping.groups * n, *b = bias + r % grouping.groups * n;
       T* to = out + r * n;
+      if (r + 1 < end) fetch(from + n, n);
       for (Index i = 0; i < n; ++i) to[i] = (from[i] - m) * scale * w[i] + b[i];
     }
   });
@@ -119,9 +129,11 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
   const Index blocks = (grouping.outer + rows - 1) / rows;
   std::vector<T> partial(static_cast<std::size_t>(blocks * 2 * channels));
   parallel_for(blocks, detail::grain_for(rows * channels), [&](Index begin, Index end) {
-    for (Index r = begin * rows * groups; r < std::min(grouping.outer, end * rows) * groups; ++r) {
+    const Index last = std::min(grouping.outer, end * rows) * groups;
+    for (Index r = begin * rows * groups; r < last; ++r) {
       const T *from = x + r * n, *incoming = g + r * n, *w = weight + r % groups * n;
       const T m = mean[r], scale = inverse_deviation(variance[r], eps);
+      fetch<true>(dx + r * n, n);
       const Slopes<T> s(
           static_cast<double>(detail::sum_terms<T>(Weighted<T>{incoming, w}, n)),
           static_cast<double>(detail::sum_terms<T>(WeightedCentred<T>{incoming, w, from, m}, n)),
@@ -129,6 +141,10 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
       T* __restrict to = dx + r * n;
       T* __restrict dw = partial.data() + r / groups / rows * 2 * channels + r % groups * n;
       T* __restrict db = dw + channels;
+      if (r + 1 < last) {
+        fetch(from + n, n);
+        fetch(incoming + n, n);
+      }
 #pragma omp simd
       for (Index i = 0; i < n; ++i) {
         const T distance = from[i] - m;

@@ -88,6 +88,8 @@ void transfer_rows(D* dense, S* strided, const Loops& loops, Op op) {
       S* __restrict from = strided + row.offset() + column * stride;
       if (stride == 1)
         for (Index i = 0; i < n; ++i) op(to[i], from[i]);
+      else if (stride == 0)
+        for (Index i = 0; i < n; ++i) op(to[i], *from);
       else
         for (Index i = 0; i < n; ++i) op(to[i], from[i * stride]);
       begin += n;

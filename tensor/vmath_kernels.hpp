@@ -105,18 +105,19 @@ Pair<T> exact_sum(const Batch<T>& a, const Batch<T>& b) {
 }
 
 /// a * b exactly, where nothing overflows or underflows: fused, or by splitting the factors (Dekker 1971).
-inline Pair<double> exact_product(const Batch<double>& a, const Batch<double>& b) {
+template <class T>
+Pair<T> exact_product(const Batch<T>& a, const Batch<T>& b) {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
   // Fused as well, or the compiler might fuse a later sum with this product, whose rounding would then count
   // twice.
-  const Batch<double> high = fused(a, b, Batch<double>(-0.0));
+  const Batch<T> high = fused(a, b, Batch<T>(T(-0.0)));
   return {high, fused(a, b, -high)};
 #else
-  const Batch<double> high = a * b;
-  const Batch<double> splitter(0x1p27 + 1);
-  const Batch<double> scaled_a = a * splitter, scaled_b = b * splitter;
-  const Batch<double> a1 = scaled_a - (scaled_a - a), b1 = scaled_b - (scaled_b - b);
-  const Batch<double> a2 = a - a1, b2 = b - b1;
+  const Batch<T> high = a * b;
+  const Batch<T> splitter(sizeof(T) == 4 ? T(0x1p12) + 1 : T(0x1p27) + 1);
+  const Batch<T> scaled_a = a * splitter, scaled_b = b * splitter;
+  const Batch<T> a1 = scaled_a - (scaled_a - a), b1 = scaled_b - (scaled_b - b);
+  const Batch<T> a2 = a - a1, b2 = b - b1;
   return {high, a2 * b2 - (((high - a1 * b1) - a2 * b1) - a1 * b2)};
 #endif
 }
@@ -147,16 +148,26 @@ Batch<T> expm1_reduced(const Batch<T>& r) {
   return expm1_reduced(r, Table<T>::exp);
 }
 
-/// factor * (1 + p) * 2^count for factor 1 or 1/2. The power of two comes in two steps, since neither 2^1024
-/// nor 2^-1074 times a full mantissa can be written down.
+/// factor * (1 + p) * 2^count for factor 1 or 1/2. AVX-512 has an instruction for it; elsewhere the power of
+/// two comes in two steps, since neither 2^1024 nor 2^-1074 times a full mantissa can be written down.
 template <class T>
-Batch<T> scale_exp(const Batch<T>& p, const Batch<T>& shifted, const Mask<T>& subnormal, T factor) {
+Batch<T> scale_exp(const Batch<T>& p, const Batch<T>& shifted, [[maybe_unused]] const Mask<T>& subnormal,
+                   T factor) {
+#if XSIMD_WITH_AVX512F
+  const Batch<T> value = fused(p, Batch<T>(factor), Batch<T>(factor));
+  const Batch<T> count = shifted - Batch<T>(Format<T>::rounder);
+  if constexpr (sizeof(T) == 4)
+    return _mm512_scalef_ps(value, count);
+  else
+    return _mm512_scalef_pd(value, count);
+#else
   constexpr T lift = sizeof(T) == 4 ? T(30) : T(60);
   constexpr T drop = sizeof(T) == 4 ? T(0x1p-30) : T(0x1p-60);
   const Batch<T> step = xsimd::select(subnormal, Batch<T>(lift), Batch<T>(T(-2)));
   const Batch<T> rest = xsimd::select(subnormal, Batch<T>(drop * factor), Batch<T>(T(4) * factor));
   const Batch<T> scale = power_of_two<T>(shifted + step);
   return fused(p, scale, scale) * rest;
+#endif
 }
 
 /// factor * exp(x) for factor 1 or 1/2.

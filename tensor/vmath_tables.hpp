@@ -30,6 +30,10 @@ struct Table<float> {
   static constexpr std::array<T, 9> log_erfc{0x1.41a996p-13, -0x1.21202ap0,   -0x1.446acep-1,
                                              -0x1.b9fb4cp-4, 0x1.96884cp-6,   -0x1.070564p-8,
                                              0x1.9378eep-12, -0x1.9db35ep-17, -0x1.63dffcp-21};
+  // exp(y^2) erfc(y) (y + 3), x = (y - 3) / (y + 3), 0 <= y <= 10.2225: -25.125 bits
+  static constexpr std::array<T, 10> erfcx{0x1.12f21ep0,    -0x1.c44c48p-1, 0x1.2e3268p-1,   -0x1.3deaccp-2,
+                                           0x1.e99758p-4,   -0x1.b7bebp-6,  -0x1.418cb6p-10, 0x1.93c13cp-9,
+                                           -0x1.fa4656p-12, -0x1.54f188p-12};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b8502p-1, 0x1.2b9762p-1, -0x1.4af8ecp-3, 0x1.7590ccp-6};
 };
@@ -70,13 +74,15 @@ struct Table<double> {
       0x1.565bcd0dbd8f2p-8,  -0x1.c02db3db4908ep-11, 0x1.f9a321e4ae7afp-14, -0x1.f4d1e4342b269p-17,
       0x1.b9df30575a8b9p-20, -0x1.5f1f40dc44365p-23, 0x1.f7b99cbc1f61ap-27, -0x1.38ac21b65a163p-30,
       0x1.06275afdc6ec8p-34};
-  // exp(y^2) erfc(y) (1 + 2 y), x = (y - 4) / (y + 4), 1 <= y <= 28: -53.25 bits
-  static constexpr std::array<T, 20> erfcx{
-      0x1.3ba5916e9fd7fp0,   -0x1.1df1ad154a28p-3,   0x1.f7f5df66fe54cp-7,   0x1.16ecefcfa424p-4,
-      -0x1.9ddb23c3f0adfp-4, 0x1.7fee004e4369dp-4,   -0x1.0fb06dfd79b6bp-4,  0x1.3079edee712dp-5,
-      -0x1.096238b0627fap-6, 0x1.49c67574f21c3p-8,   -0x1.8d4a727aea0c8p-11, -0x1.a1e1b3664ba2ep-13,
-      0x1.3bddbf51f9ed3p-13, -0x1.99015ecb530f3p-16, -0x1.78333d4086936p-17, 0x1.7b8cf2a57dbe6p-18,
-      0x1.347111ef3ef13p-22, -0x1.8f6bbd0534877p-21, 0x1.0c924ce1c156fp-24,  0x1.a9e3b9886e25fp-25};
+  // exp(y^2) erfc(y) (y + 4), x = (y - 4) / (y + 4), 0 <= y <= 27.3131: -54 bits
+  static constexpr std::array<T, 25> erfcx{
+      0x1.18932bf08e154p0,    -0x1.f3fe31ecb49bfp-1,  0x1.8be202d26c706p-1,   -0x1.14eacb1ad0345p-1,
+      0x1.52cac2371015p-2,    -0x1.645fd8a4bbb79p-3,  0x1.38dbd2c8e3422p-4,   -0x1.b00c052c68b93p-6,
+      0x1.908f472241905p-8,   -0x1.269b51a2be808p-12, -0x1.dd28437cc84f3p-12, 0x1.72cda16b9cca2p-13,
+      -0x1.e7efad6b25bacp-19, -0x1.3c6e03402edbep-16, 0x1.3b1862e956849p-18,  0x1.7e2bfaf43cfcap-20,
+      -0x1.c76cdb1528bfdp-21, -0x1.414ccbe858158p-24, 0x1.118c7a5ea8ec6p-23,  0x1.519e13859d939p-32,
+      -0x1.3c16d00cad791p-26, 0x1.19f3ea673ef9fp-32,  0x1.3a14adf7ab51ep-29,  0x1.2ffb53199cb6cp-34,
+      -0x1.2866902df717fp-33};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b850259b99ddp-1, 0x1.2b9762efeffecp-1, -0x1.4af8eb64ea1ecp-3,
                                          0x1.7590cccfad50bp-6};

@@ -2,6 +2,7 @@
 // stable.
 #include <xgrad/autograd/by_output.hpp>
 #include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/tensor/gelu.hpp>
 
 #include <numbers>
 
@@ -20,9 +21,40 @@ constexpr double selu_alpha = 1.6732632423543772848170429916717;
 constexpr double selu_scale = 1.0507009873554804934193349852946;
 constexpr double gelu_factor = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
 
-template <class X>
-auto normal_cdf(const X& x) {
-  return 0.5 * erfc(-std::numbers::sqrt2 / 2 * x);
+/// Phi(x) + x Phi'(x) for the normal distribution function Phi.
+Variable gelu_slope(const Variable& x) {
+  constexpr double factor = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
+  return 0.5 * erfc(-std::numbers::sqrt2 / 2 * x) + x * (factor * exp(-0.5 * square(x)));
+}
+
+template <class T>
+void gelu_forward(const void*, const std::byte* const* x, const Index*, std::byte* out, Index n) {
+  vmath::gelu(reinterpret_cast<const T*>(x[0]), reinterpret_cast<T*>(out), n);
+}
+template <class T>
+void gelu_backward(const void*, const std::byte* const* x, const Index*, const std::byte* cotangent,
+                   std::byte* const* dx, Index n) {
+  vmath::gelu_gradient(reinterpret_cast<const T*>(x[0]), reinterpret_cast<const T*>(cotangent),
+                       reinterpret_cast<T*>(dx[0]), n);
+}
+template <class T>
+inline constexpr detail::MapLoops gelu_loops{&gelu_forward<T>, &gelu_backward<T>};
+
+Variable gelu_by_erf(const Operand& x) {
+  Op op("gelu", x);
+  op.promote_floating();
+  const Tensor* input = &op.value();
+  Tensor value = detail::run_forward(gelu_loops<float>, gelu_loops<double>, nullptr, &input, 1);
+  return op.record(
+      std::move(value),
+      Rule{saves_input(0), [](const Backward& r) {
+             const Variable& g = r.gradient();
+             if (r.create_graph()) return detail::chain(g, detail::cast_like(gelu_slope(r.input(0)), g));
+             const Tensor* saved = &r.input_value(0);
+             const bool needed = true;
+             return Variable(std::move(detail::run_backward(gelu_loops<float>, gelu_loops<double>, nullptr,
+                                                            &saved, 1, g.value(), &needed)[0]));
+           }});
 }
 
 }  // namespace
@@ -75,9 +107,7 @@ Variable celu(const Operand& x, double alpha) {
 }
 
 Variable gelu(const Operand& x, GeluForm form) {
-  if (form == GeluForm::erf)
-    return map_one(
-        "gelu", [](const auto& v) { return v * normal_cdf(v); }, x);
+  if (form == GeluForm::erf) return gelu_by_erf(x);
   return map_one(
       "gelu_tanh",
       [](const auto& v) { return 0.5 * v * (1 + tanh(gelu_factor * (v + 0.044715 * v * v * v))); }, x);

@@ -121,6 +121,21 @@ TEST_CASE("activations are stable over the whole range of the type") {
   CHECK(expm1(Tensor{1e-10}).item() == doctest::Approx(1e-10).epsilon(1e-6));
 }
 
+TEST_CASE("gelu: fused and composed gradients agree") {
+  for (const DType dtype : {float32, float64}) {
+    const Variable x = leaf(linspace(-12, 12, 1001, dtype));
+    GradOptions options;
+    options.seeds = {Variable(linspace(-1, 2, 1001, dtype))};
+    options.retain_graph = true;
+    const Variable y = gelu(x);
+    const Tensor fused = grad({y}, std::vector<Variable>{x}, options)[0].value();
+    options.create_graph = true;
+    const Tensor composed = grad({y}, std::vector<Variable>{x}, options)[0].value();
+    const double near = dtype == float32 ? 1e-6 : 1e-14;
+    CHECK(allclose(fused, composed, {.rtol = near, .atol = near}));
+  }
+}
+
 TEST_CASE("softmax and its kin are stable") {
   const Tensor x{{1e30, 0.0, -1e30}, {-1000.0, -1001.0, -1002.0}};
   const Tensor p = softmax(x, 1).value();

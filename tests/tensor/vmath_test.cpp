@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/tensor/error.hpp>
+#include <xgrad/tensor/gelu.hpp>
 #include <xgrad/tensor/vmath.hpp>
 
 #include <algorithm>
@@ -57,6 +58,19 @@ Real extended_lgamma(Real x) {
   return ::lgammal_r(x, &sign);
 }
 
+Real normal_cdf(Real x) { return std::erfc(-x * (std::numbers::sqrt2_v<Real> / 2)) / 2; }
+
+Real exact_gelu_slope(Real x) {
+  constexpr Real factor = std::numbers::inv_sqrtpi_v<Real> * std::numbers::sqrt2_v<Real> / 2;
+  return normal_cdf(x) + x * (std::exp(-x * x / 2) * factor);
+}
+
+template <class T>
+void gelu_slope(const T* x, T* out, Index n) {
+  const std::vector<T> ones(static_cast<std::size_t>(n), T(1));
+  vmath::gelu_gradient(x, ones.data(), out, n);
+}
+
 #define UNARY(name) #name, vmath::name, vmath::name, [](Real x) -> Real { return std::name(x); }
 const UnaryCase unary_cases[] = {
     {UNARY(exp)},
@@ -87,6 +101,8 @@ const UnaryCase unary_cases[] = {
     {UNARY(trunc), 0},
     {"round", vmath::round, vmath::round, [](Real x) -> Real { return std::nearbyint(x); }, 0},
     {"lgamma", vmath::lgamma, vmath::lgamma, extended_lgamma, 16, Scale::one},
+    {"gelu", vmath::gelu, vmath::gelu, [](Real x) { return x * normal_cdf(x); }, 32},
+    {"gelu'", gelu_slope<float>, gelu_slope<double>, exact_gelu_slope, 16, Scale::one},
 };
 #undef UNARY
 

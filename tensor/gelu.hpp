@@ -1,0 +1,19 @@
+// The Gaussian error linear unit over arrays; see vmath.hpp, whose invariant holds here too. Value and slope
+// share one exponential, which a formula made of erfc and exp would take twice.
+#pragma once
+
+#include <xgrad/tensor/shape.hpp>
+
+namespace xgrad::vmath {
+
+/// out[i] = x Phi(x) at x[i], Phi the normal distribution function; within 16 units in the last place, 32
+/// where the result is subnormal. `out` may be x.
+void gelu(const float* x, float* out, Index n);
+void gelu(const double* x, double* out, Index n);
+
+/// out[i] = gradient[i] (Phi(x) + x Phi'(x)) at x[i], 0 where the gradient is 0; the slope within 16 units in
+/// the last place of max(1, |slope|). `out` may be either.
+void gelu_gradient(const float* x, const float* gradient, float* out, Index n);
+void gelu_gradient(const double* x, const double* gradient, double* out, Index n);
+
+}  // namespace xgrad::vmath
