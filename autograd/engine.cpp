@@ -6,6 +6,7 @@
 #include <xgrad/autograd/gradient_slot.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
@@ -92,6 +93,13 @@ void Run::receive(const Edge& edge, Variable gradient) {
     std::push_heap(queue_.begin(), queue_.end());
   }
   Variable& total = pending_[slot].gradients[edge.output];
+  const Shape& shape = node->outputs()[edge.output].shape;
+  if (total.defined() && total.shape() != gradient.shape() && total.shape() != shape) {
+    if (gradient.shape() == shape)
+      std::swap(total, gradient);
+    else
+      total = broadcast_to(total, shape);
+  }
   total = accumulated(std::move(total), std::move(gradient), create_graph_);
 }
 
@@ -109,6 +117,9 @@ void Run::execute() {
 
 void Run::process(Node& node, Variable* gradients) {
   const Scope scope(node.name, node.place);
+  for (std::uint32_t k = 0; k < node.outputs().size(); ++k)
+    if (const Shape& shape = node.outputs()[k].shape; gradients[k].defined() && gradients[k].shape() != shape)
+      gradients[k] = broadcast_to(gradients[k], shape);
   if (node.extras) run_hooks(node, gradients);
   if (restricted_) {
     const std::uint32_t* flags = needed_.find(&node);
@@ -179,7 +190,7 @@ Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const 
   if (gradient.dtype() != meta.dtype)
     fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
                      " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype)));
-  if (gradient.shape() != meta.shape) {
+  if (gradient.shape() != meta.shape && !broadcasts_to(gradient.shape(), meta.shape)) {
     if (!broadcasts_to(meta.shape, gradient.shape()))
       fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
                        std::to_string(i) + " of shape " + to_string(meta.shape));
