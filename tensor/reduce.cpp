@@ -109,8 +109,8 @@ void extremes_of_rows(const T* x, Index count, Index size, T* values, Index* pos
       const Index n = std::min(abreast, count - first);
       const T* from = x + first * size;
       T* __restrict to = columns.data();
-      for (Index i = 0; i < size; ++i)
-        for (Index r = 0; r < n; ++r) to[i * abreast + r] = from[r * size + i];
+      for (Index r = 0; r < n; ++r)
+        for (Index i = 0; i < size; ++i) to[i * abreast + r] = from[r * size + i];
       extremes_of_columns<largest>(to, abreast, size, n, values + first, positions + first);
     }
     return;
