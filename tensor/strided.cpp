@@ -90,8 +90,8 @@ void transfer_rows(D* dense, S* strided, const Loops& loops, Op op) {
       S* __restrict from = strided + row.offset() + column * stride;
       if (stride == 1)
         for (Index i = 0; i < n; ++i) op(to[i], from[i]);
-      else if (stride == 0 && std::is_const_v<S>)
-        for (Index i = 0, value = 0; i < n; ++i) op(to[i], from[value]);
+      else if (stride == 0)
+        for (Index i = 0; i < n; ++i) op(to[i], *from);
       else
         for (Index i = 0; i < n; ++i) op(to[i], from[i * stride]);
       begin += n;
@@ -109,22 +109,22 @@ void transfer_repeated(D* dense, const S* strided, const Loops& loops, Op op) {
     shape->erase(last);
     shape->erase(last - 1);
   }
-  detail::parallel_for(loops.count / inner, parallel_bytes / (Index{sizeof(D)} * inner),
-                       [&](Index row, Index end) {
-                         Odometer from(sizes, strides, loops.offset, row / times);
-                         std::array<S, repeated_row> repeated;
-                         for (Index stop; row < end; row = stop, from.next()) {
-                           for (Index k = 0; k < abreast; ++k)
-                             std::copy_n(strided + from.offset(), inner, repeated.data() + k * inner);
-                           stop = std::min(end, (row / times + 1) * times);
-                           for (Index n; row < stop; row += n) {
-                             n = std::min(abreast, stop - row);
-                             D* __restrict to = dense + row * inner;
-                             const S* __restrict values = repeated.data();
-                             for (Index i = 0; i < n * inner; ++i) op(to[i], values[i]);
-                           }
-                         }
-                       });
+  const Index grain = std::max<Index>(1, parallel_bytes / (Index{sizeof(D)} * inner));
+  detail::parallel_for(loops.count / inner, grain, [&](Index row, Index end) {
+    Odometer from(sizes, strides, loops.offset, row / times);
+    std::array<S, repeated_row> repeated;
+    for (Index stop; row < end; row = stop, from.next()) {
+      for (Index k = 0; k < abreast; ++k)
+        std::copy_n(strided + from.offset(), inner, repeated.data() + k * inner);
+      stop = std::min(end, (row / times + 1) * times);
+      for (; row < stop; row += abreast) {
+        const Index n = std::min(abreast, stop - row) * inner;
+        D* __restrict to = dense + row * inner;
+        const S* __restrict values = repeated.data();
+        for (Index i = 0; i < n; ++i) op(to[i], values[i]);
+      }
+    }
+  });
 }
 
 /// The same where loop `axis` is contiguous on the strided side and the innermost is not: in square tiles, so

@@ -185,10 +185,10 @@ TEST_CASE("gradients of several reductions of one value add up in any order, to 
   const std::vector<Term> terms{[](const Variable& x) { return sum(square(sum(x, 1))); },
                                 [](const Variable& x) { return sum(pow(mean(x, 0), 3)); },
                                 [](const Variable& x) { return sum(square(sum_to(x, {2}))); },
-                                [](const Variable& x) { return sum(x * x * x); }};
+                                [](const Variable& x) { return sum(pow(x, 3)); }};
   std::vector<std::size_t> order{0, 1, 2, 3};
   do {
-    for (std::size_t count : {2, 4}) {
+    for (std::size_t count : {2u, 4u}) {
       const auto total = [&](const Variable& x) {
         Variable value = terms[order[0]](x);
         for (std::size_t k = 1; k < count; ++k) value = value + terms[order[k]](x);

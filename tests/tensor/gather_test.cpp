@@ -1,5 +1,6 @@
 #include "reference.hpp"
 
+#include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/gather.hpp>
 
 #include <algorithm>

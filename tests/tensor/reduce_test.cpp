@@ -240,16 +240,17 @@ TEST_SUITE("tensor") {
   TEST_CASE("reduce: the extremes of long axes are the first ones, with their values") {
     RandomTensors random(9);
     for (const Shape& shape : {Shape{130, 16}, Shape{70, 64}, Shape{3, 65}, Shape{2, 70'001}, Shape{140'000},
-                               Shape{2, 66'000, 2}, Shape{3, 9, 300}, Shape{600, 300}})
+                               Shape{2, 33'000, 2}, Shape{3, 9, 300}, Shape{300, 270}})
       for (DType dtype : {float32, float64, int64, uint8})
         for (bool broken : {false, true}) {
+          if (broken && !is_floating(dtype)) continue;
           // Few values, so that most extremes are shared; zeros of both signs where there are any.
           Tensor x = random.integers(shape, -2, dtype == uint8 ? 5 : 1).to(dtype == uint8 ? int64 : float64);
           if (dtype != uint8) {
             double* values = x.mutable_data<double>();
             for (Index i = 0; i < x.count(); ++i) {
               if (values[i] == 0 && i % 2 != 0) values[i] = -0.0;
-              if (broken && is_floating(dtype) && i % 997 == 500) values[i] = not_a_number;
+              if (broken && i % 997 == 500) values[i] = not_a_number;
             }
           }
           x = x.to(dtype);

@@ -54,9 +54,9 @@ TEST_SUITE("tensor") {
   TEST_CASE("strided: broadcasting copies and adds agree with loops, on any number of threads") {
     RandomTensors random(7);
     for (const Shape& shape :
-         {Shape{3, 70, 16}, Shape{2, 900, 5, 3}, Shape{4, 3000, 7}, Shape{5, 200}, Shape{40, 2, 130}})
+         {Shape{3, 70, 16}, Shape{2, 40, 5, 3}, Shape{2, 1500, 7}, Shape{5, 200}, Shape{9, 2, 130}})
       for (int kept = 0; kept < 1 << shape.rank(); ++kept)
-        for (DType dtype : {float32, float64, int64}) {
+        for (DType dtype : {float32, int64}) {
           Shape small = shape;
           for (Index axis = 0; axis < shape.rank(); ++axis)
             if ((kept >> axis & 1) == 0) small[axis] = 1;
