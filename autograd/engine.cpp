@@ -6,6 +6,7 @@
 #include <xgrad/autograd/gradient_slot.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
@@ -92,6 +93,13 @@ void Run::receive(const Edge& edge, Variable gradient) {
     std::push_heap(queue_.begin(), queue_.end());
   }
   Variable& total = pending_[slot].gradients[edge.output];
+  const OutputMeta& meta = node->outputs()[edge.output];
+  if (total.defined() && total.shape() != gradient.shape() && !meta.fits(total.shape(), total.dtype())) {
+    if (meta.fits(gradient.shape(), gradient.dtype()))
+      std::swap(total, gradient);
+    else
+      total = broadcast_to(total, meta.shape());
+  }
   total = accumulated(std::move(total), std::move(gradient), create_graph_);
 }
 
@@ -109,6 +117,11 @@ void Run::execute() {
 
 void Run::process(Node& node, Variable* gradients) {
   const Scope scope(node.name, node.place);
+  for (std::uint32_t k = 0; k < node.outputs().size(); ++k) {
+    const OutputMeta& meta = node.outputs()[k];
+    if (gradients[k].defined() && !meta.fits(gradients[k].shape(), gradients[k].dtype()))
+      gradients[k] = broadcast_to(gradients[k], meta.shape());
+  }
   if (node.extras) run_hooks(node, gradients);
   if (restricted_) {
     const std::uint32_t* flags = needed_.find(&node);
@@ -181,10 +194,12 @@ Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const 
       fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
                        " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())));
     const Shape shape = meta.shape();
-    if (!broadcasts_to(shape, gradient.shape()))
-      fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
-                       std::to_string(i) + " of shape " + to_string(shape));
-    gradient = sum_to(gradient, shape);
+    if (!broadcasts_to(gradient.shape(), shape)) {
+      if (!broadcasts_to(shape, gradient.shape()))
+        fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
+                         std::to_string(i) + " of shape " + to_string(shape));
+      gradient = sum_to(gradient, shape);
+    }
   }
   if (AnomalyMode::enabled() && !kernels::all_finite(gradient.value())) {
     const bool born_here = std::all_of(gradients, gradients + node.outputs().size(), [](const Variable& g) {

@@ -44,11 +44,13 @@ class Run {
     Variable gradient;
   };
 
-  // Adds a gradient to an output of a node, which is queued.
+  // Adds a gradient to an output of a node, which is queued. A gradient may be smaller than the output and
+  // broadcast to it; the sum is spread out as late as possible, before anybody sees it.
   void receive(const Edge& edge, Variable gradient);
   void process(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
   void run_rule(Node& node, Variable* gradients);
+  // The gradient that a rule gave, in a shape that receive() takes.
   Variable checked(const Node& node, std::size_t input, Variable gradient, const Variable* gradients) const;
 
   bool create_graph_;

@@ -94,8 +94,14 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
     if (gradients.size() != count)
       fail<GraphError>("backward gave " + std::to_string(gradients.size()) + " gradients for " +
                        std::to_string(count) + " inputs");
-    for (std::size_t i = 0; i < count; ++i)
-      if (r.needs(i)) r.give(i, std::move(gradients[i]));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!r.needs(i)) continue;
+      // Stricter than the engine: too few elements are more likely a mistake.
+      if (gradients[i].defined() && !broadcasts_to(r.input_shape(i), gradients[i].shape()))
+        fail<ShapeError>("backward gave a gradient of shape " + to_string(gradients[i].shape()) +
+                         " for input " + std::to_string(i) + " of shape " + to_string(r.input_shape(i)));
+      r.give(i, std::move(gradients[i]));
+    }
   };
   std::vector<Variable> results =
       op.record_many(std::move(values), JointRule{saves, std::move(rule)}, constants);

@@ -7,7 +7,8 @@
 
 namespace xgrad::detail {
 
-/// `into` + `gradient`: in place when nobody else can see `into`, recorded when a graph is being created.
+/// `into` + `gradient`, broadcast to its shape: in place when nobody else can see `into`, recorded when a
+/// graph is being created.
 Variable accumulated(Variable into, Variable gradient, bool create_graph);
 
 struct GradientSlot {

@@ -226,6 +226,7 @@ void add_to(Tensor& target, const Tensor& x) {
     target = add(target, x);
     return;
   }
+  if (x.shape() != target.shape()) return add_broadcast(target, x);
   detail::dispatch_number(target.dtype(), [&]<class T>(std::type_identity<T>) {
     T* out = target.mutable_data<T>();
     const T* in = x.data<T>();

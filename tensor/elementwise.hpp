@@ -31,9 +31,10 @@ Tensor neg(const Tensor& x);
 /// |x|; the smallest int64 stays as it is. Numbers only.
 Tensor abs(const Tensor& x);
 
-/// target += x, same shape and dtype: in place when nobody shares the target's elements.
+/// target += x, of the same dtype and broadcast to the target's shape: in place when nobody shares the
+/// target's elements.
 void add_to(Tensor& target, const Tensor& x);
-/// target += scale * x, likewise; floating only.
+/// target += scale * x, same shape; floating only.
 void add_scaled_to(Tensor& target, double scale, const Tensor& x);
 
 enum class Comparison { equal, not_equal, less, less_equal, greater, greater_equal };

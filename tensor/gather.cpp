@@ -209,6 +209,43 @@ void scatter_add(Tensor& target, Index axis, const Tensor& index, const Tensor& 
   scatter_update(target, axis, index, source, accumulate);
 }
 
+Tensor scatter_singles(const Shape& shape, Index axis, const Tensor& index, const Tensor& source) {
+  Shape kept = shape;
+  if (kept.rank() > 0) kept[axis] = 1;
+  if (index.shape() != kept || source.shape() != kept)
+    fail<ShapeError>("expects an index and a source of shape " + to_string(kept) + ", got " +
+                     to_string(index.shape()) + " and " + to_string(source.shape()));
+  Tensor result = Tensor::uninitialized(shape, source.dtype());
+  const Plan plan = detail::plan_along(shape, axis);
+  const Index size = plan.size, inner = plan.inner;
+  const Index* at = index.data<Index>();
+  detail::dispatch(source.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T* from = source.data<T>();
+    T* to = result.mutable_data<T>();
+    const auto mark = [&](Index o, Index first, Index last) {
+      for (Index j = first; j < last; ++j)
+        to[(o * size + at[o * inner + j]) * inner + j] = from[o * inner + j];
+    };
+    if (plan.outer == 1)
+      return detail::parallel_for(inner, std::max<Index>(64, detail::grain_for(size)),
+                                  [&](Index begin, Index end) {
+                                    for (Index i = 0; i < size; ++i)
+                                      std::fill(to + i * inner + begin, to + i * inner + end, T(0));
+                                    mark(0, begin, end);
+                                  });
+    // Slices that fit the first cache are filled and marked together.
+    const Index together = detail::grain_for(size * inner * 8);
+    detail::parallel_for(plan.outer, detail::grain_for(size * inner), [&](Index begin, Index end) {
+      while (begin < end) {
+        const Index stop = std::min(end, begin + together);
+        std::fill(to + begin * size * inner, to + stop * size * inner, T(0));
+        for (; begin < stop; ++begin) mark(begin, 0, inner);
+      }
+    });
+  });
+  return result;
+}
+
 Tensor nonzero_flat(const Tensor& mask) {
   return detail::dispatch(mask.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto values = mask.span<T>();

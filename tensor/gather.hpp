@@ -25,6 +25,9 @@ Tensor gather(const Tensor& x, Index axis, const Tensor& index);
 /// target[p with p[axis] = index[p]] = source[p] (or +=).
 void scatter(Tensor& target, Index axis, const Tensor& index, const Tensor& source);
 void scatter_add(Tensor& target, Index axis, const Tensor& index, const Tensor& source);
+/// Zeros of `shape` with one element of `source` in every line along `axis`, at the position in `index`; both
+/// have that shape with 1 along the axis.
+Tensor scatter_singles(const Shape& shape, Index axis, const Tensor& index, const Tensor& source);
 
 /// Flat positions of the true elements, int64 of shape (n,).
 Tensor nonzero_flat(const Tensor& mask);

@@ -63,41 +63,130 @@ Shape kept_shape(const Tensor& x, const Shape& axes) {
   return shape;
 }
 
-/// The first position along an axis at which x is the extreme, or NaN where that is NaN.
+/// True when `value` takes the place of `best`, the extreme of the elements before it.
+template <bool largest, class T>
+bool supersedes(T value, T best) {
+  if constexpr (std::is_floating_point_v<T>)
+    return !(largest ? value <= best : value >= best) & (best == best);
+  else
+    return largest ? value > best : value < best;
+}
+
+constexpr Index extreme_strip = 256, extreme_short_row = 64;
+
+/// The extremes of at most extreme_strip columns of fewer than 2^31 rows, and the first rows they stand in.
+template <bool largest, class T>
+void extremes_of_columns(const T* x, Index stride, Index rows, Index columns, T* values, Index* positions) {
+  // As wide as the elements, so that both advance in the same vectors.
+  using Row = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+  std::array<T, extreme_strip> best_of;
+  std::array<Row, extreme_strip> row_of;
+  T* __restrict best = best_of.data();
+  Row* __restrict row = row_of.data();
+  std::copy(x, x + columns, best);
+  std::fill(row, row + columns, Row{0});
+  for (Index i = 1; i < rows; ++i) {
+    const T* __restrict from = x + i * stride;
+    const Row here = static_cast<Row>(i);
+    for (Index j = 0; j < columns; ++j) {
+      const bool better = supersedes<largest>(from[j], best[j]);
+      best[j] = better ? from[j] : best[j];
+      row[j] = better ? here : row[j];
+    }
+  }
+  std::copy(best, best + columns, values);
+  std::copy(row, row + columns, positions);
+}
+
+/// The same for the rows of an array, `count` of them and `size` long.
+template <bool largest, class T>
+void extremes_of_rows(const T* x, Index count, Index size, T* values, Index* positions) {
+  if (size <= extreme_short_row) {
+    // Transposed, so that vectors run across the rows.
+    constexpr Index abreast = 64;
+    std::array<T, extreme_short_row * abreast> columns;
+    for (Index first = 0; first < count; first += abreast) {
+      const Index n = std::min(abreast, count - first);
+      const T* from = x + first * size;
+      T* __restrict to = columns.data();
+      for (Index r = 0; r < n; ++r)
+        for (Index i = 0; i < size; ++i) to[i * abreast + r] = from[r * size + i];
+      extremes_of_columns<largest>(to, abreast, size, n, values + first, positions + first);
+    }
+    return;
+  }
+  for (; count > 0; --count, x += size, ++values, ++positions) {
+    const T best = detail::fold_run<detail::Extreme<T, largest>>(detail::Elements<T>{x}, 0, size);
+    Index i = 0;
+    if constexpr (std::is_floating_point_v<T>) {
+      using V = detail::Batch<T>;
+      constexpr Index width = V::size;
+      const V wanted(best);
+      // A row whose extreme is not NaN holds no NaN.
+      for (; i + width <= size; i += width)
+        if (const V v = V::load_unaligned(x + i); xsimd::any((v == wanted) | xsimd::isnan(v))) break;
+      while (!((x[i] == best) | (x[i] != x[i]))) ++i;
+    } else {
+      while (x[i] != best) ++i;
+    }
+    *values = x[i];
+    *positions = i;
+  }
+}
+
+/// The extremes along an axis and the first position of each; the first NaN where there is one.
 template <bool largest>
-Tensor arg_extreme(const Tensor& x, Index axis) {
-  if (x.rank() == 0) return Tensor({Nested(0)}, int64).reshape({});
-  const Tensor extremes = extreme<largest>(x, {axis});
-  Tensor result = Tensor::uninitialized(extremes.shape(), int64);
+std::pair<Tensor, Tensor> extremes_along(const Tensor& x, Index axis) {
+  Shape shape = x.shape();
+  if (x.rank() > 0) {
+    reject_empty(x, {axis}, largest ? "largest" : "smallest");
+    shape.erase(axis);
+  }
+  if (shape.count() == 0)
+    return {Tensor::uninitialized(shape, x.dtype()), Tensor::uninitialized(shape, int64)};
   const Plan plan = detail::plan_along(x.shape(), axis);
-  const Index size = plan.size, inner = plan.inner;
-  Index* positions = result.mutable_data<Index>();
-  detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const T *data = x.data<T>(), *best = extremes.data<T>();
-    // A column whose extreme is not NaN holds no NaN.
-    const auto found = [](T value, T wanted) {
-      if constexpr (std::is_floating_point_v<T>)
-        return (value == wanted) | (value != value);
-      else
-        return value == wanted;
-    };
-    detail::parallel_for(plan.outer, detail::grain_for(size * inner), [&](Index begin, Index end) {
-      for (Index o = begin; o < end; ++o) {
-        const T* row = data + o * size * inner;
-        if (inner == 1) {
-          Index i = 0;
-          while (!found(row[i], best[o])) ++i;
-          positions[o] = i;
-          continue;
-        }
-        const T* __restrict wanted = best + o * inner;
-        Index* __restrict to = positions + o * inner;
-        for (Index i = size; i-- > 0;)
-          for (Index j = 0; j < inner; ++j) to[j] = found(row[i * inner + j], wanted[j]) ? i : to[j];
+  const Index outer = plan.outer, size = plan.size, inner = plan.inner;
+  const Index block = std::max<Index>(256, (Index{1} << 16) / inner), blocks = (size + block - 1) / block;
+  const Index strips = (inner + extreme_strip - 1) / extreme_strip;
+
+  Tensor part_values = Tensor::uninitialized({outer, blocks, inner}, x.dtype());
+  Tensor part_positions = Tensor::uninitialized({outer, blocks, inner}, int64);
+  return detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) -> std::pair<Tensor, Tensor> {
+    const T* data = x.data<T>();
+    T* values = part_values.mutable_data<T>();
+    Index* positions = part_positions.mutable_data<Index>();
+    const Index work = std::min(block, size) * std::min(inner, extreme_strip);
+    detail::parallel_for(outer * blocks * strips, detail::grain_for(work), [&](Index task, Index last) {
+      if (inner == 1 && blocks == 1)
+        return extremes_of_rows<largest>(data + task * size, last - task, size, values + task,
+                                         positions + task);
+      for (; task < last; ++task) {
+        const Index strip = task % strips, o = task / strips / blocks, b = task / strips % blocks;
+        const Index rows = std::min(block, size - b * block), column = strip * extreme_strip;
+        const T* from = data + (o * size + b * block) * inner + column;
+        const Index to = (o * blocks + b) * inner + column;
+        if (inner == 1)
+          extremes_of_rows<largest>(from, 1, rows, values + to, positions + to);
+        else
+          extremes_of_columns<largest>(from, inner, rows, std::min(extreme_strip, inner - column),
+                                       values + to, positions + to);
       }
     });
+    if (blocks == 1) return {part_values.reshape(shape), part_positions.reshape(shape)};
+    std::pair<Tensor, Tensor> result{Tensor::uninitialized(shape, x.dtype()),
+                                     Tensor::uninitialized(shape, int64)};
+    T* best = result.first.mutable_data<T>();
+    Index* at = result.second.mutable_data<Index>();
+    for (Index o = 0; o < outer; ++o, values += blocks * inner, positions += blocks * inner)
+      for (Index j = 0; j < inner; ++j) {
+        Index b = 0;
+        for (Index other = 1; other < blocks; ++other)
+          if (supersedes<largest>(values[other * inner + j], values[b * inner + j])) b = other;
+        *best++ = values[b * inner + j];
+        *at++ = positions[b * inner + j] + b * block;
+      }
+    return result;
   });
-  return result;
 }
 
 template <class T, class F>
@@ -197,8 +286,14 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 
 Tensor max(const Tensor& x, const Shape& axes) { return extreme<true>(x, axes); }
 Tensor min(const Tensor& x, const Shape& axes) { return extreme<false>(x, axes); }
-Tensor argmax(const Tensor& x, Index axis) { return arg_extreme<true>(x, axis); }
-Tensor argmin(const Tensor& x, Index axis) { return arg_extreme<false>(x, axis); }
+std::pair<Tensor, Tensor> max_with_index(const Tensor& x, Index axis) {
+  return extremes_along<true>(x, axis);
+}
+std::pair<Tensor, Tensor> min_with_index(const Tensor& x, Index axis) {
+  return extremes_along<false>(x, axis);
+}
+Tensor argmax(const Tensor& x, Index axis) { return max_with_index(x, axis).second; }
+Tensor argmin(const Tensor& x, Index axis) { return min_with_index(x, axis).second; }
 
 Tensor norm(const Tensor& x, double p, const Shape& axes) {
   if (std::isnan(p)) fail<ValueError>("norm: the order p must be a number, got NaN");

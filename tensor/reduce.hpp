@@ -4,6 +4,8 @@
 
 #include <xgrad/tensor/tensor.hpp>
 
+#include <utility>
+
 namespace xgrad::kernels {
 
 /// Sum over the axes; float32, float64, int64 (bool and uint8 sum to int64; integers wrap). An empty sum is
@@ -18,8 +20,11 @@ Tensor prod(const Tensor& x, const Shape& axes);
 /// Largest and smallest; NaN wins. Any dtype. Throws ValueError on an empty axis.
 Tensor max(const Tensor& x, const Shape& axes);
 Tensor min(const Tensor& x, const Shape& axes);
-/// Position of the first largest (smallest) element along `axis`, int64; NaN wins. Throws ValueError on an
-/// empty axis.
+/// The first largest (smallest) elements along `axis` and their positions, int64; the first NaN wins. A
+/// scalar stands at 0. Throws ValueError on an empty axis.
+std::pair<Tensor, Tensor> max_with_index(const Tensor& x, Index axis);
+std::pair<Tensor, Tensor> min_with_index(const Tensor& x, Index axis);
+/// The positions alone.
 Tensor argmax(const Tensor& x, Index axis);
 Tensor argmin(const Tensor& x, Index axis);
 /// (sum |x|^p)^(1/p) without overflow or underflow of the powers where the result is representable. p = 0

@@ -5,12 +5,14 @@
 #include <xgrad/tensor/wrapping.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace xgrad::kernels {
 namespace {
 
 constexpr Index parallel_bytes = 64 * 1024;
 constexpr Index tile = 32;
+constexpr Index repeated_row = 512;
 
 /// A view as nested loops, outermost first and at least one: unit sizes dropped, loops that continue one
 /// another merged.
@@ -97,6 +99,34 @@ void transfer_rows(D* dense, S* strided, const Loops& loops, Op op) {
   });
 }
 
+/// The same for short contiguous rows each of which is read again and again: several of them as one long row.
+template <class D, class S, class Op>
+void transfer_repeated(D* dense, const S* strided, const Loops& loops, Op op) {
+  const Index inner = loops.inner(), last = loops.sizes.rank() - 1, times = loops.sizes[last - 1];
+  const Index abreast = std::min(times, repeated_row / inner);
+  Shape sizes = loops.sizes, strides = loops.strides;
+  for (Shape* shape : {&sizes, &strides}) {
+    shape->erase(last);
+    shape->erase(last - 1);
+  }
+  const Index grain = std::max<Index>(1, parallel_bytes / (Index{sizeof(D)} * inner));
+  detail::parallel_for(loops.count / inner, grain, [&](Index row, Index end) {
+    Odometer from(sizes, strides, loops.offset, row / times);
+    std::array<S, repeated_row> repeated;
+    for (Index stop; row < end; row = stop, from.next()) {
+      for (Index k = 0; k < abreast; ++k)
+        std::copy_n(strided + from.offset(), inner, repeated.data() + k * inner);
+      stop = std::min(end, (row / times + 1) * times);
+      for (; row < stop; row += abreast) {
+        const Index n = std::min(abreast, stop - row) * inner;
+        D* __restrict to = dense + row * inner;
+        const S* __restrict values = repeated.data();
+        for (Index i = 0; i < n; ++i) op(to[i], values[i]);
+      }
+    }
+  });
+}
+
 /// The same where loop `axis` is contiguous on the strided side and the innermost is not: in square tiles, so
 /// that both sides use whole cache lines.
 template <class D, class S, class Op>
@@ -141,6 +171,10 @@ void transfer(D* dense, S* strided, const View& view, Op op) {
   if (const Index stride = loops.stride(); stride != 1 && stride != 0)
     for (Index axis = 0; axis + 1 < loops.sizes.rank(); ++axis)
       if (loops.strides[axis] == 1) return transfer_tiles(dense, strided, loops, axis, op);
+  if constexpr (std::is_const_v<S>)
+    if (const Index last = loops.sizes.rank() - 1;
+        last > 0 && loops.stride() == 1 && loops.strides[last - 1] == 0 && loops.inner() <= repeated_row / 4)
+      return transfer_repeated(dense, strided, loops, op);
   transfer_rows(dense, strided, loops, op);
 }
 
@@ -167,6 +201,19 @@ void check(const Tensor& target, const View& view, const Tensor& source) {
   if (view.shape.count() != source.count())
     fail<ShapeError>("expects values of shape " + to_string(view.shape) + ", got " +
                      to_string(source.shape()));
+}
+
+/// x repeated to `shape`.
+View broadcast_view(const Tensor& x, const Shape& shape) {
+  if (!broadcasts_to(x.shape(), shape))
+    fail<ShapeError>("broadcast_to: " + to_string(x.shape()) + " does not broadcast to " + to_string(shape),
+                     "sizes must match from the right, or be 1");
+  View view{0, shape, shape};
+  const Shape strides = contiguous_strides(x.shape());
+  const Index added = shape.rank() - x.rank();
+  for (Index axis = 0; axis < shape.rank(); ++axis)
+    view.strides[axis] = axis < added || x.shape()[axis - added] == 1 ? 0 : strides[axis - added];
+  return view;
 }
 
 }  // namespace
@@ -200,15 +247,16 @@ void add(Tensor& target, const View& view, const Tensor& source) {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  if (!broadcasts_to(x.shape(), shape))
-    fail<ShapeError>("broadcast_to: " + to_string(x.shape()) + " does not broadcast to " + to_string(shape),
-                     "sizes must match from the right, or be 1");
-  View view{0, shape, shape};
-  const Shape strides = contiguous_strides(x.shape());
-  const Index added = shape.rank() - x.rank();
-  for (Index axis = 0; axis < shape.rank(); ++axis)
-    view.strides[axis] = axis < added || x.shape()[axis - added] == 1 ? 0 : strides[axis - added];
-  return copy(x, view);
+  return copy(x, broadcast_view(x, shape));
+}
+
+void add_broadcast(Tensor& target, const Tensor& x) {
+  const View view = broadcast_view(x, target.shape());
+  const Tensor values = x;
+  detail::dispatch_number(target.dtype(), [&]<class T>(std::type_identity<T>) {
+    transfer(target.mutable_data<T>(), values.data<T>(), view,
+             [](T& dense, const T& strided) { dense = detail::plus(dense, strided); });
+  });
 }
 
 Tensor permute(const Tensor& x, const Shape& order) {

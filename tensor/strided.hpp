@@ -24,6 +24,8 @@ void write(Tensor& target, const View& view, const Tensor& source);
 void add(Tensor& target, const View& view, const Tensor& source);
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
+/// target += x broadcast to its shape; numbers of one dtype.
+void add_broadcast(Tensor& target, const Tensor& x);
 /// Axis i of the result is axis `order[i]` of x.
 Tensor permute(const Tensor& x, const Shape& order);
 

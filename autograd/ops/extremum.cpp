@@ -2,6 +2,7 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
+#include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/reduce.hpp>
@@ -40,16 +41,23 @@ Variable extreme_position(const char* name, const Operand& x, Kernel kernel) {
   return op.constant(kernel(value.reshape({value.count()}), 0).reshape({}));
 }
 
+template <class Kernel>
 ValueAndIndex with_index(const char* name, const Operand& x, Index axis, ReduceOptions options,
-                         Variable (*position)(const Operand&, Index, ReduceOptions)) {
-  const Scope scope(name, x.place());
-  const Variable input = x.as_variable();
-  const Variable indices = position(input, axis, {.keepdims = true});
-  if (input.shape().empty())
-    return {reshape(gather(reshape(input, {1}), 0, reshape(indices, {1})), {}), indices};
-  const Variable values = gather(input, axis, indices);
-  if (options.keepdims) return {values, indices};
-  return {squeeze(values, axis), squeeze(indices, axis)};
+                         Kernel kernel) {
+  const Op op(name, x);
+  axis = detail::axis_along(op.shape(), axis);
+  const Reduction over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
+  const std::pair<Tensor, Tensor> found = kernel(op.value(), axis);
+  auto outputs = op.record_many(
+      {found.first.reshape(over.result), found.second.reshape(over.result)},
+      JointRule{saves_output(1),
+                [axis, kept = over.kept](Backward& r) {
+                  const Variable at(r.output_value(1).reshape(kept));
+                  r.give(0,
+                         detail::scatter_onto_zeros(r.input_shape(0), axis, at, reshape(r.gradient(), kept)));
+                }},
+      0b10);
+  return {std::move(outputs[0]), std::move(outputs[1])};
 }
 
 }  // namespace
@@ -70,10 +78,10 @@ Variable amin(const Operand& x, const Axes& axes, ReduceOptions options) {
 }
 
 ValueAndIndex max(const Operand& x, Index axis, ReduceOptions options) {
-  return with_index("max", x, axis, options, argmax);
+  return with_index("max", x, axis, options, kernels::max_with_index);
 }
 ValueAndIndex min(const Operand& x, Index axis, ReduceOptions options) {
-  return with_index("min", x, axis, options, argmin);
+  return with_index("min", x, axis, options, kernels::min_with_index);
 }
 
 Variable argmax(const Operand& x) { return extreme_position("argmax", x, kernels::argmax); }

@@ -36,8 +36,15 @@ namespace detail {
 
 Variable scatter_onto_zeros(const Shape& shape, Index axis, const Variable& index, const Variable& source) {
   Op op("scatter_add", {}, {source, index});
-  Tensor value = zeros(shape, op.dtype());
-  kernels::scatter_add(value, axis, op.value(1), op.value());
+  Shape single = shape;
+  if (shape.rank() > 0) single[axis] = 1;
+  Tensor value;
+  if (op.shape() == single) {
+    value = kernels::scatter_singles(shape, axis, op.value(1), op.value());
+  } else {
+    value = zeros(shape, op.dtype());
+    kernels::scatter_add(value, axis, op.value(1), op.value());
+  }
   return op.record(std::move(value), JointRule{saves_input(1), [axis](Backward& r) {
                                                  r.give(0, gather(r.gradient(), axis, r.input(1)));
                                                }});

@@ -1,5 +1,5 @@
-// Sums, means, products and counts. Rules of sums need shapes only; sum_to and broadcast_to are each other's
-// adjoints.
+// Sums, means, products and counts. Rules of sums need shapes only, and leave it to the
+// engine to broadcast the gradient; sum_to and broadcast_to are each other's adjoints.
 #include <xgrad/autograd/ops/reduce.hpp>
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
@@ -56,10 +56,9 @@ Variable truth_reduction(const char* name, const Operand& x, const Axes& axes, R
 Variable sum(const Operand& x, const Axes& axes, ReduceOptions options) {
   const Op op("sum", x);
   const Reduction over(op.shape(), axes, options.keepdims);
-  return op.record(kernels::sum(op.value(), over.axes).reshape(over.result),
-                   Rule{saves_nothing, [kept = over.kept](const Backward& r) {
-                          return broadcast_to(reshape(r.gradient(), kept), r.input_shape(0));
-                        }});
+  return op.record(
+      kernels::sum(op.value(), over.axes).reshape(over.result),
+      Rule{saves_nothing, [kept = over.kept](const Backward& r) { return reshape(r.gradient(), kept); }});
 }
 
 Variable mean(const Operand& x, const Axes& axes, ReduceOptions options) {
@@ -73,7 +72,7 @@ Variable mean(const Operand& x, const Axes& axes, ReduceOptions options) {
     value = kernels::sum(kernels::div(op.value(), count), over.axes);
   return op.record(value.reshape(over.result),
                    Rule{saves_nothing, [kept = over.kept, n = over.count](const Backward& r) {
-                          return broadcast_to(reshape(r.gradient() / n, kept), r.input_shape(0));
+                          return reshape(r.gradient() / n, kept);
                         }});
 }
 
@@ -93,9 +92,8 @@ Variable sum_to(const Operand& x, const Shape& shape) {
   if (!broadcasts_to(shape, op.shape()))
     fail<ShapeError>(to_string(shape) + " does not broadcast to " + to_string(op.shape()),
                      "sizes must match from the right, or be 1");
-  return op.record(
-      kernels::sum_to(op.value(), shape),
-      Rule{saves_nothing, [](const Backward& r) { return broadcast_to(r.gradient(), r.input_shape(0)); }});
+  return op.record(kernels::sum_to(op.value(), shape),
+                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
 }
 
 Variable all(const Operand& x, const Axes& axes, ReduceOptions options) {

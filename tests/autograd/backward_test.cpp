@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace xgrad;
@@ -175,6 +176,42 @@ TEST_CASE("broadcast operands get gradients of their own shape") {
   CHECK(s.grad().shape() == Shape{});
   CHECK(s.grad().item() == 6);
   CHECK(row.grad().value().at({0}) == 2);
+}
+
+// The rules of reductions give gradients that broadcast; the engine spreads them out.
+TEST_CASE("gradients of several reductions of one value add up in any order, to any order of derivative") {
+  const Tensor given = uniform({3, 2, 2}, -1, 1, float64);
+  using Term = Variable (*)(const Variable&);
+  const std::vector<Term> terms{[](const Variable& x) { return sum(square(sum(x, 1))); },
+                                [](const Variable& x) { return sum(pow(mean(x, 0), 3)); },
+                                [](const Variable& x) { return sum(square(sum_to(x, {2}))); },
+                                [](const Variable& x) { return sum(pow(x, 3)); }};
+  std::vector<std::size_t> order{0, 1, 2, 3};
+  do {
+    for (std::size_t count : {2u, 4u}) {
+      const auto total = [&](const Variable& x) {
+        Variable value = terms[order[0]](x);
+        for (std::size_t k = 1; k < count; ++k) value = value + terms[order[k]](x);
+        return value;
+      };
+      CHECK(gradcheck(total, given));
+      CHECK(gradgradcheck(total, given));
+
+      Variable inner = leaf(given) * 1;
+      inner.retain_grad();
+      Shape seen;
+      inner.add_hook([&](const Variable& g) {
+        seen = g.shape();
+        return Variable();
+      });
+      const Variable y = total(inner);
+      CHECK(grad(y, inner, {.retain_graph = true}).shape() == given.shape());
+      seen = {};
+      y.backward();
+      CHECK(seen == given.shape());
+      CHECK(inner.grad().shape() == given.shape());
+    }
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 TEST_CASE("create_graph makes gradients differentiable to any order") {

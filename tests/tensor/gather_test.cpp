@@ -1,5 +1,6 @@
 #include "reference.hpp"
 
+#include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/gather.hpp>
 
 #include <algorithm>
@@ -120,6 +121,27 @@ TEST_SUITE("tensor") {
                     DTypeError);
     CHECK_THROWS_AS(kernels::index_add(target, 0, random.integers({2}, 0, 2), random({2, 3})), ShapeError);
     CHECK(same_bits(target, x));
+  }
+
+  TEST_CASE("gather: scatter_singles is scatter of one element per line onto zeros") {
+    RandomTensors random(3);
+    for (const Shape& shape :
+         {Shape{7}, Shape{5, 3}, Shape{300, 16}, Shape{2, 40, 200}, Shape{200, 300}, Shape{2, 0, 3}})
+      for (Index axis = 0; axis < shape.rank(); ++axis)
+        for (DType dtype : {float32, float64}) {
+          if (shape[axis] == 0) continue;
+          Shape kept = shape;
+          kept[axis] = 1;
+          const Tensor index = random.integers(kept, 0, shape[axis] - 1), source = random(kept, dtype);
+          Tensor expected = zeros(shape, dtype);
+          kernels::scatter(expected, axis, index, source);
+          for (int threads : {1, 4}) {
+            const Threads scope(threads);
+            CHECK(same_bits(kernels::scatter_singles(shape, axis, index, source), expected));
+          }
+          kept[axis] = 2;
+          CHECK_THROWS_AS(kernels::scatter_singles(shape, axis, index, zeros(kept, dtype)), ShapeError);
+        }
   }
 
   TEST_CASE("gather: indices wrap, and errors name index, axis and size") {

@@ -1,5 +1,6 @@
 #include "reference.hpp"
 
+#include <xgrad/tensor/gather.hpp>
 #include <xgrad/tensor/reduce.hpp>
 
 #include <functional>
@@ -234,6 +235,56 @@ TEST_SUITE("tensor") {
     CHECK(kernels::argmax(Tensor({Nested(3)}, int64).reshape({}), 0).item<Index>() == 0);
   }
 
+  // Shapes on either side of every way through the kernel: short, long and divided rows, few and many
+  // columns.
+  TEST_CASE("reduce: the extremes of long axes are the first ones, with their values") {
+    RandomTensors random(9);
+    for (const Shape& shape : {Shape{130, 16}, Shape{70, 64}, Shape{3, 65}, Shape{2, 70'001}, Shape{140'000},
+                               Shape{2, 33'000, 2}, Shape{3, 9, 300}, Shape{300, 270}})
+      for (DType dtype : {float32, float64, int64, uint8})
+        for (bool broken : {false, true}) {
+          if (broken && !is_floating(dtype)) continue;
+          // Few values, so that most extremes are shared; zeros of both signs where there are any.
+          Tensor x = random.integers(shape, -2, dtype == uint8 ? 5 : 1).to(dtype == uint8 ? int64 : float64);
+          if (dtype != uint8) {
+            double* values = x.mutable_data<double>();
+            for (Index i = 0; i < x.count(); ++i) {
+              if (values[i] == 0 && i % 2 != 0) values[i] = -0.0;
+              if (broken && i % 997 == 500) values[i] = not_a_number;
+            }
+          }
+          x = x.to(dtype);
+          const Naive values(x);
+          for (Index axis = 0; axis < shape.rank(); ++axis) {
+            const Index size = shape[axis];
+            Index inner = 1;
+            for (Index k = axis + 1; k < shape.rank(); ++k) inner *= shape[k];
+            const auto [largest, at] = kernels::max_with_index(x, axis);
+            const auto [smallest, at_smallest] = kernels::min_with_index(x, axis);
+            Shape kept = shape;
+            kept[axis] = 1;
+            CHECK(same_bits(largest.reshape(kept), kernels::gather(x, axis, at.reshape(kept))));
+            CHECK(same_bits(smallest.reshape(kept), kernels::gather(x, axis, at_smallest.reshape(kept))));
+            bool right = true;
+            for (Index line = 0; line < at.count(); ++line) {
+              const auto value = [&](Index i) {
+                return values
+                    .values[static_cast<std::size_t>((line / inner * size + i) * inner + line % inner)];
+              };
+              Index first = 0, first_smallest = 0;
+              for (Index i = 1; i < size; ++i) {
+                const double v = value(i), high = value(first), low = value(first_smallest);
+                if (!std::isnan(high) && (std::isnan(v) || v > high)) first = i;
+                if (!std::isnan(low) && (std::isnan(v) || v < low)) first_smallest = i;
+              }
+              right = right && at.data<Index>()[line] == first &&
+                      at_smallest.data<Index>()[line] == first_smallest;
+            }
+            CHECK_MESSAGE(right, to_string(shape) << " axis " << axis << " " << to_string(dtype));
+          }
+        }
+  }
+
   TEST_CASE("reduce: norms of every order") {
     for_samples(6, [](RandomTensors& random, const Shape& shape, const Shape& axes) {
       if (shape.count() > 3000) return;
@@ -437,7 +488,8 @@ TEST_SUITE("threads") {
         for (Index axis = 0; axis < shape.rank(); ++axis) {
           list.push_back(kernels::softmax(x, axis));
           list.push_back(kernels::cumsum(x, axis));
-          list.push_back(kernels::argmax(x, axis));
+          const auto extremes = kernels::max_with_index(x, axis);
+          list.insert(list.end(), {extremes.first, extremes.second});
         }
         return list;
       };

@@ -51,6 +51,36 @@ Naive viewed(const Tensor& x, const kernels::View& view) {
 }  // namespace
 
 TEST_SUITE("tensor") {
+  TEST_CASE("strided: broadcasting copies and adds agree with loops, on any number of threads") {
+    RandomTensors random(7);
+    for (const Shape& shape :
+         {Shape{3, 70, 16}, Shape{2, 40, 5, 3}, Shape{2, 1500, 7}, Shape{5, 200}, Shape{9, 2, 130}})
+      for (int kept = 0; kept < 1 << shape.rank(); ++kept)
+        for (DType dtype : {float32, int64}) {
+          Shape small = shape;
+          for (Index axis = 0; axis < shape.rank(); ++axis)
+            if ((kept >> axis & 1) == 0) small[axis] = 1;
+          const Tensor x = random(small, dtype), y = random(shape, dtype);
+          const Naive from(x), to(y);
+          Naive copied(shape), added(shape);
+          for_each_index(shape, [&](const Shape& i) {
+            Shape place = i;
+            for (Index axis = 0; axis < shape.rank(); ++axis) place[axis] = small[axis] == 1 ? 0 : i[axis];
+            copied[i] = from[place];
+            added[i] = from[place] + to[i];
+          });
+          for (int threads : {1, 3}) {
+            const Threads scope(threads);
+            check_equal(kernels::broadcast_to(x, shape), copied);
+            Tensor target = y;
+            kernels::add_broadcast(target, x);
+            check_equal(target, added, 1e-6);
+          }
+        }
+    Tensor target = random({2, 3});
+    CHECK_THROWS_AS(kernels::add_broadcast(target, random({2})), ShapeError);
+  }
+
   TEST_CASE("strided: copy, write and add agree with loops on random views") {
     RandomTensors random(1);
     for (const Shape& shape : sample_shapes(random, 60))
