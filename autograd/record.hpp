@@ -68,7 +68,8 @@ class Backward {
   bool create_graph_;
 };
 
-/// The rule of one input: what it needs and a function Backward -> gradient.
+/// The rule of one input: what it needs and a function Backward -> gradient. The engine sums a gradient that
+/// the input broadcasts to, and repeats one that broadcasts to the input, as late as it can.
 template <class F>
 struct Rule {
   Saves saves;
