@@ -1,44 +1,22 @@
 // How time and memory grow: chains of operations ten times as long each, batches and widths twice as large
 // each. What an item is stays the same within a group, so the time of an item should too.
-#include "bench.hpp"
-
-#include <xgrad/xgrad.hpp>
+#include "xgrad_steps.hpp"
 
 using namespace xgrad;
 
 namespace {
 
-// y = tanh(y * a + b) over and over on 0-d tensors, counted as three nodes.
 template <Index nodes>
 void chain(bench::Timer& timer) {
-  Variable x(full({}, 0.5), {.requires_grad = true}), a(full({}, 1.0), {.requires_grad = true}),
-      b(full({}, 1e-6), {.requires_grad = true});
-  timer.time(static_cast<double>(nodes), [=]() mutable {
-    Variable y = x;
-    for (Index node = 0; node < nodes; ++node)
-      if (node % 3 == 0)
-        y = y * a;
-      else if (node % 3 == 1)
-        y = y + b;
-      else
-        y = tanh(y);
-    for (Variable* leaf : {&x, &a, &b}) leaf->clear_grad();
-    y.backward();
-    return y.item();
-  });
+  bench::small_op_chain(timer, {}, nodes);
 }
 
 void train(bench::Timer& timer, Index batch, Index width) {
   nn::Sequential net(nn::Linear(width, width), nn::ReLU(), nn::Linear(width, width));
   optim::SGD optimizer(net.parameters(), {.learning_rate = 0.01});
   const Tensor x = normal({batch, width}), target = normal({batch, width});
-  timer.time(6. * 2 * static_cast<double>(batch * width * width), [&] {
-    const Variable loss = nn::mse_loss(net(x), target);
-    optimizer.zero_grad();
-    loss.backward();
-    optimizer.step();
-    return loss.item();
-  });
+  timer.time(6. * 2 * static_cast<double>(batch * width * width),
+             bench::training_step(optimizer, [&] { return nn::mse_loss(net(x), target); }));
 }
 
 template <Index batch>
@@ -71,9 +49,4 @@ const std::vector<bench::Workload> workloads = {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  bench::Library library;
-  library.title = "xgrad";
-  library.set_threads = [](int threads) { set_num_threads(threads); };
-  return bench::run_main(argc, argv, library, workloads);
-}
+int main(int argc, char** argv) { return bench::run_xgrad(argc, argv, workloads); }

@@ -4,15 +4,14 @@
 // Weights and inputs come from bench::uniform, the same in both programs; a step is forward, loss, clear
 // gradients, backward, optimizer step (without an optimizer: forward, clear gradients, backward) and returns
 // one number, normally the loss.
-#include "bench.hpp"
-
-#include <xgrad/xgrad.hpp>
+#include "xgrad_steps.hpp"
 
 #include <initializer_list>
 #include <optional>
 #include <vector>
 
 using namespace xgrad;
+using bench::backward_step, bench::small_op_chain, bench::training_step;
 
 namespace {
 
@@ -48,29 +47,6 @@ void initialize(nn::Module& net) {
     const Tensor values = shape.rank() == 4 ? image_data(shape) : data(shape);
     parameter.set_value((values / std::sqrt(static_cast<double>(inputs))).value());
   }
-}
-
-// A training step: `loss_of` builds the loss from the model.
-template <class Optimizer, class Loss>
-auto training_step(Optimizer& optimizer, Loss loss_of) {
-  return [&optimizer, loss_of] {
-    const Variable loss = loss_of();
-    optimizer.zero_grad();
-    loss.backward();
-    optimizer.step();
-    return loss.item();
-  };
-}
-
-// A step without optimizer: backward from the scalar that `scalar_of` builds.
-template <class Scalar>
-auto backward_step(std::vector<Variable> leaves, Scalar scalar_of) {
-  return [leaves, scalar_of]() mutable {
-    const Variable y = scalar_of();
-    for (Variable& x : leaves) x.clear_grad();
-    y.backward();
-    return y.item();
-  };
 }
 
 // ------------------------------------------------------------ perceptrons
@@ -322,24 +298,6 @@ void reduce(bench::Timer& timer) {
 
 // ------------------------------------------------------------ many small operations
 
-// y = tanh(y * a + b) over and over, counted as three nodes.
-void small_op_chain(bench::Timer& timer, const Shape& shape, Index nodes) {
-  const VariableOptions trained{.requires_grad = true};
-  const Variable x(full(shape, 0.5), trained), a(full(shape, 1.0), trained), b(full(shape, 1e-6), trained);
-  timer.time(static_cast<double>(nodes), backward_step({x, a, b}, [=] {
-               Variable y = x;
-               for (Index node = 0; node < nodes; ++node) {
-                 if (node % 3 == 0)
-                   y = y * a;
-                 else if (node % 3 == 1)
-                   y = y + b;
-                 else
-                   y = tanh(y);
-               }
-               return y.rank() == 0 ? y : sum(y);
-             }));
-}
-
 void scalar_chain(bench::Timer& timer) { small_op_chain(timer, {}, 100000); }
 
 void small_ops(bench::Timer& timer) { small_op_chain(timer, {8}, 10000); }
@@ -381,9 +339,4 @@ const std::vector<bench::Workload> workloads = {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  bench::Library library;
-  library.title = "xgrad";
-  library.set_threads = [](int threads) { set_num_threads(threads); };
-  return bench::run_main(argc, argv, library, workloads);
-}
+int main(int argc, char** argv) { return bench::run_xgrad(argc, argv, workloads); }
