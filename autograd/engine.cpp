@@ -27,12 +27,15 @@ template <class... E>
 
 }  // namespace
 
-Variable accumulated(Variable into, Variable gradient, bool create_graph) {
-  if (!into.defined()) return gradient;
-  if (create_graph) return add(into, gradient);
-  if (!Access::state(into)->references.unique()) into = into.detach();
-  kernels::add_to(into.mutable_value(), gradient.value());
-  return into;
+void accumulate(Variable& into, Variable&& gradient, bool create_graph) {
+  if (!into.defined()) {
+    into = std::move(gradient);
+  } else if (create_graph) {
+    into = add(into, gradient);
+  } else {
+    if (!Access::state(into)->references.unique()) into = into.detach();
+    kernels::add_to(into.mutable_value(), gradient.value());
+  }
 }
 
 void Run::restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs) {
@@ -79,38 +82,22 @@ void Run::start(const Edge& root, Variable seed) {
   receive(root, std::move(seed));
 }
 
-void Run::receive(const Edge& edge, Variable gradient) {
-  Node* node = edge.node.get();
-  const std::uint32_t fresh = free_.empty() ? static_cast<std::uint32_t>(pending_.size()) : free_.back();
-  const std::uint32_t slot = index_.insert(node, fresh);
-  if (slot == fresh) {
-    if (free_.empty())
-      pending_.emplace_back();
-    else
-      free_.pop_back();
-    pending_[slot] = {node, InlineArray<Variable, 1>(node->outputs().size())};
-    queue_.push_back({node->rank, node->sequence, slot});
-    std::push_heap(queue_.begin(), queue_.end());
-  }
-  Variable& total = pending_[slot].gradients[edge.output];
-  const OutputMeta& meta = node->outputs()[edge.output];
-  if (total.defined() && total.shape() != gradient.shape() && !meta.fits(total.shape(), total.dtype())) {
+void Run::receive(const Edge& edge, Variable&& gradient) {
+  Node& node = *edge.node;
+  Variable& total = queue_.at(node).gradients[edge.output];
+  if (total.defined() && total.shape() != gradient.shape()) {
+    const OutputMeta& meta = node.outputs()[edge.output];
     if (meta.fits(gradient.shape(), gradient.dtype()))
       std::swap(total, gradient);
-    else
+    else if (!meta.fits(total.shape(), total.dtype()))
       total = broadcast_to(total, meta.shape());
   }
-  total = accumulated(std::move(total), std::move(gradient), create_graph_);
+  accumulate(total, std::move(gradient), create_graph_);
 }
 
 void Run::execute() {
   while (!queue_.empty()) {
-    std::pop_heap(queue_.begin(), queue_.end());
-    const std::uint32_t slot = queue_.back().slot;
-    queue_.pop_back();
-    Pending pending = std::move(pending_[slot]);
-    index_.erase(pending.node);
-    free_.push_back(slot);
+    Pending pending = queue_.take();
     process(*pending.node, pending.gradients.begin());
   }
 }
@@ -164,7 +151,13 @@ void Run::run_rule(Node& node, Variable* gradients) {
   InlineArray<Variable, 4> results(count);
   InlineArray<bool, 16> needed(count);
   bool any = false;
-  for (std::size_t i = 0; i < count; ++i) any |= needed[i] = is_needed(node.inputs()[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Edge& edge = node.inputs()[i];
+    any |= needed[i] = is_needed(edge);
+    // What the next rule reads comes while this one computes: a long graph is not in the cache.
+    __builtin_prefetch(edge.node.get());
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(edge.node.get()) + 64);
+  }
   if (!any) return;
   if (node.freed)
     fail<GraphError>("the graph was freed by an earlier backward run",
@@ -180,38 +173,41 @@ void Run::run_rule(Node& node, Variable* gradients) {
     rethrow_named<std::runtime_error, std::logic_error, std::invalid_argument, std::out_of_range,
                   std::domain_error, std::range_error>(error);
   }
-  for (std::size_t i = 0; i < count; ++i)
-    if (needed[i] && results[i].defined())
-      receive(node.inputs()[i], checked(node, i, std::move(results[i]), gradients));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!needed[i] || !results[i].defined()) continue;
+    const Edge& edge = node.inputs()[i];
+    if (!edge.node->outputs()[edge.output].fits(results[i].shape(), results[i].dtype()))
+      fit(node, i, results[i]);
+    if (AnomalyMode::enabled()) check_anomaly(node, i, results[i], gradients);
+    receive(edge, std::move(results[i]));
+  }
   if (!retain_graph_) node.free_saved();
 }
 
-Variable Run::checked(const Node& node, std::size_t i, Variable gradient, const Variable* gradients) const {
+void Run::fit(const Node& node, std::size_t i, Variable& gradient) const {
   const Edge& edge = node.inputs()[i];
   const OutputMeta& meta = edge.node->outputs()[edge.output];
-  if (!meta.fits(gradient.shape(), gradient.dtype())) {
-    if (gradient.dtype() != meta.dtype())
-      fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
-                       " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())));
-    const Shape shape = meta.shape();
-    if (!broadcasts_to(gradient.shape(), shape)) {
-      if (!broadcasts_to(shape, gradient.shape()))
-        fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
-                         std::to_string(i) + " of shape " + to_string(shape));
-      gradient = sum_to(gradient, shape);
-    }
-  }
-  if (AnomalyMode::enabled() && !kernels::all_finite(gradient.value())) {
-    const bool born_here = std::all_of(gradients, gradients + node.outputs().size(), [](const Variable& g) {
-      return !g.defined() || kernels::all_finite(g.value());
-    });
-    if (born_here) {
-      const std::string path = node.extras ? node.extras->module_path : std::string();
-      fail<NumericError>((path.empty() ? "" : path + ": ") +
-                         "backward made a NaN or an infinity in the gradient of input " + std::to_string(i));
-    }
-  }
-  return gradient;
+  if (gradient.dtype() != meta.dtype())
+    fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
+                     " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())));
+  const Shape shape = meta.shape();
+  if (broadcasts_to(gradient.shape(), shape)) return;
+  if (!broadcasts_to(shape, gradient.shape()))
+    fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
+                     std::to_string(i) + " of shape " + to_string(shape));
+  gradient = sum_to(gradient, shape);
+}
+
+void Run::check_anomaly(const Node& node, std::size_t i, const Variable& gradient,
+                        const Variable* gradients) const {
+  if (kernels::all_finite(gradient.value())) return;
+  const bool born_here = std::all_of(gradients, gradients + node.outputs().size(), [](const Variable& g) {
+    return !g.defined() || kernels::all_finite(g.value());
+  });
+  if (!born_here) return;
+  const std::string path = node.extras ? node.extras->module_path : std::string();
+  fail<NumericError>((path.empty() ? "" : path + ": ") +
+                     "backward made a NaN or an infinity in the gradient of input " + std::to_string(i));
 }
 
 void Run::deposit() {

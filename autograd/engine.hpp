@@ -1,8 +1,8 @@
 // One backward run over the recorded graph; private to the library.
 #pragma once
 
-#include <xgrad/autograd/pointer_map.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/autograd/run_queue.hpp>
 
 namespace xgrad::detail {
 
@@ -25,19 +25,6 @@ class Run {
   Variable captured(const Variable& input) const;
 
  private:
-  struct Pending {
-    Node* node = nullptr;  // alive: the roots are, and nodes own their inputs
-    InlineArray<Variable, 1> gradients;
-  };
-  // Highest rank first; within a rank the latest recorded, so that sums have one order.
-  struct Queued {
-    std::uint64_t rank;
-    std::uint64_t sequence;
-    std::uint32_t slot;
-    friend bool operator<(const Queued& a, const Queued& b) {
-      return a.rank != b.rank ? a.rank < b.rank : a.sequence < b.sequence;
-    }
-  };
   struct Captured {
     const Node* node;
     std::uint32_t output;
@@ -46,22 +33,21 @@ class Run {
 
   // Adds a gradient to an output of a node, which is queued. A gradient may be smaller than the output and
   // broadcast to it; the sum is spread out as late as possible, before anybody sees it.
-  void receive(const Edge& edge, Variable gradient);
+  void receive(const Edge& edge, Variable&& gradient);
   void process(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
   void run_rule(Node& node, Variable* gradients);
-  // The gradient that a rule gave, in a shape that receive() takes.
-  Variable checked(const Node& node, std::size_t input, Variable gradient, const Variable* gradients) const;
+  // Brings the gradient that a rule gave into a shape that receive() takes.
+  void fit(const Node& node, std::size_t input, Variable& gradient) const;
+  void check_anomaly(const Node& node, std::size_t input, const Variable& gradient,
+                     const Variable* gradients) const;
 
   bool create_graph_;
   bool retain_graph_;
   bool restricted_ = false;
   std::vector<Ref<Node>> roots_;
   PointerMap needed_;
-  PointerMap index_;
-  std::vector<Pending> pending_;
-  std::vector<std::uint32_t> free_;
-  std::vector<Queued> queue_;
+  RunQueue queue_;
   std::vector<Captured> captured_;
   std::vector<std::pair<std::shared_ptr<GradientSlot>, Variable>> deposits_;
 };

@@ -7,9 +7,9 @@
 
 namespace xgrad::detail {
 
-/// `into` + `gradient`, broadcast to its shape: in place when nobody else can see `into`, recorded when a
-/// graph is being created.
-Variable accumulated(Variable into, Variable gradient, bool create_graph);
+/// into += gradient, broadcast to its shape: in place when nobody else can see `into`, recorded when a graph
+/// is being created. An undefined `into` becomes the gradient.
+void accumulate(Variable& into, Variable&& gradient, bool create_graph);
 
 struct GradientSlot {
   std::mutex mutex;
@@ -25,7 +25,7 @@ struct GradientSlot {
   }
   void add(Variable value, bool create_graph) {
     const std::scoped_lock lock(mutex);
-    gradient = accumulated(std::move(gradient), std::move(value), create_graph);
+    accumulate(gradient, std::move(value), create_graph);
   }
 };
 

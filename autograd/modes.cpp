@@ -1,20 +1,7 @@
 #include <xgrad/autograd/modes.hpp>
 
-#include <utility>
+namespace xgrad::detail {
 
-namespace xgrad {
-namespace {
-constinit thread_local bool recording = true;
-constinit thread_local bool anomaly = false;
-}  // namespace
+constinit thread_local Modes modes;
 
-bool grad_enabled() { return recording; }
-
-detail::ModeScope::ModeScope(bool enabled) : former_(std::exchange(recording, enabled)) {}
-detail::ModeScope::~ModeScope() { recording = former_; }
-
-AnomalyMode::AnomalyMode(bool enabled) : former_(std::exchange(anomaly, enabled)) {}
-AnomalyMode::~AnomalyMode() { anomaly = former_; }
-bool AnomalyMode::enabled() { return anomaly; }
-
-}  // namespace xgrad
+}  // namespace xgrad::detail

@@ -2,16 +2,22 @@
 // block.
 #pragma once
 
+#include <utility>
+
 namespace xgrad {
 
-/// True while operations are recorded on this thread.
-bool grad_enabled();
-
 namespace detail {
+
+struct Modes {
+  bool recording = true;
+  bool anomaly = false;
+};
+extern constinit thread_local Modes modes;
+
 class ModeScope {
  public:
-  explicit ModeScope(bool enabled);
-  ~ModeScope();
+  explicit ModeScope(bool enabled) : former_(std::exchange(modes.recording, enabled)) {}
+  ~ModeScope() { modes.recording = former_; }
   ModeScope(const ModeScope&) = delete;
   ModeScope& operator=(const ModeScope&) = delete;
 
@@ -19,6 +25,9 @@ class ModeScope {
   bool former_;
 };
 }  // namespace detail
+
+/// True while operations are recorded on this thread.
+inline bool grad_enabled() { return detail::modes.recording; }
 
 /// Operations in this scope record nothing.
 class NoGrad : detail::ModeScope {
@@ -36,11 +45,11 @@ class EnableGrad : detail::ModeScope {
 /// or backward, throws NumericError naming operation, place and module path.
 class AnomalyMode {
  public:
-  explicit AnomalyMode(bool enabled = true);
-  ~AnomalyMode();
+  explicit AnomalyMode(bool enabled = true) : former_(std::exchange(detail::modes.anomaly, enabled)) {}
+  ~AnomalyMode() { detail::modes.anomaly = former_; }
   AnomalyMode(const AnomalyMode&) = delete;
   AnomalyMode& operator=(const AnomalyMode&) = delete;
-  static bool enabled();
+  static bool enabled() { return detail::modes.anomaly; }
 
  private:
   bool former_;

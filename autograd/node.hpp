@@ -7,12 +7,13 @@
 #include <xgrad/tensor/tensor.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace xgrad {
@@ -25,26 +26,55 @@ namespace detail {
 class Node;
 class CheckpointFrame;
 
-/// An array whose length is fixed at construction; up to N items need no memory of their own.
+/// An array whose length is fixed at construction; up to N items need no memory of their own. Items of types
+/// without constructor have no value at first.
 template <class T, std::size_t N>
 class InlineArray {
  public:
   InlineArray() = default;
-  explicit InlineArray(std::size_t size) : size_(size) {
-    if (size > N) heap_ = std::make_unique<T[]>(size);
+  explicit InlineArray(std::size_t size)
+      : data_(size > N ? std::allocator<T>().allocate(size) : inline_items()), size_(size) {
+    static_assert(std::is_nothrow_default_constructible_v<T> && std::is_nothrow_move_constructible_v<T>);
+    std::uninitialized_default_construct_n(data_, size);
   }
+  InlineArray(InlineArray&& other) noexcept { take(other); }
+  InlineArray& operator=(InlineArray&& other) noexcept {
+    clear();
+    take(other);
+    return *this;
+  }
+  ~InlineArray() { clear(); }
+
   std::size_t size() const { return size_; }
-  T* begin() { return heap_ ? heap_.get() : inline_.data(); }
-  T* end() { return begin() + size_; }
-  const T* begin() const { return heap_ ? heap_.get() : inline_.data(); }
-  const T* end() const { return begin() + size_; }
-  T& operator[](std::size_t i) { return begin()[i]; }
-  const T& operator[](std::size_t i) const { return begin()[i]; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
 
  private:
+  T* inline_items() { return reinterpret_cast<T*>(inline_); }
+  void clear() {
+    std::destroy_n(data_, size_);
+    if (size_ > N) std::allocator<T>().deallocate(data_, size_);
+    size_ = 0;
+  }
+  // Only into an empty one.
+  void take(InlineArray& other) {
+    size_ = other.size_;
+    if (size_ > N) {
+      data_ = std::exchange(other.data_, other.inline_items());
+      other.size_ = 0;
+    } else {
+      data_ = inline_items();
+      std::uninitialized_move_n(other.data_, size_, data_);
+    }
+  }
+
+  T* data_ = inline_items();
   std::size_t size_ = 0;
-  std::unique_ptr<T[]> heap_;
-  std::array<T, N> inline_{};
+  alignas(T) std::byte inline_[N * sizeof(T)];
 };
 
 /// Where an input came from: output `output` of `node`. No node: a constant.

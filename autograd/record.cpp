@@ -130,8 +130,8 @@ bool Op::needs_any() const {
   return false;
 }
 
-void Op::check_anomaly(const Tensor& value) const {
-  if (!AnomalyMode::enabled() || kernels::all_finite(value)) return;
+void Op::reject_anomaly(const Tensor& value) const {
+  if (kernels::all_finite(value)) return;
   for (const Variable& x : inputs_)
     if (!kernels::all_finite(x.value())) return;
   fail<NumericError>(std::string(name_) + " made a NaN or an infinity from finite inputs");
@@ -145,31 +145,33 @@ Variable Op::constant(Tensor value) const {
 void Op::fill(detail::Node& node, Saves saves, const Tensor* values) const {
   constinit static thread_local std::uint64_t sequence = 0;
   std::uint64_t highest = 0;
+  const std::span<detail::Edge> edges = node.inputs();
   for (std::size_t i = 0; i < size(); ++i) {
     if (!needs(i)) continue;
-    node.inputs()[i] = detail::Access::edge(inputs_[i]);
-    highest = std::max(highest, node.inputs()[i].node->rank);
+    edges[i] = detail::Access::edge(inputs_[i]);
+    highest = std::max(highest, edges[i].node->rank);
   }
   node.rank = highest + 1;
   node.sequence = ++sequence;
-  for (std::size_t k = 0; k < node.outputs().size(); ++k)
-    node.describe_output(k, values[k].shape(), values[k].dtype());
+  const std::size_t outputs = node.outputs().size();
+  for (std::size_t k = 0; k < outputs; ++k) node.describe_output(k, values[k].shape(), values[k].dtype());
 
-  std::size_t next = 0;
+  detail::Saved* next = node.saved().data();
+  const bool framed = detail::CheckpointFrame::active();
   const auto save = [&](bool is_output, std::uint32_t bits, auto value_of) {
     for (std::uint16_t i = 0; bits >> i != 0; ++i) {
       if ((bits >> i & 1) == 0) continue;
-      detail::Saved& saved = node.saved()[next++];
+      detail::Saved& saved = *next++;
       saved.index = i;
       saved.is_output = is_output;
-      if (detail::CheckpointFrame::active())
+      if (framed)
         detail::CheckpointFrame::keep(node, saved, value_of(i));
       else
         saved.value = value_of(i);
     }
   };
-  save(false, saves.inputs, [&](std::size_t i) { return inputs_[i].value(); });
-  save(true, saves.outputs, [&](std::size_t k) { return values[k]; });
+  save(false, saves.inputs, [&](std::size_t i) -> const Tensor& { return inputs_[i].value(); });
+  save(true, saves.outputs, [&](std::size_t k) -> const Tensor& { return values[k]; });
   if (AnomalyMode::enabled() && detail::module_path_provider != nullptr)
     node.require_extras().module_path = detail::module_path_provider();
 }
@@ -197,10 +199,8 @@ std::vector<Variable> Op::finish_many(std::vector<Tensor> values, Saves saves, d
 
 // ------------------------------------------------------------------------------------------------ rules
 
-const Variable& Backward::gradient(std::size_t k) const {
-  if (!gradients_[k].defined())
-    gradients_[k] = Variable(zeros(node_.outputs()[k].shape(), node_.outputs()[k].dtype()));
-  return gradients_[k];
+void Backward::set_zero(std::size_t k) const {
+  gradients_[k] = Variable(zeros(node_.outputs()[k].shape(), node_.outputs()[k].dtype()));
 }
 
 const Tensor& Backward::saved_value(bool is_output, std::size_t index) const {

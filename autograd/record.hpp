@@ -38,7 +38,10 @@ class Backward {
       : node_(node), gradients_(gradients), results_(results), needed_(needed), create_graph_(create_graph) {}
 
   /// The gradient of output k; zeros when none has arrived.
-  const Variable& gradient(std::size_t k = 0) const;
+  const Variable& gradient(std::size_t k = 0) const {
+    if (!gradients_[k].defined()) set_zero(k);
+    return gradients_[k];
+  }
   bool has_gradient(std::size_t k) const { return gradients_[k].defined(); }
   /// Saved values, with their history when a graph is being created.
   Variable input(std::size_t i) const;
@@ -60,6 +63,7 @@ class Backward {
 
  private:
   const Tensor& saved_value(bool is_output, std::size_t index) const;
+  void set_zero(std::size_t k) const;
 
   detail::Node& node_;
   Variable* gradients_;
@@ -194,7 +198,10 @@ class Op {
   std::vector<Variable> finish_many(std::vector<Tensor> values, Saves saves, detail::Ref<detail::Node> node,
                                     std::uint32_t constants) const;
   void fill(detail::Node& node, Saves saves, const Tensor* values) const;
-  void check_anomaly(const Tensor& value) const;
+  void check_anomaly(const Tensor& value) const {
+    if (AnomalyMode::enabled()) reject_anomaly(value);
+  }
+  void reject_anomaly(const Tensor& value) const;
 
   const char* name_;
   Scope scope_;

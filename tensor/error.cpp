@@ -16,10 +16,7 @@ FormatError::FormatError(const std::string& message, std::size_t offset)
 IoError::IoError(const std::string& what, const std::string& path, int code)
     : Error(what + ": " + path + ": " + std::strerror(code)), path_(path), code_(code) {}
 
-const Scope*& Scope::top() {
-  constinit thread_local const Scope* scope = nullptr;
-  return scope;
-}
+constinit thread_local const Scope* Scope::top_ = nullptr;
 
 namespace detail {
 

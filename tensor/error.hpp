@@ -81,26 +81,26 @@ class IoError : public Error {
 /// is what the user called, and gives the place and the name.
 class Scope {
  public:
-  Scope(const char* operation, Place place) : operation_(operation), place_(place), outer_(top()) {
+  Scope(const char* operation, Place place) : operation_(operation), place_(place), outer_(top_) {
     effective_ = outer_ != nullptr && outer_->effective_ != nullptr ? outer_->effective_ : this;
-    top() = this;
+    top_ = this;
   }
-  ~Scope() { top() = outer_; }
+  ~Scope() { top_ = outer_; }
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
   /// Entered before user code is called from inside an operation: its own calls are named again.
   struct Barrier {};
-  explicit Scope(Barrier) : outer_(top()) { top() = this; }
+  explicit Scope(Barrier) : outer_(top_) { top_ = this; }
 
   const char* operation() const { return operation_; }
   Place place() const { return place_; }
 
   /// The scope whose name and place messages carry, or null outside every operation.
-  static const Scope* current() { return top() != nullptr ? top()->effective_ : nullptr; }
+  static const Scope* current() { return top_ != nullptr ? top_->effective_ : nullptr; }
 
  private:
-  static const Scope*& top();
+  static constinit thread_local const Scope* top_;
 
   const char* operation_ = nullptr;
   Place place_;

@@ -5,37 +5,46 @@
 namespace xgrad::detail {
 namespace {
 
+// Whole cache lines, so that every loop has a constant length; a few elements need few of them.
 template <class T, class F>
-void fill(T* out, F f) {
+void fill(int active, T* out, F f) {
+  constexpr int width = Lanes<T>::width, line = 64 / sizeof(T);
+  if (active == 0 || active > width / 2) {
 #pragma omp simd
-  for (int i = 0; i < Lanes<T>::width; ++i) out[i] = f(i);
+    for (int i = 0; i < width; ++i) out[i] = f(i);
+  } else {
+    for (int begin = 0; begin < active; begin += line) {
+#pragma omp simd
+      for (int i = begin; i < begin + line; ++i) out[i] = f(i);
+    }
+  }
 }
 
 // exp(-|x|), which does not overflow.
 template <class T>
-void decay(const T* x, T* out) {
-  fill(out, [&](int i) { return x[i] < 0 ? x[i] : -x[i]; });
-  vmath::exp(out, out, Lanes<T>::width);
+void decay(int active, const T* x, T* out) {
+  fill(active, out, [&](int i) { return x[i] < 0 ? x[i] : -x[i]; });
+  vmath::exp(out, out, active == 0 ? Lanes<T>::width : active);
 }
 
 // a(i) and b(i) are the operands of lane i.
 template <class T, class A, class B>
-void binary(LaneBinary op, A a, B b, T* out) {
+void binary(LaneBinary op, int active, A a, B b, T* out) {
   switch (op) {
     case LaneBinary::add:
-      return fill(out, [=](int i) { return a(i) + b(i); });
+      return fill(active, out, [=](int i) { return a(i) + b(i); });
     case LaneBinary::sub:
-      return fill(out, [=](int i) { return a(i) - b(i); });
+      return fill(active, out, [=](int i) { return a(i) - b(i); });
     case LaneBinary::mul:
-      return fill(out, [=](int i) { return a(i) * b(i); });
+      return fill(active, out, [=](int i) { return a(i) * b(i); });
     case LaneBinary::div:
-      return fill(out, [=](int i) { return a(i) / b(i); });
+      return fill(active, out, [=](int i) { return a(i) / b(i); });
     case LaneBinary::maximum:
-      return fill(out, [=](int i) { return a(i) > b(i) || a(i) != a(i) ? a(i) : b(i); });
+      return fill(active, out, [=](int i) { return a(i) > b(i) || a(i) != a(i) ? a(i) : b(i); });
     case LaneBinary::minimum:
-      return fill(out, [=](int i) { return a(i) < b(i) || a(i) != a(i) ? a(i) : b(i); });
+      return fill(active, out, [=](int i) { return a(i) < b(i) || a(i) != a(i) ? a(i) : b(i); });
     case LaneBinary::chain:
-      return fill(out, [=](int i) { return a(i) == 0 ? T{0} : a(i) * b(i); });
+      return fill(active, out, [=](int i) { return a(i) == 0 ? T{0} : a(i) * b(i); });
   }
 }
 
@@ -52,7 +61,7 @@ auto always(T x) {
 
 template <class T>
 void lane_fill(T value, T* out) {
-  fill(out, always(value));
+  fill(0, out, always(value));
 }
 template <class T>
 void lane_copy(const T* from, T* to) {
@@ -62,36 +71,36 @@ void lane_copy(const T* from, T* to) {
 }
 
 template <class T>
-void lane_loop(LaneUnary op, const T* a, T* out) {
+void lane_loop(LaneUnary op, int active, const T* a, T* out) {
   T e[Lanes<T>::width];
   switch (op) {
     case LaneUnary::negate:
-      return fill(out, [=](int i) { return -a[i]; });
+      return fill(active, out, [=](int i) { return -a[i]; });
     case LaneUnary::abs:
-      return fill(out, [=](int i) { return a[i] < 0 ? -a[i] : a[i] + T{0}; });
+      return fill(active, out, [=](int i) { return a[i] < 0 ? -a[i] : a[i] + T{0}; });
     case LaneUnary::sign:
-      return fill(out, [=](int i) { return a[i] > 0 ? T{1} : a[i] < 0 ? T{-1} : a[i]; });
+      return fill(active, out, [=](int i) { return a[i] > 0 ? T{1} : a[i] < 0 ? T{-1} : a[i]; });
     case LaneUnary::sigmoid:
-      decay(a, e);
-      return fill(out, [&](int i) { return (a[i] >= 0 ? T{1} : e[i]) / (1 + e[i]); });
+      decay(active, a, e);
+      return fill(active, out, [&](int i) { return (a[i] >= 0 ? T{1} : e[i]) / (1 + e[i]); });
     case LaneUnary::softplus:
-      decay(a, e);
-      vmath::log1p(e, e, Lanes<T>::width);
-      return fill(out, [&](int i) { return (a[i] > 0 || a[i] != a[i] ? a[i] : T{0}) + e[i]; });
+      decay(active, a, e);
+      vmath::log1p(e, e, active == 0 ? Lanes<T>::width : active);
+      return fill(active, out, [&](int i) { return (a[i] > 0 || a[i] != a[i] ? a[i] : T{0}) + e[i]; });
   }
 }
 
 template <class T>
-void lane_loop(LaneBinary op, const T* a, const T* b, T* out) {
-  binary(op, each(a), each(b), out);
+void lane_loop(LaneBinary op, int active, const T* a, const T* b, T* out) {
+  binary(op, active, each(a), each(b), out);
 }
 template <class T>
-void lane_loop(LaneBinary op, const T* a, T b, T* out) {
-  binary(op, each(a), always(b), out);
+void lane_loop(LaneBinary op, int active, const T* a, T b, T* out) {
+  binary(op, active, each(a), always(b), out);
 }
 template <class T>
-void lane_loop(LaneBinary op, T a, const T* b, T* out) {
-  binary(op, always(a), each(b), out);
+void lane_loop(LaneBinary op, int active, T a, const T* b, T* out) {
+  binary(op, active, always(a), each(b), out);
 }
 
 template <class T>
@@ -118,21 +127,21 @@ void lane_test(LaneTest op, const T* a, const T* b, typename LaneMask<T>::Bits* 
 
 template <class T>
 void lane_select(const typename LaneMask<T>::Bits* mask, const T* a, const T* b, T* out) {
-  fill(out, [=](int i) { return mask[i] != 0 ? a[i] : b[i]; });
+  fill(0, out, [=](int i) { return mask[i] != 0 ? a[i] : b[i]; });
 }
 
 template void lane_fill(float, float*);
 template void lane_fill(double, double*);
 template void lane_copy(const float*, float*);
 template void lane_copy(const double*, double*);
-template void lane_loop(LaneUnary, const float*, float*);
-template void lane_loop(LaneUnary, const double*, double*);
-template void lane_loop(LaneBinary, const float*, const float*, float*);
-template void lane_loop(LaneBinary, const double*, const double*, double*);
-template void lane_loop(LaneBinary, const float*, float, float*);
-template void lane_loop(LaneBinary, const double*, double, double*);
-template void lane_loop(LaneBinary, float, const float*, float*);
-template void lane_loop(LaneBinary, double, const double*, double*);
+template void lane_loop(LaneUnary, int, const float*, float*);
+template void lane_loop(LaneUnary, int, const double*, double*);
+template void lane_loop(LaneBinary, int, const float*, const float*, float*);
+template void lane_loop(LaneBinary, int, const double*, const double*, double*);
+template void lane_loop(LaneBinary, int, const float*, float, float*);
+template void lane_loop(LaneBinary, int, const double*, double, double*);
+template void lane_loop(LaneBinary, int, float, const float*, float*);
+template void lane_loop(LaneBinary, int, double, const double*, double*);
 template void lane_test<float>(LaneTest, const float*, const float*, LaneMask<float>::Bits*);
 template void lane_test<double>(LaneTest, const double*, const double*, LaneMask<double>::Bits*);
 template void lane_select<float>(const LaneMask<float>::Bits*, const float*, const float*, float*);

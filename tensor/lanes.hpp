@@ -1,7 +1,7 @@
 // Lanes: a short run of elements on which a formula is evaluated, small enough to stay in first-level cache.
 // Every operation is one call for all lanes into the library, which has the processor's vector instructions
-// whatever flags the caller is compiled with. Invariant: all lanes hold defined values; only the first
-// `active` ones mean something.
+// whatever flags the caller is compiled with. Invariant: the first `active` lanes mean something; all of them
+// where that is 0, as in a constant, which fits any number of lanes.
 #pragma once
 
 #include <xgrad/tensor/vmath.hpp>
@@ -26,7 +26,7 @@ template <class T>
 struct Lanes {
   static constexpr int width = 256 / sizeof(T);
   alignas(64) T v[width];
-  int active = width;
+  int active = 0;
 
   Lanes() = default;
   template <Number N>
@@ -34,13 +34,16 @@ struct Lanes {
   Lanes(const Lanes& other);
   Lanes& operator=(const Lanes& other);
 
+  /// How many lanes hold values.
+  int defined() const { return active == 0 ? width : active; }
+
   static Lanes load(const T* from, Index n);
   void store(T* to, Index n) const;
 };
 
 namespace detail {
 
-// The loops over all lanes, in lanes.cpp; `out` may be an operand.
+// The loops over lanes, in lanes.cpp; `out` may be an operand.
 enum class LaneUnary { negate, abs, sign, sigmoid, softplus };
 enum class LaneBinary { add, sub, mul, div, maximum, minimum, chain };
 enum class LaneTest { less, less_equal, greater, greater_equal, equal, not_equal };
@@ -50,13 +53,13 @@ void lane_fill(T value, T* out);
 template <class T>
 void lane_copy(const T* from, T* to);
 template <class T>
-void lane_loop(LaneUnary op, const T* a, T* out);
+void lane_loop(LaneUnary op, int active, const T* a, T* out);
 template <class T>
-void lane_loop(LaneBinary op, const T* a, const T* b, T* out);
+void lane_loop(LaneBinary op, int active, const T* a, const T* b, T* out);
 template <class T>
-void lane_loop(LaneBinary op, const T* a, T b, T* out);
+void lane_loop(LaneBinary op, int active, const T* a, T b, T* out);
 template <class T>
-void lane_loop(LaneBinary op, T a, const T* b, T* out);
+void lane_loop(LaneBinary op, int active, T a, const T* b, T* out);
 template <class T>
 void lane_test(LaneTest op, const T* a, const T* b, typename LaneMask<T>::Bits* out);
 template <class T>
@@ -66,28 +69,28 @@ template <class T>
 Lanes<T> lanewise(LaneUnary op, const Lanes<T>& a) {
   Lanes<T> r;
   r.active = a.active;
-  lane_loop(op, a.v, r.v);
+  lane_loop(op, r.active, a.v, r.v);
   return r;
 }
 template <class T>
 Lanes<T> lanewise(LaneBinary op, const Lanes<T>& a, const Lanes<T>& b) {
   Lanes<T> r;
   r.active = a.active > b.active ? a.active : b.active;
-  lane_loop(op, a.v, b.v, r.v);
+  lane_loop(op, r.active, a.v, b.v, r.v);
   return r;
 }
 template <class T>
 Lanes<T> lanewise(LaneBinary op, const Lanes<T>& a, T b) {
   Lanes<T> r;
   r.active = a.active;
-  lane_loop(op, a.v, b, r.v);
+  lane_loop(op, r.active, a.v, b, r.v);
   return r;
 }
 template <class T>
 Lanes<T> lanewise(LaneBinary op, T a, const Lanes<T>& b) {
   Lanes<T> r;
   r.active = b.active;
-  lane_loop(op, a, b.v, r.v);
+  lane_loop(op, r.active, a, b.v, r.v);
   return r;
 }
 template <class T>
@@ -98,20 +101,16 @@ LaneMask<T> lanetest(LaneTest op, const Lanes<T>& a, const Lanes<T>& b) {
 }
 template <class T>
 Lanes<T> through(void (*function)(const T*, T*, Index), const Lanes<T>& a) {
-  if (a.active < Lanes<T>::width) {
-    Lanes<T> r = a;
-    function(a.v, r.v, a.active);
-    return r;
-  }
   Lanes<T> r;
-  function(a.v, r.v, Lanes<T>::width);
+  r.active = a.active;
+  function(a.v, r.v, r.defined());
   return r;
 }
 template <class T>
 Lanes<T> through(void (*function)(const T*, const T*, T*, Index), const Lanes<T>& a, const Lanes<T>& b) {
-  Lanes<T> r = a;
+  Lanes<T> r;
   r.active = a.active > b.active ? a.active : b.active;
-  function(a.v, b.v, r.v, r.active);
+  function(a.v, b.v, r.v, r.defined());
   return r;
 }
 
@@ -119,7 +118,7 @@ Lanes<T> through(void (*function)(const T*, const T*, T*, Index), const Lanes<T>
 
 template <class T>
 template <Number N>
-Lanes<T>::Lanes(N number) : active(1) {
+Lanes<T>::Lanes(N number) {
   detail::lane_fill(static_cast<T>(number), v);
 }
 // Compilers copy so many bytes with one slow instruction: hence by hand.
@@ -274,7 +273,6 @@ requires(Number<A> || std::is_same_v<A, Lanes<T>>) &&
   const Lanes<T>&x = a, &y = b;
   Lanes<T> r;
   r.active = x.active > y.active ? x.active : y.active;
-  if constexpr (Number<A> && Number<B>) r.active = Lanes<T>::width;
   detail::lane_select(mask.bits, x.v, y.v, r.v);
   return r;
 }
@@ -425,8 +423,9 @@ Lanes<T> trunc(const Lanes<T>& x) {
 }
 template <class T>
 Lanes<T> polygamma(int order, const Lanes<T>& x) {
-  Lanes<T> r = x;
-  vmath::polygamma(order, x.v, r.v, x.active);
+  Lanes<T> r;
+  r.active = x.active;
+  vmath::polygamma(order, x.v, r.v, r.defined());
   return r;
 }
 

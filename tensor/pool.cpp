@@ -37,41 +37,43 @@ constexpr bool recycle = false;
 constexpr bool recycle = true;
 #endif
 
-// Four classes per doubling keep the waste under a quarter; the first class is one cache line.
-constexpr std::size_t class_of(std::size_t bytes) {
-  const std::size_t lines = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
-  if (lines <= 8) return lines - 1;
+constexpr std::size_t lines_of(std::size_t bytes) {
+  return (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
+}
+
+// Small blocks have a class for each number of cache lines; beyond, four classes per doubling keep the waste
+// under a quarter.
+constexpr std::size_t slab_classes = slab_limit / alignment;
+
+constexpr std::size_t class_of(std::size_t lines) {
+  if (lines <= slab_classes) return lines - 1;
   const auto shift = static_cast<std::size_t>(std::bit_width(lines - 1)) - 3;
-  return 8 + 4 * (shift - 1) + ((lines - 1) >> shift) - 4;
+  return slab_classes + 4 * (shift - 2) + ((lines - 1) >> shift) - 4;
 }
 
 constexpr std::size_t bytes_of(std::size_t size_class) {
-  if (size_class < 8) return (size_class + 1) * alignment;
-  const std::size_t step = size_class - 8;
-  return (5 + step % 4) << (step / 4 + 1) << 6;
+  if (size_class < slab_classes) return (size_class + 1) * alignment;
+  const std::size_t step = size_class - slab_classes;
+  return (5 + step % 4) << (step / 4 + 2) << 6;
 }
+static_assert(class_of(slab_classes + 1) == slab_classes && bytes_of(slab_classes) == 20 * alignment &&
+              class_of(20) == slab_classes && class_of(21) == slab_classes + 1);
 
 void* system_allocate(std::size_t bytes) { return ::operator new (bytes, std::align_val_t{alignment}); }
 void system_free(void* block) noexcept { ::operator delete (block, std::align_val_t{alignment}); }
 
-constexpr std::size_t class_count = 8 + 4 * 56;
-constexpr std::size_t slab_classes = class_of(slab_limit) + 1;
-constexpr std::size_t thread_classes = class_of(thread_limit) + 1;
+constexpr std::size_t class_count = slab_classes + 4 * 55;
+constexpr std::size_t thread_classes = class_of(lines_of(thread_limit)) + 1;
 
 // Free blocks form lists through their own first bytes.
 struct FreeBlock {
   FreeBlock* next;
 };
 
-// Lists by class, and again by class for the second use of blocks where there are twice as many.
-template <std::size_t Classes, std::size_t Lists = Classes>
+template <std::size_t lists, std::size_t (*block_bytes)(std::size_t list) = bytes_of>
 struct FreeLists {
-  std::array<FreeBlock*, Lists> heads{};
+  std::array<FreeBlock*, lists> heads{};
   std::size_t bytes = 0;
-
-  static constexpr std::size_t block_bytes(std::size_t list) {
-    return bytes_of(list < Classes ? list : list - Classes);
-  }
 
   void* pop(std::size_t list) {
     FreeBlock* block = heads[list];
@@ -103,9 +105,14 @@ struct alignas(alignment) Slab {
   }
 };
 
+// Lists by class, and again by class for nodes.
 constexpr std::size_t slab_lists_count = 2 * slab_classes;
+constexpr std::size_t slab_list(std::size_t lines, detail::BlockUse use) {
+  return lines - 1 + static_cast<std::size_t>(use) * slab_classes;
+}
+constexpr std::size_t slab_block_bytes(std::size_t list) { return (list % slab_classes + 1) * alignment; }
 
-struct SlabLists : FreeLists<slab_classes, slab_lists_count> {
+struct SlabLists : FreeLists<slab_lists_count, slab_block_bytes> {
   std::size_t limit = slab_cache_bytes;
 
   void take(SlabLists& other) {
@@ -122,7 +129,7 @@ struct SlabLists : FreeLists<slab_classes, slab_lists_count> {
       FreeBlock* block = std::exchange(heads[list], nullptr);
       while (block != nullptr) {
         FreeBlock* const next = block->next;
-        bytes -= block_bytes(list);
+        bytes -= slab_block_bytes(list);
         Slab& slab = Slab::of(block);
         if (slab.free < slab.blocks)
           push(block, list);
@@ -156,6 +163,8 @@ std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> peak_bytes{0};
 std::atomic<std::int64_t> live_buffers{0};
 
+// The rare ways out of the functions that every operation calls several times are kept out of line there.
+
 // What a thread has counted since it last added to the totals: one buffer costs no atomic operation.
 struct Tally {
   std::int64_t bytes = 0;
@@ -167,9 +176,9 @@ struct Tally {
     bytes += more;
     buffers += buffer;
     highest = std::max(highest, bytes);
-    if (bytes > limit || bytes < -limit) tell();
+    if (static_cast<std::uint64_t>(bytes + limit) > 2 * limit) tell();
   }
-  void tell() {
+  [[gnu::noinline]] void tell() {
     const std::int64_t high = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + highest;
     live_buffers.fetch_add(buffers, std::memory_order_relaxed);
     std::int64_t peak = peak_bytes.load(std::memory_order_relaxed);
@@ -184,17 +193,13 @@ struct Tally {
 constinit thread_local SlabLists slab_lists;
 constinit thread_local FreeLists<thread_classes> thread_lists;
 constinit thread_local Tally tally;
-constinit thread_local bool thread_ends = false;
-constinit thread_local bool end_awaited = false;
-
-void trim_slabs() {
-  const std::scoped_lock lock(orphans().mutex);
-  slab_lists.trim();
-}
+// What is cached here is given back when the thread ends, and nothing is cached thereafter.
+enum class Phase : std::uint8_t { fresh, running, ended };
+constinit thread_local Phase phase = Phase::fresh;
 
 struct ThreadEnd {
   ~ThreadEnd() {
-    thread_ends = true;
+    phase = Phase::ended;
     thread_lists.clear();
     const std::scoped_lock lock(orphans().mutex);
     orphans().lists.take(slab_lists);
@@ -203,31 +208,26 @@ struct ThreadEnd {
   }
 };
 
-void await_end() {
-  if (end_awaited) return;
-  end_awaited = true;
+// False when the thread is ending.
+[[gnu::noinline]] bool await_end() {
+  if (phase == Phase::ended) return false;
   static thread_local ThreadEnd end;
+  phase = Phase::running;
+  return true;
 }
 
 void count(std::int64_t bytes, std::int64_t buffer) {
   tally.add(bytes, buffer);
-  if (thread_ends)
-    tally.tell();
-  else
-    await_end();
+  if (phase != Phase::running && !await_end()) tally.tell();
 }
 
-constexpr std::size_t slab_list(std::size_t size_class, detail::BlockUse use) {
-  return use == detail::BlockUse::values ? size_class : size_class + slab_classes;
-}
-
-// A block of a class whose list is empty: from the orphans, or the first of a new slab.
-void* refill(std::size_t list) {
+// A block from a list that is empty: from the orphans, or the first of a new slab.
+[[gnu::noinline]] void* refill(std::size_t list) {
   {
     const std::scoped_lock lock(orphans().mutex);
     if (void* block = orphans().lists.pop(list)) return block;
   }
-  const std::size_t size = SlabLists::block_bytes(list);
+  const std::size_t size = slab_block_bytes(list);
   const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
   void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
   auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
@@ -235,14 +235,15 @@ void* refill(std::size_t list) {
   return first;
 }
 
-void free_small(void* block, std::size_t list) {
-  if (thread_ends) {
-    const std::scoped_lock lock(orphans().mutex);
-    return orphans().lists.push(block, list);
-  }
-  await_end();
-  slab_lists.push(block, list);
-  if (slab_lists.bytes > slab_lists.limit) trim_slabs();
+[[gnu::noinline]] void free_first_or_last(void* block, std::size_t list) {
+  if (await_end()) return slab_lists.push(block, list);
+  const std::scoped_lock lock(orphans().mutex);
+  orphans().lists.push(block, list);
+}
+
+[[gnu::noinline]] void trim_slabs() {
+  const std::scoped_lock lock(orphans().mutex);
+  slab_lists.trim();
 }
 
 struct LargeLists {
@@ -254,6 +255,34 @@ struct LargeLists {
 LargeLists& large() {
   static LargeLists* lists = new LargeLists;
   return *lists;
+}
+
+[[gnu::noinline]] void* allocate_large(std::size_t size_class) {
+  if (size_class >= class_count) throw std::bad_alloc();
+  const std::size_t bytes = bytes_of(size_class);
+  if (bytes <= thread_limit) {
+    if (void* block = thread_lists.pop(size_class)) return block;
+  } else {
+    const std::scoped_lock lock(large().mutex);
+    if (void* block = large().lists.pop(size_class)) return block;
+  }
+  try {
+    return system_allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    release_cached_memory();
+    return system_allocate(bytes);
+  }
+}
+
+[[gnu::noinline]] void free_large(void* block, std::size_t size_class) noexcept {
+  const std::size_t bytes = bytes_of(size_class);
+  if (bytes <= thread_limit) {
+    if (!await_end() || thread_lists.bytes + bytes > thread_cache_bytes) return system_free(block);
+    return thread_lists.push(block, size_class);
+  }
+  const std::scoped_lock lock(large().mutex);
+  if (large().lists.bytes + bytes > large_cache_bytes) return system_free(block);
+  large().lists.push(block, size_class);
 }
 
 }  // namespace
@@ -284,41 +313,23 @@ namespace detail {
 
 void* pool_allocate(std::size_t bytes, BlockUse use) {
   if (!recycle) return system_allocate(bytes);
-  const std::size_t size_class = class_of(bytes);
-  if (size_class >= class_count) throw std::bad_alloc();
-  const std::size_t rounded = bytes_of(size_class);
-  if (rounded <= slab_limit) {
-    const std::size_t list = slab_list(size_class, use);
+  const std::size_t lines = lines_of(bytes);
+  if (lines <= slab_classes) {
+    const std::size_t list = slab_list(lines, use);
     void* block = slab_lists.pop(list);
     return block != nullptr ? block : refill(list);
   }
-  if (rounded <= thread_limit) {
-    if (void* block = thread_lists.pop(size_class)) return block;
-  } else {
-    const std::scoped_lock lock(large().mutex);
-    if (void* block = large().lists.pop(size_class)) return block;
-  }
-  try {
-    return system_allocate(rounded);
-  } catch (const std::bad_alloc&) {
-    release_cached_memory();
-    return system_allocate(rounded);
-  }
+  return allocate_large(class_of(lines));
 }
 
 void pool_deallocate(void* block, std::size_t bytes, BlockUse use) noexcept {
   if (!recycle) return system_free(block);
-  const std::size_t size_class = class_of(bytes);
-  const std::size_t rounded = bytes_of(size_class);
-  if (rounded <= slab_limit) return free_small(block, slab_list(size_class, use));
-  if (rounded <= thread_limit) {
-    if (thread_ends || thread_lists.bytes + rounded > thread_cache_bytes) return system_free(block);
-    await_end();
-    return thread_lists.push(block, size_class);
-  }
-  const std::scoped_lock lock(large().mutex);
-  if (large().lists.bytes + rounded > large_cache_bytes) return system_free(block);
-  large().lists.push(block, size_class);
+  const std::size_t lines = lines_of(bytes);
+  if (lines > slab_classes) return free_large(block, class_of(lines));
+  const std::size_t list = slab_list(lines, use);
+  if (phase != Phase::running) return free_first_or_last(block, list);
+  slab_lists.push(block, list);
+  if (slab_lists.bytes > slab_lists.limit) trim_slabs();
 }
 
 void count_buffer(std::size_t bytes) { count(static_cast<std::int64_t>(bytes), 1); }

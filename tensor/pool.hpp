@@ -26,7 +26,7 @@ namespace detail {
 
 /// What a block is for. Nodes have lists of their own: a run frees values and nodes at different times, and
 /// in lists that they share the order of addresses would be shuffled further by every run.
-enum class BlockUse { values, nodes };
+enum class BlockUse : std::size_t { values, nodes };
 
 void* pool_allocate(std::size_t bytes, BlockUse use = BlockUse::values);
 void pool_deallocate(void* block, std::size_t bytes, BlockUse use = BlockUse::values) noexcept;

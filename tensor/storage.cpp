@@ -2,14 +2,11 @@
 
 #include <xgrad/tensor/pool.hpp>
 
+#include <limits>
 #include <new>
 
 namespace xgrad::detail {
 namespace {
-
-std::size_t bytes_of(Index count, DType dtype) {
-  return static_cast<std::size_t>(count * element_size(dtype));
-}
 
 // Where the body stands behind `bytes` of elements.
 constexpr std::size_t body_offset(std::size_t bytes) {
@@ -18,8 +15,13 @@ constexpr std::size_t body_offset(std::size_t bytes) {
 
 }  // namespace
 
-Ref<TensorBody> TensorBody::allocate(const Shape& shape, DType dtype, Index count) {
-  const std::size_t bytes = bytes_of(count, dtype);
+Ref<TensorBody> TensorBody::allocate(const Shape& shape, DType dtype) {
+  const Index count = shape.count();
+  Index size = 0;
+  if (__builtin_mul_overflow(count, element_size(dtype), &size) ||
+      size > std::numeric_limits<Index>::max() / 4)
+    fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
+  const auto bytes = static_cast<std::size_t>(size);
   auto* data = static_cast<std::byte*>(pool_allocate(body_offset(bytes) + sizeof(TensorBody)));
   count_buffer(bytes);
   return Ref<TensorBody>::adopt(::new (data + body_offset(bytes)) TensorBody(shape, count, data, dtype, {}));
@@ -34,7 +36,7 @@ Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, 
 
 void TensorBody::destroy() {
   const bool owns = !owner_;
-  const std::size_t bytes = bytes_of(count, dtype);
+  const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   std::byte* const elements = data;
   this->~TensorBody();
   if (!owns) return pool_deallocate(this, sizeof(TensorBody));

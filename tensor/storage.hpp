@@ -70,8 +70,10 @@ class Ref {
     if (object_ != nullptr) object_->retain();
   }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  Ref& operator=(Ref other) noexcept {
-    std::swap(object_, other.object_);
+  Ref& operator=(const Ref& other) { return *this = Ref(other); }
+  Ref& operator=(Ref&& other) noexcept {
+    T* const former = std::exchange(object_, std::exchange(other.object_, nullptr));
+    if (former != nullptr) former->release();
     return *this;
   }
   ~Ref() {
@@ -92,8 +94,8 @@ class Ref {
 /// and all about it fit two cache lines), or it views those of an owner.
 class TensorBody {
  public:
-  /// Elements of unspecified value.
-  static Ref<TensorBody> allocate(const Shape& shape, DType dtype, Index count);
+  /// Elements of unspecified value. Throws ShapeError before allocating when the size is not possible.
+  static Ref<TensorBody> allocate(const Shape& shape, DType dtype);
   /// The `count` elements from `data` on, which belong to `other`, under another shape.
   static Ref<TensorBody> view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape, Index count);
 

@@ -77,15 +77,6 @@ Tensor::Tensor(std::initializer_list<Nested> items, DType dtype) {
 
 constinit const Shape Tensor::no_shape{};
 
-Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
-  const Index count = shape.count();
-  Index bytes = 0;
-  if (__builtin_mul_overflow(count, element_size(dtype), &bytes) ||
-      bytes > std::numeric_limits<Index>::max() / 4)
-    fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
-  return Tensor(detail::TensorBody::allocate(shape, dtype, count));
-}
-
 Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType dtype) {
   if (shape.count() != count)
     fail<ShapeError>("expects " + std::to_string(shape.count()) + " values for the shape " +
@@ -96,7 +87,7 @@ Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType
 }
 
 void Tensor::detach() {
-  auto fresh = detail::TensorBody::allocate(shape(), dtype(), count());
+  auto fresh = detail::TensorBody::allocate(shape(), dtype());
   if (count() > 0) std::memcpy(fresh->data, body_->data, static_cast<std::size_t>(bytes()));
   body_ = std::move(fresh);
 }

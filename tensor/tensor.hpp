@@ -58,7 +58,9 @@ class Tensor {
 
   /// `shape` elements of unspecified value. Throws ShapeError before allocating when the size is not
   /// possible.
-  static Tensor uninitialized(const Shape& shape, DType dtype);
+  static Tensor uninitialized(const Shape& shape, DType dtype) {
+    return Tensor(detail::TensorBody::allocate(shape, dtype));
+  }
 
   /// Copies `values` into a tensor of `shape`. Throws ShapeError when the count differs.
   template <Element T>
