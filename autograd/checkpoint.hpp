@@ -2,12 +2,11 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
-
-#include <functional>
+#include <xgrad/tensor/callback.hpp>
 
 namespace xgrad {
 
-using CheckpointFunction = std::function<Variable(const std::vector<Variable>&)>;
+using CheckpointFunction = Callback<Variable(const std::vector<Variable>&)>;
 
 /// f(inputs), recorded without the values its rules need; the first rule that runs computes f once more, with
 /// the same random numbers, to get them. Gradients are bitwise those of f(inputs). f must compute the same

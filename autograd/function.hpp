@@ -12,8 +12,8 @@
 #pragma once
 
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/callback.hpp>
 
-#include <functional>
 #include <vector>
 
 namespace xgrad {
@@ -69,10 +69,9 @@ struct FunctionOptions {
 class Function {
  public:
   /// Runs without recording; returns the outputs.
-  using ForwardFunction =
-      std::function<std::vector<Variable>(FunctionForward&, const std::vector<Variable>&)>;
+  using ForwardFunction = Callback<std::vector<Variable>(FunctionForward&, const std::vector<Variable>&)>;
   /// Returns one gradient per input; undefined means no contribution.
-  using BackwardFunction = std::function<std::vector<Variable>(const FunctionBackward&)>;
+  using BackwardFunction = Callback<std::vector<Variable>(const FunctionBackward&)>;
 
   /// `name` must outlive the graph: a string literal. Without a backward, using it in a backward run throws
   /// GraphError.

@@ -3,15 +3,15 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/callback.hpp>
 
-#include <functional>
 #include <type_traits>
 #include <utility>
 
 namespace xgrad {
 
 /// A function of several variables with several results.
-using VectorFunction = std::function<std::vector<Variable>(const std::vector<Variable>&)>;
+using VectorFunction = Callback<std::vector<Variable>(const std::vector<Variable>&)>;
 
 struct FunctionalOptions {
   /// Record the derivatives, so that they can be differentiated in turn by the inputs that require gradients

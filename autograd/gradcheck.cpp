@@ -18,7 +18,7 @@ namespace {
 /// What is checked: a function of leaves, which are perturbed where they are.
 struct Subject {
   const char* check;
-  std::function<std::vector<Variable>()> evaluate;
+  Callback<std::vector<Variable>()> evaluate;
   std::vector<Variable> leaves;
   std::vector<std::string> names;  // of the leaves, for messages
 
@@ -349,7 +349,7 @@ GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>
 
 }  // namespace detail
 
-GradcheckResult gradcheck_leaves(const std::function<Variable()>& f, const std::vector<Variable>& leaves,
+GradcheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Variable>& leaves,
                                  const GradcheckOptions& options) {
   const Scope scope("gradcheck_leaves", Place{});
   Subject subject{"gradcheck_leaves", [&] { return std::vector<Variable>{f()}; }, leaves, {}};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/autograd/functional.hpp>
+#include <xgrad/tensor/callback.hpp>
 
 #include <concepts>
 #include <iosfwd>
@@ -76,7 +77,7 @@ requires(std::convertible_to<Tensors, Tensor>&&...) && (sizeof...(Tensors) > 0) 
 
 /// Checks leaves that f captures (a module's parameters): they are perturbed in place and restored, their
 /// gradients are left as they were. Throws unless each is a float64 leaf that requires a gradient.
-GradcheckResult gradcheck_leaves(const std::function<Variable()>& f, const std::vector<Variable>& leaves,
+GradcheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Variable>& leaves,
                                  const GradcheckOptions& options = {});
 
 }  // namespace xgrad

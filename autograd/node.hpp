@@ -2,13 +2,12 @@
 // holds no handle on its own outputs' Variables, so a graph has no reference cycle.
 #pragma once
 
+#include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
-#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -90,7 +89,10 @@ class OutputMeta {
   Shape shape() const { return {sizes_, sizes_ + rank_}; }
   DType dtype() const { return dtype_; }
   bool fits(const Shape& shape, DType dtype) const {
-    return dtype == dtype_ && std::equal(shape.begin(), shape.end(), sizes_, sizes_ + rank_);
+    if (dtype != dtype_ || shape.rank() != rank_) return false;
+    for (Index i = 0; i < rank_; ++i)
+      if (shape[i] != sizes_[i]) return false;
+    return true;
   }
 
  private:
@@ -113,7 +115,7 @@ struct Saved {
   bool is_output = false;
 };
 
-using HookFunction = std::function<Variable(const Variable&)>;
+using HookFunction = Callback<Variable(const Variable&)>;
 
 /// What few nodes have: hooks, a gradient to show, a checkpoint, the module they were recorded in.
 struct NodeExtras {

@@ -50,6 +50,8 @@ std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
 
 }  // namespace
 
+void VariableState::destroy() { delete this; }
+
 std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
   VariableState& state = Access::checked(variable);
   if (auto slot = find_slot(state)) return slot;
@@ -112,7 +114,7 @@ void Variable::retain_grad() {
   detail::require_slot(*this);
 }
 
-HookHandle Variable::add_hook(std::function<Variable(const Variable&)> hook) {
+HookHandle Variable::add_hook(Callback<Variable(const Variable&)> hook) {
   static std::atomic<std::uint64_t> next_id{1};
   if (!requires_grad()) fail<GraphError>("add_hook: the variable does not require a gradient");
   const std::uint64_t id = next_id++;

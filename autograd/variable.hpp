@@ -3,6 +3,7 @@
 #pragma once
 
 #include <xgrad/autograd/node.hpp>
+#include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <optional>
@@ -24,8 +25,11 @@ struct VariableState : Pooled {
 
   void retain() { references.add(); }
   void release() {
-    if (references.drop()) delete this;
+    if (references.drop()) destroy();
   }
+
+ private:
+  void destroy();
 };
 
 struct Access;
@@ -88,7 +92,7 @@ class Variable {
   void retain_grad();
   /// Calls `hook` with the complete gradient once per run, in order of registration; a defined result
   /// replaces it. Throws GraphError when no gradient is required.
-  HookHandle add_hook(std::function<Variable(const Variable&)> hook);
+  HookHandle add_hook(Callback<Variable(const Variable&)> hook);
 
   /// The same value without history. Writing to either leaves the other unchanged.
   Variable detach() const;

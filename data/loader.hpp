@@ -4,11 +4,10 @@
 #pragma once
 
 #include <xgrad/data/dataset.hpp>
+#include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/random.hpp>
 
-#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -29,7 +28,7 @@ namespace detail {
 /// destructor joins the thread, once the batch under way is made.
 class Prefetcher {
  public:
-  using Make = std::function<std::shared_ptr<void>(Index)>;
+  using Make = Callback<std::shared_ptr<void>(Index)>;
 
   Prefetcher(Index count, Index ahead, Make make);
   ~Prefetcher();
@@ -114,7 +113,9 @@ class DataLoader {
     auto make = [dataset = dataset_, options = options_, epoch,
                  order = detail::epoch_order(dataset_->size(), options_, epoch)](Index batch) {
       const Index first = batch * options.batch_size;
-      const Tensor indices = order.rows(first, std::min(first + options.batch_size, order.count()));
+      const Index rest = order.count() - first;
+      const Tensor indices =
+          order.rows(first, first + (rest < options.batch_size ? rest : options.batch_size));
       const detail::RandomScope random(options.seed, epoch, batch);
       return std::static_pointer_cast<void>(std::make_shared<Batch>(make_batch(*dataset, indices)));
     };

@@ -62,7 +62,7 @@ std::ostream& operator<<(std::ostream& stream, const CheckResult& result) {
   return stream << (result.passed ? "passed" : result.text);
 }
 
-CheckResult check_parameters(Module& module, const std::function<Variable()>& forward) {
+CheckResult check_parameters(Module& module, const Callback<Variable()>& forward) {
   const BuffersKept buffers(module);
   std::vector<std::string> names;
   std::vector<Variable> trainable;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/callback.hpp>
 
-#include <functional>
 #include <iosfwd>
 #include <string>
 
@@ -20,7 +20,7 @@ std::ostream& operator<<(std::ostream& stream, const CheckResult& result);
 /// Fails when `forward`'s output reaches a trainable leaf that visit() omits, or when a listed trainable
 /// parameter gets no gradient from it. Leaves stored gradients and buffers as they were. Use:
 /// CHECK(check_parameters(model, x)).
-CheckResult check_parameters(Module& module, const std::function<Variable()>& forward);
+CheckResult check_parameters(Module& module, const Callback<Variable()>& forward);
 /// The same for one input, which is not itself differentiated.
 CheckResult check_parameters(Module& module, const Variable& input);
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/callback.hpp>
 
-#include <functional>
 #include <memory>
 
 namespace xgrad::nn {
@@ -129,11 +129,11 @@ class Sequential : public ModuleList {
 /// parameters.
 class Lambda : public Module {
  public:
-  explicit Lambda(std::function<Variable(const Variable&)> f) : f_(std::move(f)) {}
+  explicit Lambda(Callback<Variable(const Variable&)> f) : f_(std::move(f)) {}
   Variable forward(const Variable& x) override { return f_(x); }
 
  private:
-  std::function<Variable(const Variable&)> f_;
+  Callback<Variable(const Variable&)> f_;
 };
 
 }  // namespace xgrad::nn

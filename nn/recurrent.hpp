@@ -3,8 +3,7 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
-
-#include <functional>
+#include <xgrad/tensor/callback.hpp>
 
 namespace xgrad::nn {
 
@@ -49,7 +48,7 @@ class Recurrent : public Module {
   Variable initial(const Variable& state, const char* what, const Variable& sequence) const;
 
   /// Runs one layer and direction on its input and its position; returns all hidden states (T, N, H).
-  using Pass = std::function<Variable(const Variable& input, std::size_t position)>;
+  using Pass = Callback<Variable(const Variable& input, std::size_t position)>;
   /// All layers: the output as the options want it. `pass` sees reversed sequences where a direction is
   /// reversed.
   Variable run(const Variable& sequence, const Pass& pass) const;

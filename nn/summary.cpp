@@ -50,7 +50,7 @@ std::string grouped(Index number) {
 
 }  // namespace
 
-std::string summary(Module& module, const std::function<void()>& run) {
+std::string summary(Module& module, const Callback<void()>& run) {
   ShapeObserver shapes;
   {
     const EvaluationMode evaluation(module);

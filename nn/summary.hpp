@@ -2,8 +2,8 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/callback.hpp>
 
-#include <functional>
 #include <string>
 
 namespace xgrad::nn {
@@ -12,6 +12,6 @@ namespace xgrad::nn {
 /// module on `input` once, in evaluation mode and off the tape; modes return as they were.
 std::string summary(Module& module, const Variable& input);
 /// The same for a module with several inputs: `run` calls it.
-std::string summary(Module& module, const std::function<void()>& run);
+std::string summary(Module& module, const Callback<void()>& run);
 
 }  // namespace xgrad::nn

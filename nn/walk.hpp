@@ -3,18 +3,18 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/callback.hpp>
 
-#include <functional>
 #include <unordered_set>
 
 namespace xgrad::nn::detail {
 
 class Walk final : private Visitor {
  public:
-  using OnParameter = std::function<void(const std::string& path, Variable&)>;
-  using OnBuffer = std::function<void(const std::string& path, Tensor&)>;
+  using OnParameter = Callback<void(const std::string& path, Variable&)>;
+  using OnBuffer = Callback<void(const std::string& path, Tensor&)>;
   /// Called before the module's own parts; depth 0 is the root.
-  using OnModule = std::function<void(const std::string& path, Module&, int depth)>;
+  using OnModule = Callback<void(const std::string& path, Module&, int depth)>;
 
   Walk& parameters(OnParameter f);
   Walk& buffers(OnBuffer f);

@@ -33,4 +33,6 @@ void Adagrad::update(Slot& slot, const Tensor& gradient) {
       });
 }
 
+template class OptimizerWith<AdagradOptions>;
+
 }  // namespace xgrad::optim

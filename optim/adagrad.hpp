@@ -15,6 +15,7 @@ struct AdagradOptions {
   static constexpr const char* optimizer_name = "Adagrad";
   static std::vector<Field<AdagradOptions>> fields();
 };
+extern template class OptimizerWith<AdagradOptions>;
 
 /// s += g^2; p -= learning_rate / (1 + (t - 1) learning_rate_decay) * g / (sqrt(s) + eps) in the t-th update
 /// of p (Duchi et al., "Adaptive subgradient methods for online learning and stochastic optimization", JMLR

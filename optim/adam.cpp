@@ -53,6 +53,8 @@ void BasicAdam<decoupled>::update(typename Base::Slot& slot, const Tensor& gradi
 
 template struct BasicAdamOptions<false>;
 template struct BasicAdamOptions<true>;
+template class OptimizerWith<BasicAdamOptions<false>>;
+template class OptimizerWith<BasicAdamOptions<true>>;
 template class BasicAdam<false>;
 template class BasicAdam<true>;
 

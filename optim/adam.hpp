@@ -38,6 +38,8 @@ class BasicAdam final : public OptimizerWith<BasicAdamOptions<decoupled>> {
 
 extern template struct BasicAdamOptions<false>;
 extern template struct BasicAdamOptions<true>;
+extern template class OptimizerWith<BasicAdamOptions<false>>;
+extern template class OptimizerWith<BasicAdamOptions<true>>;
 extern template class BasicAdam<false>;
 extern template class BasicAdam<true>;
 

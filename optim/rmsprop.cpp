@@ -54,4 +54,6 @@ void RMSprop::update(Slot& slot, const Tensor& gradient) {
   });
 }
 
+template class OptimizerWith<RMSpropOptions>;
+
 }  // namespace xgrad::optim

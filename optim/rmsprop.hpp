@@ -16,6 +16,7 @@ struct RMSpropOptions {
   static constexpr const char* optimizer_name = "RMSprop";
   static std::vector<Field<RMSpropOptions>> fields();
 };
+extern template class OptimizerWith<RMSpropOptions>;
 
 /// s = alpha s + (1 - alpha) g^2; centered: a = alpha a + (1 - alpha) g, s - a^2 in place of s below, never
 /// less than 0 (Graves, "Generating sequences with recurrent neural networks", 2013); d = g / (sqrt(s) +

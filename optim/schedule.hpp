@@ -4,13 +4,12 @@
 #pragma once
 
 #include <xgrad/optim/optimizer.hpp>
-
-#include <functional>
+#include <xgrad/tensor/callback.hpp>
 
 namespace xgrad::optim {
 
 /// The rate after `step` steps (0 at the start) of a group whose options had the rate `base`.
-using RateRule = std::function<double(double base, Index step)>;
+using RateRule = Callback<double(double base, Index step)>;
 
 /// base * gamma^floor(step / step_size).
 class StepLR {

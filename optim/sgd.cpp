@@ -43,4 +43,6 @@ void SGD::update(Slot& slot, const Tensor& gradient) {
   });
 }
 
+template class OptimizerWith<SGDOptions>;
+
 }  // namespace xgrad::optim

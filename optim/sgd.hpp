@@ -17,6 +17,7 @@ struct SGDOptions {
   static std::vector<Field<SGDOptions>> fields();
   void check() const;
 };
+extern template class OptimizerWith<SGDOptions>;
 
 /// g += weight_decay p; b = momentum b + (1 - dampening) g (b = g at first); g = b, or g + momentum b with
 /// Nesterov's (Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML

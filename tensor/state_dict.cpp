@@ -2,6 +2,8 @@
 
 #include <xgrad/tensor/error.hpp>
 
+#include <algorithm>
+
 namespace xgrad {
 
 StateDict::StateDict(std::initializer_list<Item> items) {
@@ -10,16 +12,26 @@ StateDict::StateDict(std::initializer_list<Item> items) {
 
 void StateDict::set(std::string name, Tensor tensor) {
   if (!tensor.defined()) fail<ValueError>("StateDict: the tensor '" + name + "' is undefined");
-  const auto [found, is_new] = positions_.try_emplace(name, items_.size());
-  if (is_new)
-    items_.emplace_back(std::move(name), std::move(tensor));
-  else
-    items_[found->second].second = std::move(tensor);
+  // Room first, so that either both lists grow or none.
+  if (by_name_.size() == by_name_.capacity()) by_name_.reserve(2 * by_name_.size() + 8);
+  const auto found = place(name);
+  if (found != by_name_.end() && items_[*found].first == name) {
+    items_[*found].second = std::move(tensor);
+    return;
+  }
+  items_.emplace_back(std::move(name), std::move(tensor));
+  by_name_.insert(found, items_.size() - 1);
+}
+
+std::vector<std::size_t>::const_iterator StateDict::place(std::string_view name) const {
+  return std::lower_bound(
+      by_name_.begin(), by_name_.end(), name,
+      [&](std::size_t position, std::string_view wanted) { return items_[position].first < wanted; });
 }
 
 const Tensor* StateDict::find(std::string_view name) const {
-  const auto found = positions_.find(std::string(name));
-  return found != positions_.end() ? &items_[found->second].second : nullptr;
+  const auto found = place(name);
+  return found != by_name_.end() && items_[*found].first == name ? &items_[*found].second : nullptr;
 }
 
 const Tensor& StateDict::at(std::string_view name) const {

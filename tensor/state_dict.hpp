@@ -6,7 +6,6 @@
 
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -36,8 +35,11 @@ class StateDict {
   auto end() const { return items_.end(); }
 
  private:
+  // Where `name` stands, or would stand, in by_name_.
+  std::vector<std::size_t>::const_iterator place(std::string_view name) const;
+
   std::vector<Item> items_;
-  std::unordered_map<std::string, std::size_t> positions_;
+  std::vector<std::size_t> by_name_;  // positions in items_, by name
 };
 
 }  // namespace xgrad

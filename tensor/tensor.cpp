@@ -10,16 +10,16 @@ namespace xgrad {
 namespace {
 
 // The shape of nested braces; the first item of each list decides and the others are checked while copying.
-Shape nested_shape(const std::vector<Nested>& items) {
+Shape nested_shape(std::initializer_list<Nested> items) {
   Shape shape;
-  for (const std::vector<Nested>* level = &items;; level = &level->front().items()) {
+  for (const auto* level = &items;; level = &level->begin()->items()) {
     shape.push_back(static_cast<Index>(level->size()));
-    if (level->empty() || !level->front().is_list()) return shape;
+    if (level->size() == 0 || !level->begin()->is_list()) return shape;
   }
 }
 
-DType nested_dtype(const std::vector<Nested>& items) {
-  if (items.empty()) return float32;
+DType nested_dtype(std::initializer_list<Nested> items) {
+  if (items.size() == 0) return float32;
   DType dtype = boolean;
   for (const Nested& item : items)
     dtype = promote(dtype, item.is_list() ? nested_dtype(item.items()) : item.number().dtype());
@@ -45,7 +45,7 @@ To convert(From value) {
 }
 
 template <class T>
-void copy_nested(const std::vector<Nested>& items, const Shape& shape, Index depth, T*& out) {
+void copy_nested(std::initializer_list<Nested> items, const Shape& shape, Index depth, T*& out) {
   const bool leaves = depth + 1 == shape.rank();
   if (static_cast<Index>(items.size()) != shape[depth])
     fail<ShapeError>("ragged braces: expected " + std::to_string(shape[depth]) + " items at depth " +
@@ -67,11 +67,10 @@ void copy_nested(const std::vector<Nested>& items, const Shape& shape, Index dep
 Tensor::Tensor(std::initializer_list<Nested> items) : Tensor(items, nested_dtype(items)) {}
 
 Tensor::Tensor(std::initializer_list<Nested> items, DType dtype) {
-  const std::vector<Nested> list(items);
-  *this = uninitialized(nested_shape(list), dtype);
+  *this = uninitialized(nested_shape(items), dtype);
   detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
     T* out = mutable_data<T>();
-    copy_nested(list, shape(), 0, out);
+    copy_nested(items, shape(), 0, out);
   });
 }
 

@@ -23,7 +23,8 @@ namespace xgrad {
 template <class E>
 concept XtensorExpression = std::derived_from<E, xt::xexpression<E>>;
 
-/// Nested braces of numbers, as in Tensor{{1.0, 2.0}, {3.0, 4.0}}.
+/// Nested braces of numbers, as in Tensor{{1.0, 2.0}, {3.0, 4.0}}. Valid within the expression that they are
+/// part of.
 class Nested {
  public:
   template <class T>
@@ -31,12 +32,12 @@ class Nested {
   Nested(std::initializer_list<Nested> items) : number_(0), items_(items), is_list_(true) {}
 
   bool is_list() const { return is_list_; }
-  const std::vector<Nested>& items() const { return items_; }
+  const std::initializer_list<Nested>& items() const { return items_; }
   Scalar number() const { return number_; }
 
  private:
   Scalar number_;
-  std::vector<Nested> items_;
+  std::initializer_list<Nested> items_;
   bool is_list_ = false;
 };
 

@@ -4,8 +4,6 @@
 
 #include <xgrad/tensor/shape.hpp>
 
-#include <algorithm>
-
 namespace xgrad::kernels {
 
 /// `kernel` taps, `dilation` pixels apart, that move by `stride` over `input` pixels with `before` and
@@ -27,7 +25,10 @@ struct Window {
   Index pixel(Index position, Index tap) const { return position * stride - before + tap * dilation; }
   /// The taps [first, last) that lie on pixels at a position.
   Index first_tap(Index position) const { return taps_below(0, position); }
-  Index last_tap(Index position) const { return std::max(first_tap(position), taps_below(input, position)); }
+  Index last_tap(Index position) const {
+    const Index first = first_tap(position), last = taps_below(input, position);
+    return first < last ? last : first;
+  }
 
   /// True when position i reads pixel i and nothing else.
   bool trivial() const { return kernel == 1 && stride == 1 && before == 0 && after == 0; }
@@ -37,7 +38,9 @@ struct Window {
  private:
   Index taps_below(Index pixels, Index position) const {
     const Index distance = pixels - pixel(position, 0);
-    return distance <= 0 ? 0 : std::min(kernel, (distance + dilation - 1) / dilation);
+    if (distance <= 0) return 0;
+    const Index taps = (distance + dilation - 1) / dilation;
+    return taps < kernel ? taps : kernel;
   }
 };
 

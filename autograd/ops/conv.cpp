@@ -13,7 +13,7 @@ namespace {
 
 using detail::Windows;
 using kernels::Convolution;
-using Given = std::function<std::string()>;
+using Given = Callback<std::string()>;
 
 std::string text(const char* name, const Shape& shape) { return name + (" " + to_string(shape)); }
 

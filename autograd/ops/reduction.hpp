@@ -3,8 +3,6 @@
 
 #include <xgrad/autograd/ops/shape.hpp>
 
-#include <algorithm>
-
 namespace xgrad::detail {
 
 /// The axes of a reduction and the shapes that follow. Throws IndexError or ValueError on wrong axes.
@@ -24,7 +22,7 @@ struct Reduction {
 
 /// One axis of an operation that works along it: a scalar counts as one element along axis 0.
 inline Index axis_along(const Shape& shape, Index axis) {
-  return wrap_axis(axis, std::max<Index>(shape.rank(), 1));
+  return wrap_axis(axis, shape.rank() > 0 ? shape.rank() : 1);
 }
 
 /// That axis as a reduction's.

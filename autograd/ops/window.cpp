@@ -4,7 +4,7 @@ namespace xgrad {
 namespace {
 
 using detail::Windows;
-using Given = std::function<std::string()>;
+using Given = Callback<std::string()>;
 using kernels::Window;
 
 // oneDNN's limit, and far from any overflow.

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/window.hpp>
 
-#include <functional>
 #include <string>
 
 namespace xgrad {
@@ -56,16 +56,16 @@ struct WindowOptions {
 
 /// The options on an image. Throws ValueError on sizes below 1 and negative padding, ShapeError when the
 /// window is larger than the padded image; `given()` names the operands.
-Windows windows_on(Size2d image, const WindowOptions& options, const std::function<std::string()>& given);
+Windows windows_on(Size2d image, const WindowOptions& options, const Callback<std::string()>& given);
 
 /// The options as a transposed window that goes from `image` positions to pixels, with `extra` pixels below
 /// and to the right that no window need reach. Throws as windows_on does, and ValueError unless `extra` is
 /// below stride or dilation.
 Windows windows_from(Size2d image, const WindowOptions& options, Size2d extra,
-                     const std::function<std::string()>& given);
+                     const Callback<std::string()>& given);
 
 /// Throws ShapeError unless every window holds a pixel.
-void check_not_only_padding(const Windows& windows, const std::function<std::string()>& given);
+void check_not_only_padding(const Windows& windows, const Callback<std::string()>& given);
 
 }  // namespace detail
 }  // namespace xgrad
