@@ -141,6 +141,36 @@ Tensor extremum(const Tensor& a, const Tensor& b, F f) {
   return detail::dispatch(a.dtype(), [&]<class T>(std::type_identity<T>) { return zip<T, T, T>(a, b, f); });
 }
 
+// to[i] = chosen[i * step] != 0 ? x[i * x_step] : y[i * y_step]; each step is 0 or 1. Both values are read
+// whatever is chosen, and the choice is a byte, not a bool: such loops vectorise.
+template <class T>
+void select(const std::uint8_t* chosen, Index step, const T* x, Index x_step, const T* y, Index y_step, T* to,
+            Index n) {
+  const auto loop = [&](auto first, auto second) {
+    for (Index i = 0; i < n; ++i) {
+      const T p = first(i), q = second(i);
+      to[i] = chosen[i] != 0 ? p : q;
+    }
+  };
+  const auto each_x = [x](Index i) { return x[i]; };
+  const auto each_y = [y](Index i) { return y[i]; };
+  const auto only_x = [value = *x](Index) { return value; };
+  const auto only_y = [value = *y](Index) { return value; };
+  if (step == 0) {
+    const T* const from = *chosen != 0 ? x : y;
+    const Index from_step = *chosen != 0 ? x_step : y_step;
+    for (Index i = 0; i < n; ++i) to[i] = from[i * from_step];
+  } else if (x_step == 1 && y_step == 1) {
+    loop(each_x, each_y);
+  } else if (x_step == 1) {
+    loop(each_x, only_y);
+  } else if (y_step == 1) {
+    loop(only_x, each_y);
+  } else {
+    loop(only_x, only_y);
+  }
+}
+
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
@@ -290,16 +320,9 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     T* const out = result.mutable_data<T>();
     for_each_run<3>({&condition, &a, &b}, shape,
                     [&](const auto& data, const auto& steps, Index position, Index n) {
-                      const bool* chosen = reinterpret_cast<const bool*>(data[0]);
-                      const T* x = reinterpret_cast<const T*>(data[1]);
-                      const T* y = reinterpret_cast<const T*>(data[2]);
-                      T* to = out + position;
-                      if (steps[0] == 1 && steps[1] == 1 && steps[2] == 1) {
-                        for (Index i = 0; i < n; ++i) to[i] = chosen[i] ? x[i] : y[i];
-                      } else {
-                        for (Index i = 0; i < n; ++i)
-                          to[i] = chosen[i * steps[0]] ? x[i * steps[1]] : y[i * steps[2]];
-                      }
+                      select(reinterpret_cast<const std::uint8_t*>(data[0]), steps[0],
+                             reinterpret_cast<const T*>(data[1]), steps[1],
+                             reinterpret_cast<const T*>(data[2]), steps[2], out + position, n);
                     });
     return result;
   });
