@@ -203,37 +203,23 @@ void lstm_char(bench::Timer& timer) {
 
 // Pre-norm transformer block.
 struct GptBlock : nn::Module {
-  GptBlock(Index width, Index head_count)
-      : norm1(width),
-        norm2(width),
-        qkv(width, 3 * width),
-        out(width, width),
-        up(width, 4 * width),
-        down(4 * width, width),
-        heads(head_count) {}
-  Variable attention(const Variable& x) {
-    const Index batch = x.size(0), length = x.size(1), width = x.size(2);
-    std::vector<Variable> parts = chunk(qkv(x), 3, 2);
-    for (Variable& part : parts) part = transpose(reshape(part, {batch, length, heads, width / heads}), 1, 2);
-    const Variable mixed = scaled_dot_product_attention(parts[0], parts[1], parts[2], {.causal = true});
-    return out(reshape(transpose(mixed, 1, 2), {batch, length, width}));
-  }
+  GptBlock(Index width, Index heads)
+      : norm1(width), norm2(width), attention(width, heads), up(width, 4 * width), down(4 * width, width) {}
   Variable forward(const Variable& x) override {
-    const Variable y = x + attention(norm1(x));
+    const Variable z = norm1(x), y = x + attention(z, z, z, {.causal = true});
     return y + down(gelu(up(norm2(y))));
   }
   void visit(nn::Visitor& v) override {
     v("norm1", norm1);
-    v("qkv", qkv);
-    v("out", out);
+    v("attention", attention);
     v("norm2", norm2);
     v("up", up);
     v("down", down);
   }
 
   nn::LayerNorm norm1, norm2;
-  nn::Linear qkv, out, up, down;
-  Index heads;
+  nn::MultiheadAttention attention;
+  nn::Linear up, down;
 };
 
 struct Gpt : nn::Module {

@@ -23,22 +23,6 @@ Index checked(Index embed_dim, Index num_heads, double dropout, Place place) {
   return embed_dim;
 }
 
-/// (..., T, E) as (..., heads, T, E / heads), and back.
-Variable to_heads(const Variable& x, Index heads) {
-  Shape shape = x.shape();
-  shape[shape.rank() - 1] = heads;
-  shape.push_back(x.size(-1) / heads);
-  return transpose(reshape(x, shape), -3, -2);
-}
-
-Variable from_heads(const Variable& x) {
-  const Variable joined = transpose(x, -3, -2);
-  Shape shape = joined.shape();
-  shape.erase(shape.rank() - 1);
-  shape[shape.rank() - 1] *= joined.size(-1);
-  return reshape(joined, shape);
-}
-
 /// Both masks as one.
 Variable joined(const AttentionMasks& masks, const Variable& key) {
   const Variable& padding = masks.key_padding_mask;
@@ -83,22 +67,19 @@ Variable MultiheadAttention::attend(const Variable& query, const Variable& key, 
     fail<ShapeError>("expects key and value of one shape, got " + to_string(key.shape()) + " and " +
                      to_string(value.shape()));
 
-  std::vector<Variable> projected;
-  if (query.is(key) && key.is(value)) {
-    projected = split(linear(query, in_proj_weight, in_proj_bias), embed_dim_, -1);
-  } else {
-    const std::vector<Variable> inputs{query, key, value};
-    const std::vector<Variable> weights = split(in_proj_weight, embed_dim_);
-    const bool has_bias = in_proj_bias.defined();
-    const std::vector<Variable> biases = has_bias ? split(in_proj_bias, embed_dim_) : std::vector<Variable>();
-    for (std::size_t i = 0; i < 3; ++i)
-      projected.push_back(linear(inputs[i], weights[i], has_bias ? biases[i] : Variable()));
-  }
-  for (Variable& x : projected) x = to_heads(x, num_heads_);
-  const Variable heads = scaled_dot_product_attention(
-      projected[0], projected[1], projected[2],
-      {.mask = joined(masks, key), .causal = masks.causal, .dropout = training() ? dropout_ : 0});
-  return out_proj(from_heads(heads));
+  const AttentionOptions options{.mask = joined(masks, key),
+                                 .causal = masks.causal,
+                                 .dropout = training() ? dropout_ : 0,
+                                 .heads = num_heads_};
+  if (query.is(key) && key.is(value))
+    return out_proj(self_attention(linear(query, in_proj_weight, in_proj_bias), options));
+
+  const std::vector<Variable> weights = split(in_proj_weight, embed_dim_);
+  const bool has_bias = in_proj_bias.defined();
+  const std::vector<Variable> biases = has_bias ? split(in_proj_bias, embed_dim_) : std::vector<Variable>(3);
+  return out_proj(scaled_dot_product_attention(linear(query, weights[0], biases[0]),
+                                               linear(key, weights[1], biases[1]),
+                                               linear(value, weights[2], biases[2]), options));
 }
 
 Variable MultiheadAttention::forward(const Variable& x) {

@@ -1,40 +1,46 @@
 #include <xgrad/tensor/attention.hpp>
 
-#include <xgrad/tensor/blas.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/rows.hpp>
+#include <xgrad/tensor/tile_product.hpp>
+#include <xgrad/tensor/vmath_kernels.hpp>
 
 #include <limits>
-#include <memory>
 
 namespace xgrad::kernels {
 namespace {
 
-/// The sizes of one attention: `matrices` independent ones of T queries and S keys.
-struct Sizes {
-  Sizes(const Tensor& q, const Tensor& k, const Tensor& v)
-      : batch(q.shape().begin(), q.shape().end() - 2),
-        matrices(batch.count()),
-        queries(q.size(-2)),
-        keys(k.size(-2)),
-        width(q.size(-1)),
-        value_width(v.size(-1)),
-        // Blocks whose scores stay in the second-level cache, but are tall enough for a matrix product.
-        rows(std::clamp<Index>((Index{1} << 16) / std::max<Index>(keys, 1), 16, 64)),
-        blocks((queries + rows - 1) / rows) {}
+using detail::multiply, detail::padded;
 
-  /// Of one block, in elements of a simple loop.
-  Index work() const { return rows * keys * (1 + (width + value_width) / 8); }
+/// Where the matrices of an operand stand: `heads` side by side in rows `stride` elements apart.
+template <class T>
+struct Operand {
+  T* data;
+  Index heads, rows, width, stride;
 
-  Shape batch;
-  Index matrices, queries, keys, width, value_width, rows, blocks;
+  T* matrix(Index number) const { return data + number / heads * rows * stride + number % heads * width; }
+  T* row(Index number, Index i) const { return matrix(number) + i * stride; }
 };
+
+/// An operand that is part `part` of `parts` in the last axis of the tensor that starts at `data`.
+template <class T>
+Operand<T> operand(const Shape& shape, Index heads, T* data, Index part = 0, Index parts = 1) {
+  const Index stride = shape.back(), features = stride / parts;
+  return {data + part * features, heads, shape[shape.rank() - 2], features / heads, stride};
+}
+
+/// The batch axes, with the one of heads.
+Shape batch_of(const Shape& shape, const AttentionScores& scores) {
+  Shape batch(shape.begin(), shape.end() - 2);
+  if (scores.heads) batch.push_back(*scores.heads);
+  return batch;
+}
 
 /// Finds the row of a broadcast mask that belongs to a query.
 class Mask {
  public:
-  Mask(const Tensor& mask, const Sizes& sizes) : mask_(mask), batch_(sizes.batch), strides_(sizes.batch) {
+  Mask(const Tensor& mask, const Shape& batch) : mask_(mask), batch_(batch), strides_(batch) {
     if (!mask.defined()) return;
     const Shape own = contiguous_strides(mask.shape());
     const auto stride = [&](Index from_the_right) {
@@ -68,81 +74,263 @@ class Mask {
   Index query_stride_ = 0, key_stride_ = 0;
 };
 
-/// c = op(a) op(b) + beta c for compact matrices.
+/// A matrix of one thread, its rows padded with zeros to whole vectors.
 template <class T>
-void multiply(bool transpose_a, bool transpose_b, Index rows, Index columns, Index inner, const T* a,
-              const T* b, T beta, T* c) {
-  blas::multiply(blas::Product<T>{.transpose_a = transpose_a,
-                                  .transpose_b = transpose_b,
-                                  .rows = rows,
-                                  .columns = columns,
-                                  .inner = inner,
-                                  .a = a,
-                                  .lda = transpose_a ? rows : inner,
-                                  .b = b,
-                                  .ldb = transpose_b ? inner : columns,
-                                  .beta = beta,
-                                  .c = c,
-                                  .ldc = columns});
-}
+struct Matrix {
+  T* data;
+  Index stride;
 
-/// Rows of one matrix of the batch: `first` to `first + count`, which look at the first `keys` keys.
+  T* row(Index i) const { return data + i * stride; }
+  void clear(Index rows) const { std::fill(data, row(rows), T(0)); }
+  /// Row i = factor * row `first + i` of the operand's matrix.
+  void copy(const Operand<const T>& from, Index number, Index first, Index rows, T factor = T(1)) const {
+    for (Index i = 0; i < rows; ++i) {
+      const T* __restrict x = from.row(number, first + i);
+      T* __restrict to = row(i);
+      for (Index j = 0; j < from.width; ++j) to[j] = factor * x[j];
+      for (Index j = from.width; j < stride; ++j) to[j] = T(0);
+    }
+  }
+  /// Column i = row i of the operand's matrix.
+  void copy_transposed(const Operand<const T>& from, Index number) const {
+    clear(from.width);
+    for (Index i = 0; i < from.rows; ++i) {
+      const T* x = from.row(number, i);
+      for (Index j = 0; j < from.width; ++j) data[j * stride + i] = x[j];
+    }
+  }
+  /// The opposite of copy.
+  void write(const Operand<T>& to, Index number, Index first, Index rows, T factor = T(1)) const {
+    for (Index i = 0; i < rows; ++i) {
+      const T* __restrict x = row(i);
+      T* __restrict out = to.row(number, first + i);
+      for (Index j = 0; j < to.width; ++j) out[j] = factor * x[j];
+    }
+  }
+};
+
+/// Memory for matrices of one thread.
+template <class T>
+class Workspace {
+ public:
+  Matrix<T> matrix(Index rows, Index columns) {
+    // A row more than a power of two apart, or the rows would share a few sets of the cache.
+    Index stride = padded<T>(columns);
+    if (stride >= 128) stride += padded<T>(1);
+    return {
+        parts_.emplace_back(Tensor::uninitialized({rows, stride}, dtype_of<T>)).template mutable_data<T>(),
+        stride};
+  }
+
+ private:
+  std::vector<Tensor> parts_;
+};
+
+/// Query rows of one matrix: `first` to `first + count`, which look at the first `keys` keys.
 struct Block {
-  Block(const Sizes& sizes, bool causal, Index matrix_number, Index block)
-      : matrix(matrix_number),
-        first(block * sizes.rows),
-        count(std::min(sizes.rows, sizes.queries - first)),
-        keys(causal ? std::min(sizes.keys, first + count) : sizes.keys),
-        row(matrix * sizes.queries + first) {}
-
-  Index matrix, first, count, keys;
-  Index row;  ///< the first one's number in the whole batch
+  Index first, count, keys;
 };
 
 template <class T>
 struct Kernel {
-  Kernel(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionScores& given)
-      : sizes(query, key, value),
-        mask(given.mask, sizes),
+  Kernel(const Operand<const T>& query, const Operand<const T>& key, const Operand<const T>& value,
+         const Shape& batch_shape, const AttentionScores& given)
+      : q(query),
+        k(key),
+        v(value),
+        batch(batch_shape),
+        mask(given.mask, batch),
         causal(given.causal),
         scale(static_cast<T>(given.scale)),
-        q(query.data<T>()),
-        k(key.data<T>()),
-        v(value.data<T>()) {}
+        matrices(batch.count()),
+        // Scores that stay in the second-level cache; few rows, so that little beyond a causal diagonal is
+        // computed.
+        rows(std::clamp<Index>((Index{1} << 17) / std::max<Index>(k.rows, 1), 8, 32)),
+        blocks((q.rows + rows - 1) / rows) {}
 
-  const T* queries(const Block& block) const { return q + block.row * sizes.width; }
-  const T* keys(const Block& block) const { return k + block.matrix * sizes.keys * sizes.width; }
-  const T* values(const Block& block) const { return v + block.matrix * sizes.keys * sizes.value_width; }
-
-  /// scores[i, j] = scale q_i k_j + mask, -inf where a key does not count.
-  void scores(const Block& block, T* to) const {
-    multiply(false, true, block.count, block.keys, sizes.width, queries(block), keys(block), T(0), to);
-    for (Index i = 0; i < block.count; ++i) {
-      T* row = to + i * block.keys;
-      for (Index j = 0; j < block.keys; ++j) row[j] *= scale;
-      mask.apply(block.matrix, block.first + i, row, block.keys);
-      if (causal && block.first + i + 1 < block.keys)
-        std::fill(row + block.first + i + 1, row + block.keys, -std::numeric_limits<T>::infinity());
-    }
+  Block block(Index number) const {
+    const Index first = number * rows, count = std::min(rows, q.rows - first);
+    return {first, count, causal ? std::min(k.rows, first + count) : k.rows};
   }
+  /// Of one block, in elements of a simple loop.
+  Index work() const { return rows * k.rows * (1 + (k.width + v.width) / 8); }
+  /// The keys that query row i of the matrix looks at, but for the mask.
+  Index reach(Index i) const { return causal ? std::min(k.rows, i + 1) : k.rows; }
 
-  /// exp(score - m) in place of the scores.
-  void exponentials(const Block& block, const T* largest, T* scores) const {
+  /// to[i, j] = scale q_i k_j + mask for the keys in reach, of queries that hold `scale` already.
+  void scores(Index matrix, const Block& block, const Matrix<T>& queries, const Matrix<T>& keys,
+              const Matrix<T>& to) const {
+    multiply(TileProduct{block.count, padded<T>(block.keys), k.width, queries.data, queries.stride, 1,
+                         keys.data, keys.stride, to.data, to.stride});
     for (Index i = 0; i < block.count; ++i)
-      for (Index j = 0; j < block.keys; ++j) scores[i * block.keys + j] -= largest[i];
-    vmath::exp(scores, scores, block.count * block.keys);
+      mask.apply(matrix, block.first + i, to.row(i), reach(block.first + i));
   }
 
-  Sizes sizes;
+  using TileProduct = detail::TileProduct<T>;
+  Operand<const T> q, k, v;
+  Shape batch;
   Mask mask;
   bool causal;
   T scale;
-  const T *q, *k, *v;
+  Index matrices, rows, blocks;
+};
+
+// Short rows, in loops of their own that are compiled in one piece.
+
+template <class T>
+T dot(const T* a, const T* b, Index n) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index j = 0; j < n; ++j) sum += a[j] * b[j];
+  return sum;
+}
+
+/// row[j] = exp(row[j] - largest) for j < n, zeros up to `end`. Returns the sum.
+template <class T>
+[[gnu::flatten]] T exponentials(T* row, T largest, Index n, Index end) {
+  using Vector = detail::Batch<T>;
+  for (Index j = 0; j < n; j += padded<T>(1))
+    detail::exp_kernel(Vector::load_unaligned(row + j) - Vector(largest)).store_unaligned(row + j);
+  std::fill(row + n, row + end, T(0));
+  return detail::row_sum(row, n);
+}
+
+/// row[j] = factor exp(row[j] - largest), the probability, and slopes[j] = row[j] (slopes[j] - along), for
+/// j < n, zeros up to `end`.
+template <class T>
+[[gnu::flatten]] void slopes_of(T* row, T* slopes, T largest, T factor, T along, Index n, Index end) {
+  using Vector = detail::Batch<T>;
+  for (Index j = 0; j < n; j += padded<T>(1)) {
+    const Vector p = Vector(factor) * detail::exp_kernel(Vector::load_unaligned(row + j) - Vector(largest));
+    p.store_unaligned(row + j);
+    (p * (Vector::load_unaligned(slopes + j) - Vector(along))).store_unaligned(slopes + j);
+  }
+  std::fill(row + n, row + end, T(0));
+  std::fill(slopes + n, slopes + end, T(0));
+}
+
+/// The result, of this shape.
+template <class T>
+Attention run(const Kernel<T>& kernel, const Shape& shape) {
+  using TileProduct = detail::TileProduct<T>;
+  const DType dtype = dtype_of<T>;
+  const Index rows = kernel.matrices * kernel.q.rows;
+  if (kernel.k.rows == 0) return {zeros(shape, dtype), zeros({2, rows}, dtype)};
+  Attention result{Tensor::uninitialized(shape, dtype), Tensor::uninitialized({2, rows}, dtype)};
+  const Operand<T> out = operand(shape, kernel.q.heads, result.output.mutable_data<T>());
+  T *largest = result.statistics.mutable_data<T>(), *inverse = largest + rows;
+  const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
+  detail::parallel_for(
+      kernel.matrices * kernel.blocks, detail::grain_for(kernel.work()), [&](Index begin, Index end) {
+        Workspace<T> workspace;
+        const Matrix<T> k = workspace.matrix(width, keys), v = workspace.matrix(keys, value_width),
+                        q = workspace.matrix(kernel.rows, width), p = workspace.matrix(kernel.rows, keys),
+                        y = workspace.matrix(kernel.rows, value_width);
+        for (Index task = begin; task < end; ++task) {
+          const Index matrix = task / kernel.blocks;
+          const Block block = kernel.block(task % kernel.blocks);
+          if (task == begin || task % kernel.blocks == 0) {
+            k.copy_transposed(kernel.k, matrix);
+            v.copy(kernel.v, matrix, 0, keys);
+          }
+          q.copy(kernel.q, matrix, block.first, block.count, kernel.scale);
+          kernel.scores(matrix, block, q, k, p);
+          for (Index i = 0; i < block.count; ++i) {
+            const Index reach = kernel.reach(block.first + i), at = matrix * kernel.q.rows + block.first + i;
+            const T most = detail::row_max(p.row(i), reach);
+            largest[at] = most == -std::numeric_limits<T>::infinity() ? T(0) : most;
+            const T sum = exponentials(p.row(i), largest[at], reach, block.keys);
+            inverse[at] = sum == T(0) ? T(0) : 1 / sum;
+          }
+          multiply(TileProduct{block.count, y.stride, block.keys, p.data, p.stride, 1, v.data, v.stride,
+                               y.data, y.stride});
+          for (Index i = 0; i < block.count; ++i) {
+            const T factor = inverse[matrix * kernel.q.rows + block.first + i];
+            T* to = out.row(matrix, block.first + i);
+            for (Index j = 0; j < value_width; ++j) to[j] = factor * y.row(i)[j];
+          }
+        }
+      });
+  return result;
+}
+
+/// Where the gradients go.
+template <class T>
+struct Gradients {
+  Operand<T> q, k, v;
 };
 
 template <class T>
-std::unique_ptr<T[]> workspace(const Sizes& sizes) {
-  return std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(sizes.rows * sizes.keys));
+void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Attention& forward,
+                  const Gradients<T>& gradients) {
+  using TileProduct = detail::TileProduct<T>;
+  const Operand<const T> incoming = operand(gradient.shape(), kernel.q.heads, gradient.data<T>()),
+                         output = operand(gradient.shape(), kernel.q.heads, forward.output.data<T>());
+  const T *largest = forward.statistics.data<T>(), *inverse = largest + kernel.matrices * kernel.q.rows;
+  const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
+  // One thread a matrix, block after block: the sums over queries have one order.
+  detail::parallel_for(
+      kernel.matrices, detail::grain_for(kernel.blocks * kernel.work()), [&](Index begin, Index end) {
+        Workspace<T> workspace;
+        const Matrix<T> k_turned = workspace.matrix(width, keys),
+                        v_turned = workspace.matrix(value_width, keys), k = workspace.matrix(keys, width),
+                        dk = workspace.matrix(keys, width), dv = workspace.matrix(keys, value_width),
+                        q = workspace.matrix(kernel.rows, width), dq = workspace.matrix(kernel.rows, width),
+                        g = workspace.matrix(kernel.rows, value_width),
+                        p = workspace.matrix(kernel.rows, keys), ds = workspace.matrix(kernel.rows, keys);
+        for (Index matrix = begin; matrix < end; ++matrix) {
+          k_turned.copy_transposed(kernel.k, matrix);
+          v_turned.copy_transposed(kernel.v, matrix);
+          k.copy(kernel.k, matrix, 0, keys);
+          dk.clear(keys);
+          dv.clear(keys);
+          for (Index number = 0; number < kernel.blocks; ++number) {
+            const Block block = kernel.block(number);
+            q.copy(kernel.q, matrix, block.first, block.count, kernel.scale);
+            g.copy(incoming, matrix, block.first, block.count);
+            kernel.scores(matrix, block, q, k_turned, p);
+            multiply(TileProduct{block.count, padded<T>(block.keys), value_width, g.data, g.stride, 1,
+                                 v_turned.data, v_turned.stride, ds.data, ds.stride});
+            for (Index i = 0; i < block.count; ++i) {
+              const Index at = matrix * kernel.q.rows + block.first + i;
+              const T along = dot(g.row(i), output.row(matrix, block.first + i), value_width);
+              slopes_of(p.row(i), ds.row(i), largest[at], inverse[at], along, kernel.reach(block.first + i),
+                        block.keys);
+            }
+            multiply(TileProduct{block.keys, dv.stride, block.count, p.data, 1, p.stride, g.data, g.stride,
+                                 dv.data, dv.stride, true});
+            multiply(TileProduct{block.keys, dk.stride, block.count, ds.data, 1, ds.stride, q.data, q.stride,
+                                 dk.data, dk.stride, true});
+            multiply(TileProduct{block.count, dq.stride, block.keys, ds.data, ds.stride, 1, k.data, k.stride,
+                                 dq.data, dq.stride});
+            dq.write(gradients.q, matrix, block.first, block.count, kernel.scale);
+          }
+          dk.write(gradients.k, matrix, 0, keys);
+          dv.write(gradients.v, matrix, 0, keys);
+        }
+      });
+}
+
+template <class T>
+Kernel<T> kernel_of(const Tensor& query, const Tensor& key, const Tensor& value,
+                    const AttentionScores& scores) {
+  const auto whole = [&](const Tensor& x) {
+    return operand(x.shape(), scores.heads.value_or(1), x.data<T>());
+  };
+  return {whole(query), whole(key), whole(value), batch_of(query.shape(), scores), scores};
+}
+
+template <class T>
+Kernel<T> kernel_of(const Tensor& packed, const AttentionScores& scores) {
+  const auto part = [&](Index number) {
+    return operand(packed.shape(), scores.heads.value_or(1), packed.data<T>(), number, 3);
+  };
+  return {part(0), part(1), part(2), batch_of(packed.shape(), scores), scores};
+}
+
+Shape with_last(Shape shape, Index size) {
+  shape[shape.rank() - 1] = size;
+  return shape;
 }
 
 }  // namespace
@@ -150,40 +338,13 @@ std::unique_ptr<T[]> workspace(const Sizes& sizes) {
 Attention attention(const Tensor& query, const Tensor& key, const Tensor& value,
                     const AttentionScores& scores) {
   return detail::dispatch_floating(query.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Kernel<T> kernel(query, key, value, scores);
-    const Sizes& sizes = kernel.sizes;
-    Shape shape = query.shape();
-    shape[shape.rank() - 1] = sizes.value_width;
-    const Index rows = sizes.matrices * sizes.queries;
-    if (sizes.keys == 0) return Attention{zeros(shape, query.dtype()), zeros({2, rows}, query.dtype())};
-    Attention result{Tensor::uninitialized(shape, query.dtype()),
-                     Tensor::uninitialized({2, rows}, query.dtype())};
-    T *out = result.output.mutable_data<T>(), *largest = result.statistics.mutable_data<T>(),
-      *inverse = largest + rows;
-    detail::parallel_for(
-        sizes.matrices * sizes.blocks, detail::grain_for(sizes.work()), [&](Index begin, Index end) {
-          const auto memory = workspace<T>(sizes);
-          T* p = memory.get();
-          for (Index task = begin; task < end; ++task) {
-            const Block block(sizes, kernel.causal, task / sizes.blocks, task % sizes.blocks);
-            kernel.scores(block, p);
-            for (Index i = 0; i < block.count; ++i) {
-              const T most = detail::row_max(p + i * block.keys, block.keys);
-              largest[block.row + i] = most == -std::numeric_limits<T>::infinity() ? T(0) : most;
-            }
-            kernel.exponentials(block, largest + block.row, p);
-            T* to = out + block.row * sizes.value_width;
-            multiply(false, false, block.count, sizes.value_width, block.keys, p, kernel.values(block), T(0),
-                     to);
-            for (Index i = 0; i < block.count; ++i) {
-              const T sum = detail::row_sum(p + i * block.keys, block.keys);
-              const T factor = sum == T(0) ? T(0) : 1 / sum;
-              inverse[block.row + i] = factor;
-              for (Index j = 0; j < sizes.value_width; ++j) to[i * sizes.value_width + j] *= factor;
-            }
-          }
-        });
-    return result;
+    return run(kernel_of<T>(query, key, value, scores), with_last(query.shape(), value.size(-1)));
+  });
+}
+
+Attention packed_attention(const Tensor& packed, const AttentionScores& scores) {
+  return detail::dispatch_floating(packed.dtype(), [&]<class T>(std::type_identity<T>) {
+    return run(kernel_of<T>(packed, scores), with_last(packed.shape(), packed.size(-1) / 3));
   });
 }
 
@@ -191,47 +352,24 @@ AttentionGradients attention_backward(const Tensor& gradient, const Tensor& quer
                                       const Tensor& value, const AttentionScores& scores,
                                       const Attention& forward) {
   return detail::dispatch_floating(query.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Kernel<T> kernel(query, key, value, scores);
-    const Sizes& sizes = kernel.sizes;
-    AttentionGradients result{zeros(query.shape(), query.dtype()), zeros(key.shape(), query.dtype()),
-                              zeros(value.shape(), query.dtype())};
-    if (sizes.keys == 0) return result;
-    const T *g = gradient.data<T>(), *y = forward.output.data<T>(), *largest = forward.statistics.data<T>(),
-            *inverse = largest + sizes.matrices * sizes.queries;
-    T *dq = result.query.mutable_data<T>(), *dk = result.key.mutable_data<T>(),
-      *dv = result.value.mutable_data<T>();
-    // One thread a matrix, block after block: the sums over queries have one order.
-    detail::parallel_for(
-        sizes.matrices, detail::grain_for(sizes.blocks * sizes.work()), [&](Index begin, Index end) {
-          const auto memory = workspace<T>(sizes), other = workspace<T>(sizes);
-          T *p = memory.get(), *ds = other.get();
-          for (Index matrix = begin; matrix < end; ++matrix)
-            for (Index number = 0; number < sizes.blocks; ++number) {
-              const Block block(sizes, kernel.causal, matrix, number);
-              const Index width = sizes.width, value_width = sizes.value_width, keys = block.keys;
-              kernel.scores(block, p);
-              kernel.exponentials(block, largest + block.row, p);
-              const T* incoming = g + block.row * value_width;
-              multiply(false, true, block.count, keys, value_width, incoming, kernel.values(block), T(0), ds);
-              for (Index i = 0; i < block.count; ++i) {
-                const T along = detail::sum_terms<T>(
-                    detail::Products<T>{incoming + i * value_width, y + (block.row + i) * value_width},
-                    value_width);
-                const T factor = inverse[block.row + i];
-                T* __restrict row = p + i * keys, * __restrict slope = ds + i * keys;
-                for (Index j = 0; j < keys; ++j) {
-                  row[j] *= factor;
-                  slope[j] = row[j] * (slope[j] - along) * kernel.scale;
-                }
-              }
-              multiply(true, false, keys, value_width, block.count, p, incoming, T(1),
-                       dv + matrix * sizes.keys * value_width);
-              multiply(false, false, block.count, width, keys, ds, kernel.keys(block), T(0),
-                       dq + block.row * width);
-              multiply(true, false, keys, width, block.count, ds, kernel.queries(block), T(1),
-                       dk + matrix * sizes.keys * width);
-            }
-        });
+    const Kernel<T> kernel = kernel_of<T>(query, key, value, scores);
+    if (kernel.k.rows == 0) return AttentionGradients{zeros_like(query), zeros_like(key), zeros_like(value)};
+    const auto like = [](const Tensor& x) { return Tensor::uninitialized(x.shape(), x.dtype()); };
+    const auto whole = [&](Tensor& x) { return operand(x.shape(), kernel.q.heads, x.mutable_data<T>()); };
+    AttentionGradients result{like(query), like(key), like(value)};
+    run_backward(kernel, gradient, forward, {whole(result.query), whole(result.key), whole(result.value)});
+    return result;
+  });
+}
+
+Tensor packed_attention_backward(const Tensor& gradient, const Tensor& packed, const AttentionScores& scores,
+                                 const Attention& forward) {
+  return detail::dispatch_floating(packed.dtype(), [&]<class T>(std::type_identity<T>) {
+    const Kernel<T> kernel = kernel_of<T>(packed, scores);
+    Tensor result = Tensor::uninitialized(packed.shape(), packed.dtype());
+    T* to = result.mutable_data<T>();
+    const auto part = [&](Index number) { return operand(packed.shape(), kernel.q.heads, to, number, 3); };
+    run_backward(kernel, gradient, forward, {part(0), part(1), part(2)});
     return result;
   });
 }

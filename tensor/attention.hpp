@@ -4,20 +4,25 @@
 
 #include <xgrad/tensor/tensor.hpp>
 
+#include <optional>
+
 namespace xgrad::kernels {
 
-/// What queries look at. `mask` broadcasts to (batch..., T, S): bool, true where key s counts for query t, or
-/// of the queries' dtype, added to the scores; undefined: no mask. `causal` leaves keys s <= t.
+/// What queries look at. `mask` broadcasts to (batch..., T, S), or (batch..., heads, T, S) where there are
+/// heads: bool, true where key s counts for query t, or of the queries' dtype, added to the scores;
+/// undefined: no mask. `causal` leaves keys s <= t. With heads the last axis of q, k, v and of the result
+/// holds so many parts, which attend on their own.
 struct AttentionScores {
   Tensor mask;
   bool causal;
   double scale;
+  std::optional<Index> heads = {};
 };
 
 struct Attention {
-  Tensor output;  ///< (batch..., T, e)
-  Tensor
-      statistics;  ///< (2, batch * T): the largest score m, and 1 / sum(exp(score - m)); 0, 0 without a key
+  Tensor output;      ///< (batch..., T, e)
+  Tensor statistics;  ///< (2, matrices * T): the largest score m, and 1 / sum(exp(score - m)); 0, 0 without a
+                      ///< key
 };
 
 /// softmax(scale q k^T + mask) v for q (batch..., T, d), k (batch..., S, d), v (batch..., S, e) with equal
@@ -31,5 +36,10 @@ struct AttentionGradients {
 AttentionGradients attention_backward(const Tensor& gradient, const Tensor& query, const Tensor& key,
                                       const Tensor& value, const AttentionScores& scores,
                                       const Attention& forward);
+
+/// The same for q, k and v side by side in the last axis, (batch..., T, 3 d), and their gradients likewise.
+Attention packed_attention(const Tensor& packed, const AttentionScores& scores);
+Tensor packed_attention_backward(const Tensor& gradient, const Tensor& packed, const AttentionScores& scores,
+                                 const Attention& forward);
 
 }  // namespace xgrad::kernels

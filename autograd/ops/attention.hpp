@@ -8,18 +8,27 @@
 namespace xgrad {
 
 struct AttentionOptions {
-  /// Broadcasts to (..., T, S). bool: true where query t may look at key s; floating: added to the scores.
+  /// Broadcasts to (..., T, S), with heads to (..., heads, T, S). bool: true where query t may look at key s;
+  /// floating: added to the scores.
   Variable mask = {};
   bool causal = false;               ///< query t looks at keys s <= t only, besides what `mask` says
   std::optional<double> scale = {};  ///< 1 / sqrt(d) unless given
   double dropout = 0;                ///< each weight is dropped with this probability, in [0, 1]
+  /// The last axes hold so many heads side by side, each of which attends on its own (d is one head's).
+  std::optional<Index> heads = {};
 };
 
 /// softmax(scale q k^T + mask) v for query (..., T, d), key (..., S, d), value (..., S, e): (..., T, e)
 /// (Vaswani et al., "Attention is all you need", 2017). Leading axes broadcast. A query that may look at
 /// nothing gives zeros. Without dropout no (T, S) matrix is stored; see tensor/attention.hpp. Throws
 /// ShapeError naming the shapes.
+///
+/// With heads no operand is rearranged: the result is that of moving the heads in front of T and S, and back.
 Variable scaled_dot_product_attention(const Operand& query, const Operand& key, const Operand& value,
                                       const AttentionOptions& options = {});
+
+/// The same among the T positions of one sequence, for query, key and value side by side as one projection
+/// gives them: packed (..., T, 3 e) gives (..., T, e).
+Variable self_attention(const Operand& packed, const AttentionOptions& options = {});
 
 }  // namespace xgrad

@@ -17,9 +17,53 @@ using test::spread;
 struct Options {
   bool causal = false;
   double scale = 0;  // 0: the default
+  Index heads = 0;   // 0: none
 };
 
-Tensor reference(const std::vector<Tensor>& x, const Options& options) {
+AttentionOptions given(const Options& options, const Variable& mask) {
+  AttentionOptions result{.mask = mask, .causal = options.causal};
+  if (options.scale != 0) result.scale = options.scale;
+  if (options.heads != 0) result.heads = options.heads;
+  return result;
+}
+
+/// (..., T, heads * d) as (..., heads, T, d), and back.
+Tensor apart(const Tensor& x, Index heads) {
+  const Index rows = x.size(-2), width = x.size(-1) / heads;
+  Shape shape(x.shape().begin(), x.shape().end() - 2);
+  for (const Index size : {heads, rows, width}) shape.push_back(size);
+  Tensor result = zeros(shape, x.dtype());
+  const double* from = x.data<double>();
+  double* to = result.mutable_data<double>();
+  for (Index i = 0; i < x.count(); ++i) {
+    const Index feature = i % width, head = i / width % heads, row = i / width / heads % rows,
+                matrix = i / width / heads / rows;
+    to[((matrix * heads + head) * rows + row) * width + feature] = from[i];
+  }
+  return result;
+}
+
+Tensor together(const Tensor& x) {
+  const Index heads = x.size(-3), rows = x.size(-2), width = x.size(-1);
+  Shape shape(x.shape().begin(), x.shape().end() - 3);
+  for (const Index size : {rows, heads * width}) shape.push_back(size);
+  Tensor result = zeros(shape, x.dtype());
+  const double* from = x.data<double>();
+  double* to = result.mutable_data<double>();
+  for (Index i = 0; i < x.count(); ++i) {
+    const Index feature = i % width, row = i / width % rows, head = i / width / rows % heads,
+                matrix = i / width / rows / heads;
+    to[((matrix * rows + row) * heads + head) * width + feature] = from[i];
+  }
+  return result;
+}
+
+Tensor reference(std::vector<Tensor> x, Options options) {
+  if (options.heads > 0) {
+    for (std::size_t i = 0; i < 3; ++i) x[i] = apart(x[i], options.heads);
+    options.heads = 0;
+    return together(reference(x, options));
+  }
   const Index queries = x[0].size(-2), width = x[0].size(-1), keys = x[1].size(-2), features = x[2].size(-1);
   Shape batch;
   for (const Tensor& tensor : {x[0], x[1], x[2]})
@@ -70,16 +114,45 @@ Case row(const std::string& name, const Shape& q, const Shape& k, const Shape& v
           .name = name + " " + to_string(q) + " " + to_string(k) + " " + to_string(v),
           .function =
               [options](const std::vector<Variable>& x) {
-                AttentionOptions given{.mask = x.size() > 3 ? x[3] : Variable(), .causal = options.causal};
-                if (options.scale != 0) given.scale = options.scale;
-                return scaled_dot_product_attention(x[0], x[1], x[2], given);
+                return scaled_dot_product_attention(x[0], x[1], x[2],
+                                                    given(options, x.size() > 3 ? x[3] : Variable()));
               },
           .inputs = std::move(inputs),
           .reference = [options](const std::vector<Tensor>& x) { return reference(x, options); }};
 }
 
+/// The shape of query, key and value side by side; a mask is the second input.
+Case packed(const std::string& name, const Shape& shape, const Tensor& mask = {}, Options options = {}) {
+  std::vector<Tensor> inputs{spread(shape, -1.5, 1.5, 1)};
+  if (mask.defined()) inputs.push_back(mask);
+  return {.operation = "self_attention",
+          .name = name + " " + to_string(shape),
+          .function =
+              [options](const std::vector<Variable>& x) {
+                return self_attention(x[0], given(options, x.size() > 1 ? x[1] : Variable()));
+              },
+          .inputs = std::move(inputs),
+          .reference =
+              [options](const std::vector<Tensor>& x) {
+                const Tensor parts = apart(x[0], 3);
+                const Index axis = parts.rank() - 3;
+                std::vector<Tensor> operands;
+                for (Index i = 0; i < 3; ++i) {
+                  kernels::View view = kernels::View::of(parts);
+                  view.offset = i * view.strides[axis];
+                  view.shape.erase(axis);
+                  view.strides.erase(axis);
+                  operands.push_back(kernels::copy(parts, view));
+                }
+                if (x.size() > 1) operands.push_back(x[1]);
+                return reference(operands, options);
+              }};
+}
+
 const Tensor allowed({{true, false, true, true}, {false, false, false, true}, {false, false, false, false}},
                      boolean);
+
+const Tensor bool_square({{true, false, true}, {true, true, false}, {false, false, false}}, boolean);
 
 const bool rows = test::add_cases({
     row("plain", {3, 2}, {4, 2}, {4, 3}),
@@ -103,6 +176,23 @@ const bool rows = test::add_cases({
     row("no keys", {2, 3, 2}, {2, 0, 2}, {2, 0, 2}),
     row("no batch", {0, 3, 2}, {0, 4, 2}, {0, 4, 2}),
     row("no value features", {3, 2}, {4, 2}, {4, 0}),
+    row("heads side by side", {2, 3, 4}, {2, 4, 4}, {2, 4, 2}, {}, {.heads = 2}),
+    row("heads side by side, causal", {3, 6}, {3, 6}, {3, 6}, {}, {.causal = true, .heads = 2}),
+    row("heads side by side, broadcast keys", {2, 3, 4}, {4, 4}, {4, 4}, {}, {.heads = 2}),
+    row("heads side by side, a mask each", {2, 3, 4}, {2, 4, 4}, {2, 4, 4}, spread({2, 1, 4}, -2, 2, 5),
+        {.heads = 2}),
+    row("one head", {2, 3, 3}, {2, 4, 3}, {2, 4, 3}, {}, {.heads = 1}),
+    packed("plain", {3, 6}),
+    packed("batch", {2, 3, 6}),
+    packed("causal", {4, 9}, {}, {.causal = true, .scale = 0.7}),
+    packed("heads", {2, 3, 12}, {}, {.heads = 2}),
+    packed("heads, causal", {2, 4, 18}, {}, {.causal = true, .heads = 3}),
+    packed("heads, bool mask", {2, 3, 12}, bool_square, {.heads = 2}),
+    packed("heads, added mask", {2, 3, 12}, spread({2, 3, 3}, -2, 2, 5), {.causal = true, .heads = 2}),
+    packed("one position", {2, 1, 6}, {}, {.causal = true, .heads = 2}),
+    packed("no positions", {2, 0, 6}, {}, {.heads = 2}),
+    packed("no batch", {0, 3, 6}, {}, {.heads = 2}),
+    packed("no features", {2, 3, 0}, {}, {.heads = 2}),
 });
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/random.hpp>
 
@@ -73,6 +75,75 @@ TEST_CASE("attention in blocks: fused and composed gradients agree, in float32 a
   }
 }
 
+TEST_CASE("attention with heads side by side is attention with heads in front, and composed") {
+  manual_seed(11);
+  struct Sizes {
+    Index batch, heads, queries, keys, width;
+    DType dtype;
+  };
+  // Whole vectors and odd widths, one position, several blocks.
+  for (const Sizes& s : {Sizes{2, 4, 128, 128, 32, float32}, Sizes{2, 3, 65, 65, 5, float32},
+                         Sizes{3, 2, 1, 1, 7, float64}, Sizes{1, 2, 130, 40, 24, float64}}) {
+    CAPTURE(s.queries);
+    CAPTURE(s.width);
+    const double tolerance = s.dtype == float32 ? 2e-5 : 1e-12;
+    const Index features = s.heads * s.width;
+    Tensor some = bernoulli({s.batch, 1, s.queries, s.keys}, 0.6, float64).to(boolean);
+    for (const bool causal : {false, true})
+      for (const bool masked : {false, true}) {
+        const AttentionOptions options{.mask = masked ? Variable(some) : Variable(), .causal = causal};
+        AttentionOptions split_up = options;
+        split_up.heads = s.heads;
+        const auto x = leaves({s.batch, s.queries, features}, {s.batch, s.keys, features},
+                              {s.batch, s.keys, features}, s.dtype);
+        const Tensor seed = normal({s.batch, s.queries, features}, 0, 1, s.dtype);
+        const std::vector<Tensor> fused = run(x, split_up, seed), composed = run(x, split_up, seed, true);
+        const auto in_front = [&](const Variable& v) {
+          return transpose(reshape(v, {s.batch, v.size(1), s.heads, s.width}), 1, 2);
+        };
+        const Variable moved =
+            scaled_dot_product_attention(in_front(x[0]), in_front(x[1]), in_front(x[2]), options);
+        const Variable back = reshape(transpose(moved, 1, 2), {s.batch, s.queries, features});
+        CHECK(bitwise_equal(fused[0], back.value()));
+        const std::vector<Variable> apart = grad({back}, x, {.seeds = {Variable(seed)}});
+        for (std::size_t i = 0; i < 3; ++i) {
+          CHECK(bitwise_equal(fused[i + 1], apart[i].value()));
+          CHECK(allclose(fused[i + 1], composed[i + 1], {.rtol = tolerance, .atol = tolerance}));
+        }
+
+        if (s.queries != s.keys) continue;
+        const Variable packed = leaf(concat({x[0], x[1], x[2]}, -1).value());
+        const Variable y = self_attention(packed, split_up);
+        CHECK(bitwise_equal(y.value(), fused[0]));
+        const Tensor joined =
+            concat({Variable(fused[1]), Variable(fused[2]), Variable(fused[3])}, -1).value();
+        GradOptions how{.seeds = {Variable(seed)}, .retain_graph = true};
+        CHECK(bitwise_equal(grad(y, packed, how).value(), joined));
+        how.create_graph = true;
+        CHECK(allclose(grad(y, packed, how).value(), joined, {.rtol = tolerance, .atol = tolerance}));
+      }
+  }
+}
+
+TEST_CASE("attention is bitwise the same on any number of threads") {
+  manual_seed(12);
+  const int before = num_threads();
+  const Variable packed = leaf(normal({3, 100, 3 * 48}, 0, 1, float32));
+  const Tensor seed = normal({3, 100, 48}, 0, 1, float32);
+  std::vector<Tensor> values, gradients;
+  for (const int threads : {1, 2, 3}) {
+    set_num_threads(threads);
+    const Variable y = self_attention(packed, {.causal = true, .heads = 4});
+    values.push_back(y.value());
+    gradients.push_back(grad(y, packed, {.seeds = {Variable(seed)}}).value());
+  }
+  set_num_threads(before);
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    CHECK(bitwise_equal(values[i], values[0]));
+    CHECK(bitwise_equal(gradients[i], gradients[0]));
+  }
+}
+
 TEST_CASE("attention: the value agrees with softmax and matrix products over several blocks") {
   manual_seed(10);
   const std::vector<Variable> x = leaves({2, 150, 16}, {2, 700, 16}, {2, 700, 8}, float64);
@@ -134,6 +205,13 @@ TEST_CASE("attention: dropout keeps the expected value and reaches its bounds") 
   CHECK(allclose(scaled_dot_product_attention(x[0], x[1], x[2], {.dropout = 1}).value(),
                  zeros({300, 2}, float64)));
   CHECK(bitwise_equal(scaled_dot_product_attention(x[0], x[1], x[2], {.dropout = 0}).value(), exact));
+
+  const Variable packed = leaf(normal({2, 60, 3 * 8}, 0, 1, float64));
+  const Tensor whole = self_attention(packed, {.heads = 2}).value();
+  Tensor total = zeros(whole.shape(), float64);
+  for (int i = 0; i < 200; ++i)
+    total = (Variable(total) + self_attention(packed, {.dropout = 0.5, .heads = 2})).value();
+  CHECK(mean(abs(Variable(total) / 200.0 - whole)).item() < 0.05);
 }
 
 TEST_CASE("attention: errors name the shapes and the caller's line") {
@@ -154,6 +232,8 @@ TEST_CASE("attention: errors name the shapes and the caller's line") {
       },
       "got query (2, 3, 4), key (2, 5, 3), value (2, 5, 6)");
   expects([&] { scaled_dot_product_attention(q, k, zeros({2, 4, 6})); }, "value (2, 4, 6)");
+  expects([&] { scaled_dot_product_attention(q, k, v, {.heads = 4}); }, "the number of heads, 4, divides");
+  expects([&] { scaled_dot_product_attention(q, k, v, {.heads = 0}); }, "the number of heads, 0, divides");
   expects([&] { scaled_dot_product_attention(zeros({4}), k, v); }, "query (4,)");
   expects([&] { scaled_dot_product_attention(zeros({3, 3, 4}), k, v); }, "(3,)");
   expects(masked(zeros({5, 3}, boolean)),
