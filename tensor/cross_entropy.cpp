@@ -11,17 +11,7 @@ using detail::for_row_groups;
 using detail::group_elements;
 using detail::load_as;
 
-/// x - m, and w (x - m).
-template <class T>
-struct Shifted {
-  const T* x;
-  T by;
-  template <class V>
-  V load(Index i) const {
-    return load_as<V>(x + i) - V(by);
-  }
-};
-
+/// w (x - m).
 template <class T>
 struct WeightedShifted {
   const T *x, *weight;
@@ -62,7 +52,7 @@ T row_loss(const T* x, T largest, T log_sum, Index row, Index classes, const Dis
   if (t.even == T(0)) return loss;
   const T shifted = t.weight != nullptr
                         ? detail::sum_terms<T>(WeightedShifted<T>{x, t.weight, largest}, classes)
-                        : detail::sum_terms<T>(Shifted<T>{x, largest}, classes);
+                        : detail::sum_terms<T>(detail::Centred<T>{x, largest}, classes);
   return loss - t.even * (shifted - t.weights * log_sum);
 }
 

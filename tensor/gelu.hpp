@@ -16,4 +16,11 @@ void gelu(const double* x, double* out, Index n);
 void gelu_gradient(const float* x, const float* gradient, float* out, Index n);
 void gelu_gradient(const double* x, const double* gradient, double* out, Index n);
 
+/// The same for x / (1 + exp(-2 u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), the form with tanh
+/// (Hendrycks and Gimpel 2016); both within 16 units in the last place of max(1, |result|).
+void gelu_tanh(const float* x, float* out, Index n);
+void gelu_tanh(const double* x, double* out, Index n);
+void gelu_tanh_gradient(const float* x, const float* gradient, float* out, Index n);
+void gelu_tanh_gradient(const double* x, const double* gradient, double* out, Index n);
+
 }  // namespace xgrad::vmath

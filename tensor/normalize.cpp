@@ -39,16 +39,6 @@ void fetch(T* row, Index n) {
 }
 
 template <class T>
-struct Centred {
-  const T* x;
-  T mean;
-  template <class V>
-  V load(Index i) const {
-    return load_as<V>(x + i) - V(mean);
-  }
-};
-
-template <class T>
 struct CentredSquares {
   const T* x;
   T mean;
@@ -59,16 +49,7 @@ struct CentredSquares {
   }
 };
 
-/// g w, and g w (x - mean).
-template <class T>
-struct Weighted {
-  const T *g, *weight;
-  template <class V>
-  V load(Index i) const {
-    return load_as<V>(g + i) * load_as<V>(weight + i);
-  }
-};
-
+/// g w (x - mean).
 template <class T>
 struct WeightedCentred {
   const T *g, *weight, *x;
@@ -86,7 +67,7 @@ void row_statistics(const T* x, Index n, Statistics statistics, T& mean, T& vari
   mean = 0;
   if (statistics == Statistics::own) {
     mean = detail::row_sum(x, n) / count;
-    mean += detail::sum_terms<T>(Centred<T>{x, mean}, n) / count;
+    mean += detail::sum_terms<T>(detail::Centred<T>{x, mean}, n) / count;
   }
   variance = detail::sum_terms<T>(CentredSquares<T>{x, mean}, n) / count;
 }
@@ -135,7 +116,7 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
       const T m = mean[r], scale = inverse_deviation(variance[r], eps);
       fetch<true>(dx + r * n, n);
       const Slopes<T> s(
-          static_cast<double>(detail::sum_terms<T>(Weighted<T>{incoming, w}, n)),
+          static_cast<double>(detail::sum_terms<T>(detail::Products<T>{incoming, w}, n)),
           static_cast<double>(detail::sum_terms<T>(WeightedCentred<T>{incoming, w, from, m}, n)),
           static_cast<double>(n), scale, statistics);
       T* __restrict to = dx + r * n;

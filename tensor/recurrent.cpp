@@ -4,12 +4,14 @@
 #include <xgrad/tensor/blas.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/lanes.hpp>
 #include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/reduce.hpp>
+#include <xgrad/tensor/vmath_kernels.hpp>
 
 namespace xgrad::kernels {
 namespace {
+
+using detail::Batch, detail::sigmoid_kernel, detail::tanh_kernel;
 
 struct Sizes {
   Index steps, batch, hidden;
@@ -25,41 +27,24 @@ Index grain_of(const Sizes& s, Index gates) {
   return worth_a_thread / std::max<Index>(1, s.steps * s.hidden * s.hidden * gates) + 1;
 }
 
-// rows x (gates H) = state (rows x H) times weight (gates H, H) transposed, plus bias.
+// c (rows x columns) = a (rows x inner) b + beta c, plus a bias where there is one. b is a weight (gates H,
+// H): transposed on the way from states to gates, as it is on the way back.
 template <class T>
-void state_product(Index rows, Index hidden, Index columns, const T* state, const T* weight, const T* bias,
-                   T* out, Index out_stride) {
+void multiply(Index rows, Index columns, Index inner, const T* a, const T* weight, bool transposed, T beta,
+              T* c, Index c_stride, const T* bias = nullptr) {
   blas::multiply(blas::Product<T>{.transpose_a = false,
-                                  .transpose_b = true,
+                                  .transpose_b = transposed,
                                   .rows = rows,
                                   .columns = columns,
-                                  .inner = hidden,
-                                  .a = state,
-                                  .lda = hidden,
+                                  .inner = inner,
+                                  .a = a,
+                                  .lda = inner,
                                   .b = weight,
-                                  .ldb = hidden,
-                                  .beta = T(0),
-                                  .c = out,
-                                  .ldc = out_stride,
-                                  .bias = bias});
-}
-
-// rows x H (+)= gradients (rows x columns) times weight (columns, H).
-template <class T>
-void state_gradient(Index rows, Index hidden, Index columns, const T* gradients, const T* weight, T beta,
-                    T* out) {
-  blas::multiply(blas::Product<T>{.transpose_a = false,
-                                  .transpose_b = false,
-                                  .rows = rows,
-                                  .columns = hidden,
-                                  .inner = columns,
-                                  .a = gradients,
-                                  .lda = columns,
-                                  .b = weight,
-                                  .ldb = hidden,
+                                  .ldb = transposed ? inner : columns,
                                   .beta = beta,
-                                  .c = out,
-                                  .ldc = hidden});
+                                  .c = c,
+                                  .ldc = c_stride,
+                                  .bias = bias});
 }
 
 // The sum over all steps of gradients^T times the state before the step: one product for the first state, one
@@ -90,71 +75,85 @@ Tensor weight_gradient(const Sizes& s, Index columns, const Tensor& gradients, c
 }
 
 template <class T>
-Lanes<T> at(const T* row, Index gate, Index hidden, Index j) {
-  return Lanes<T>::load(row + gate * hidden + j, hidden - j);
+inline constexpr Index width_of = static_cast<Index>(Batch<T>::size);
+
+// A vector of a row's gate, from unit j on; the last one padded with zeros.
+template <class T>
+Batch<T> at(const T* row, Index gate, Index hidden, Index j) {
+  const T* from = row + gate * hidden + j;
+  if (hidden - j >= width_of<T>) return Batch<T>::load_unaligned(from);
+  std::array<T, Batch<T>::size> last{};
+  std::copy_n(from, hidden - j, last.begin());
+  return Batch<T>::load_unaligned(last.data());
 }
 template <class T>
-void put(const Lanes<T>& lanes, T* row, Index gate, Index hidden, Index j) {
-  lanes.store(row + gate * hidden + j, hidden - j);
+void put(const Batch<T>& vector, T* row, Index gate, Index hidden, Index j) {
+  T* to = row + gate * hidden + j;
+  if (hidden - j >= width_of<T>) return vector.store_unaligned(to);
+  std::array<T, Batch<T>::size> last;
+  vector.store_unaligned(last.data());
+  std::copy_n(last.begin(), hidden - j, to);
 }
 
 // One row: `gates` holds the state's share and receives the activated gates.
 template <class T>
-void lstm_cell(const T* projected, T* gates, const T* before, T* cell, T* hidden, Index h) {
-  for (Index j = 0; j < h; j += Lanes<T>::width) {
-    const Lanes<T> i = sigmoid(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
-    const Lanes<T> f = sigmoid(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
-    const Lanes<T> g = tanh(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
-    const Lanes<T> o = sigmoid(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
-    const Lanes<T> c = f * at(before, 0, h, j) + i * g;
+[[gnu::flatten]] void lstm_cell(const T* projected, T* gates, const T* before, T* cell, T* hidden, Index h) {
+  for (Index j = 0; j < h; j += width_of<T>) {
+    const Batch<T> i = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Batch<T> f = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Batch<T> g = tanh_kernel<T>(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
+    const Batch<T> o = sigmoid_kernel<T>(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
+    const Batch<T> c = f * at(before, 0, h, j) + i * g;
     put(i, gates, 0, h, j);
     put(f, gates, 1, h, j);
     put(g, gates, 2, h, j);
     put(o, gates, 3, h, j);
     put(c, cell, 0, h, j);
-    put(o * tanh(c), hidden, 0, h, j);
+    put(o * tanh_kernel<T>(c), hidden, 0, h, j);
   }
 }
 
 // One row: dh and dc are complete; dc becomes the gradient of the cell before, `out` receives the gates'
 // gradients.
 template <class T>
-void lstm_cell_backward(const T* gates, const T* before, const T* cell, const T* dh, T* dc, T* out, Index h) {
-  for (Index j = 0; j < h; j += Lanes<T>::width) {
-    const Lanes<T> i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
-                   o = at(gates, 3, h, j);
-    const Lanes<T> squashed = tanh(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
-    const Lanes<T> gc = at<T>(dc, 0, h, j) + gh * o * (1 - squashed * squashed);
-    put(gc * g * i * (1 - i), out, 0, h, j);
-    put(gc * at(before, 0, h, j) * f * (1 - f), out, 1, h, j);
-    put(gc * i * (1 - g * g), out, 2, h, j);
-    put(gh * squashed * o * (1 - o), out, 3, h, j);
+[[gnu::flatten]] void lstm_cell_backward(const T* gates, const T* before, const T* cell, const T* dh, T* dc,
+                                         T* out, Index h) {
+  for (Index j = 0; j < h; j += width_of<T>) {
+    const Batch<T> one(T(1)), i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
+                              o = at(gates, 3, h, j);
+    const Batch<T> squashed = tanh_kernel<T>(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
+    const Batch<T> gc = at<T>(dc, 0, h, j) + gh * o * (one - squashed * squashed);
+    put(gc * g * i * (one - i), out, 0, h, j);
+    put(gc * at(before, 0, h, j) * f * (one - f), out, 1, h, j);
+    put(gc * i * (one - g * g), out, 2, h, j);
+    put(gh * squashed * o * (one - o), out, 3, h, j);
     put(gc * f, dc, 0, h, j);
   }
 }
 
 template <class T>
-void gru_cell(const T* projected, T* gates, const T* before, T* hidden, Index h) {
-  for (Index j = 0; j < h; j += Lanes<T>::width) {
-    const Lanes<T> r = sigmoid(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
-    const Lanes<T> z = sigmoid(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
-    const Lanes<T> n = tanh(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
+[[gnu::flatten]] void gru_cell(const T* projected, T* gates, const T* before, T* hidden, Index h) {
+  for (Index j = 0; j < h; j += width_of<T>) {
+    const Batch<T> one(T(1)), r = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Batch<T> z = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Batch<T> n = tanh_kernel<T>(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
     put(r, gates, 0, h, j);
     put(z, gates, 1, h, j);
     put(n, gates, 3, h, j);
-    put((1 - z) * n + z * at(before, 0, h, j), hidden, 0, h, j);
+    put((one - z) * n + z * at(before, 0, h, j), hidden, 0, h, j);
   }
 }
 
 // One row: dh is complete and becomes its direct share in the state before.
 template <class T>
-void gru_cell_backward(const T* gates, const T* before, T* dh, T* projected, T* state, Index h) {
-  for (Index j = 0; j < h; j += Lanes<T>::width) {
-    const Lanes<T> r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
-                   n = at(gates, 3, h, j);
-    const Lanes<T> g = at<T>(dh, 0, h, j);
-    const Lanes<T> dn = g * (1 - z) * (1 - n * n);
-    const Lanes<T> dr = dn * q * r * (1 - r), dz = g * (at(before, 0, h, j) - n) * z * (1 - z);
+[[gnu::flatten]] void gru_cell_backward(const T* gates, const T* before, T* dh, T* projected, T* state,
+                                        Index h) {
+  for (Index j = 0; j < h; j += width_of<T>) {
+    const Batch<T> one(T(1)), r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
+                              n = at(gates, 3, h, j);
+    const Batch<T> g = at<T>(dh, 0, h, j);
+    const Batch<T> dn = g * (one - z) * (one - n * n);
+    const Batch<T> dr = dn * q * r * (one - r), dz = g * (at(before, 0, h, j) - n) * z * (one - z);
     put(dr, projected, 0, h, j);
     put(dz, projected, 1, h, j);
     put(dn, projected, 2, h, j);
@@ -186,8 +185,7 @@ LstmPass lstm(const Tensor& projected, const Tensor& hidden, const Tensor& cell,
       const T *state = hidden.data<T>() + begin * h, *before = cell.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
         const Index row = t * s.batch + begin;
-        state_product(end - begin, h, width, state, w, static_cast<const T*>(nullptr), gates + row * width,
-                      width);
+        multiply(end - begin, width, h, state, w, true, T(0), gates + row * width, width);
         for (Index i = 0; i < end - begin; ++i)
           lstm_cell(in + (row + i) * width, gates + (row + i) * width, before + i * h, cells + (row + i) * h,
                     out + (row + i) * h, h);
@@ -222,7 +220,7 @@ LstmGradients lstm_backward(const LstmPass& pass, const Tensor& hidden, const Te
         for (Index i = 0; i < rows; ++i)
           lstm_cell_backward(gates + (row + i) * width, before + i * h, cells + (row + i) * h,
                              dh + (begin + i) * h, dc + (begin + i) * h, out + (row + i) * width, h);
-        state_gradient(rows, h, width, out + row * width, w, T(0), dh + begin * h);
+        multiply(rows, h, width, out + row * width, w, false, T(0), dh + begin * h, h);
       }
     });
     result.weight = weight_gradient<T>(s, width, result.projected, hidden, pass.hidden);
@@ -242,7 +240,7 @@ GruPass gru(const Tensor& projected, const Tensor& hidden, const Tensor& weight,
       const T* before = hidden.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
         const Index row = t * s.batch + begin;
-        state_product(end - begin, h, 3 * h, before, w, b, gates + row * width, width);
+        multiply(end - begin, 3 * h, h, before, w, true, T(0), gates + row * width, width, b);
         for (Index i = 0; i < end - begin; ++i)
           gru_cell(in + (row + i) * 3 * h, gates + (row + i) * width, before + i * h, out + (row + i) * h, h);
         before = out + row * h;
@@ -273,7 +271,7 @@ GruGradients gru_backward(const GruPass& pass, const Tensor& hidden, const Tenso
         for (Index i = 0; i < rows; ++i)
           gru_cell_backward(gates + (row + i) * 4 * h, before + i * h, dh + (begin + i) * h,
                             out + (row + i) * width, state + (row + i) * width, h);
-        state_gradient(rows, h, width, state + row * width, w, T(1), dh + begin * h);
+        multiply(rows, h, width, state + row * width, w, false, T(1), dh + begin * h, h);
       }
     });
     result.weight = weight_gradient<T>(s, width, of_state, hidden, pass.hidden);

@@ -22,6 +22,17 @@ void for_row_groups(Index rows, Index size, F f) {
   });
 }
 
+/// x - centre.
+template <class T>
+struct Centred {
+  const T* x;
+  T centre;
+  template <class V>
+  V load(Index i) const {
+    return load_as<V>(x + i) - V(centre);
+  }
+};
+
 /// The sum of the first `count` terms.
 template <class T, class Terms>
 T sum_terms(const Terms& terms, Index count) {

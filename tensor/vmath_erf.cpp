@@ -80,6 +80,35 @@ Batch<T> gelu_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
   return xsimd::select(gradient == zero, zero, value);
 }
 
+/// sigmoid(2 u) = 1 / (1 + exp(-2 u)), and x times its slope by x, for u = sqrt(2 / pi) (x + 0.044715 x^3).
+template <class T>
+struct Sigmoid {
+  explicit Sigmoid(const Batch<T>& x) {
+    using B = Batch<T>;
+    // Far out exp(-2 |u|) vanishes, and u or its slope might overflow.
+    const B one(T(1)), bound(T(24)), upper = at_most(x, T(24));
+    const B v = xsimd::select(upper < -bound, -bound, upper), square = v * v;
+    constexpr T factor = 2 * std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>, cubic = T(0.044715);
+    const B twice_u = v * fused(B(factor * cubic), square, B(factor));
+    const B e = exp_kernel<T>(-xsimd::abs(twice_u)), inverse = one / (one + e);
+    value = xsimd::select(v < B(T(0)), e, one) * inverse;
+    slope = fused(B(3 * factor * cubic), square, B(factor)) * v * (e * inverse) * inverse;
+  }
+  Batch<T> value, slope;
+};
+
+template <class T>
+Batch<T> gelu_tanh_kernel(const Batch<T>& x) {
+  return x * Sigmoid<T>(x).value;
+}
+
+template <class T>
+Batch<T> gelu_tanh_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
+  const Sigmoid<T> sigmoid(x);
+  const Batch<T> zero(T(0));
+  return xsimd::select(gradient == zero, zero, gradient * (sigmoid.value + sigmoid.slope));
+}
+
 Batch<double> erf_kernel(const Batch<double>& x) {
   using B = Batch<double>;
   const B a = at_most(xsimd::abs(x), vanishing<double>);
@@ -123,6 +152,21 @@ void gelu_gradient(const float* x, const float* gradient, float* out, Index n) {
 void gelu_gradient(const double* x, const double* gradient, double* out, Index n) {
   map_batches(x, gradient, out, n,
               [](const Batch<double>& v, const Batch<double>& g) { return gelu_gradient_kernel(v, g); });
+}
+
+void gelu_tanh(const float* x, float* out, Index n) {
+  map_batches(x, out, n, [](const Batch<float>& v) { return gelu_tanh_kernel(v); });
+}
+void gelu_tanh(const double* x, double* out, Index n) {
+  map_batches(x, out, n, [](const Batch<double>& v) { return gelu_tanh_kernel(v); });
+}
+void gelu_tanh_gradient(const float* x, const float* gradient, float* out, Index n) {
+  map_batches(x, gradient, out, n,
+              [](const Batch<float>& v, const Batch<float>& g) { return gelu_tanh_gradient_kernel(v, g); });
+}
+void gelu_tanh_gradient(const double* x, const double* gradient, double* out, Index n) {
+  map_batches(x, gradient, out, n,
+              [](const Batch<double>& v, const Batch<double>& g) { return gelu_tanh_gradient_kernel(v, g); });
 }
 
 }  // namespace xgrad::vmath

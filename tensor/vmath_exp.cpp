@@ -47,15 +47,6 @@ Batch<T> cosh_kernel(const Batch<T>& x) {
   return h + Batch<T>(T(0.25)) / h;
 }
 
-// With m = exp(2 |x|) - 1, tanh |x| = m / (m + 2); beyond 20 it rounds to 1.
-template <class T>
-Batch<T> tanh_kernel(const Batch<T>& x) {
-  const Batch<T> a = xsimd::abs(x), bound(T(20));
-  const Batch<T> bounded = xsimd::select(a > bound, bound, a);
-  const Batch<T> m = expm1_bounded(bounded + bounded);
-  return with_sign(m / (m + Batch<T>(T(2))), x);
-}
-
 }  // namespace
 
 void exp(const float* x, float* out, Index n) {

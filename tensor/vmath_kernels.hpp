@@ -188,6 +188,22 @@ Batch<T> expm1_bounded(const Batch<T>& x) {
   return fused(expm1_reduced(rest), scale, scale - Batch<T>(T(1)));
 }
 
+/// tanh |x| = m / (m + 2) with m = exp(2 |x|) - 1; beyond 20 it rounds to 1.
+template <class T>
+Batch<T> tanh_kernel(const Batch<T>& x) {
+  const Batch<T> a = xsimd::abs(x), bound(T(20));
+  const Batch<T> bounded = xsimd::select(a > bound, bound, a);
+  const Batch<T> m = expm1_bounded(bounded + bounded);
+  return with_sign(m / (m + Batch<T>(T(2))), x);
+}
+
+/// 1 / (1 + exp(-x)), by the exponential that does not overflow.
+template <class T>
+Batch<T> sigmoid_kernel(const Batch<T>& x) {
+  const Batch<T> one(T(1)), e = exp_kernel<T>(-xsimd::abs(x));
+  return xsimd::select(x < Batch<T>(T(0)), e, one) / (one + e);
+}
+
 /// x = 2^exponent * (1 + fraction), sqrt(1/2) <= 1 + fraction < sqrt(2), for positive finite x.
 template <class T>
 struct Binary {

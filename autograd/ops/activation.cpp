@@ -21,40 +21,71 @@ constexpr double selu_alpha = 1.6732632423543772848170429916717;
 constexpr double selu_scale = 1.0507009873554804934193349852946;
 constexpr double gelu_factor = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
 
-/// Phi(x) + x Phi'(x) for the normal distribution function Phi.
-Variable gelu_slope(const Variable& x) {
-  constexpr double factor = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
-  return 0.5 * erfc(-std::numbers::sqrt2 / 2 * x) + x * (factor * exp(-0.5 * square(x)));
-}
+/// x Phi(x) for the normal distribution function Phi, and the slope Phi(x) + x Phi'(x).
+struct ExactGelu {
+  static constexpr const char* name = "gelu";
+  template <class T>
+  static void value(const T* x, T* out, Index n) {
+    vmath::gelu(x, out, n);
+  }
+  template <class T>
+  static void gradient(const T* x, const T* g, T* out, Index n) {
+    vmath::gelu_gradient(x, g, out, n);
+  }
+  static Variable slope(const Variable& x) {
+    constexpr double factor = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
+    return 0.5 * erfc(-std::numbers::sqrt2 / 2 * x) + x * (factor * exp(-0.5 * square(x)));
+  }
+};
 
-template <class T>
+/// x s for s = sigmoid(2 u), u = gelu_factor (x + 0.044715 x^3), and the slope s + x s (1 - s) 2 u'.
+struct TanhGelu {
+  static constexpr const char* name = "gelu_tanh";
+  template <class T>
+  static void value(const T* x, T* out, Index n) {
+    vmath::gelu_tanh(x, out, n);
+  }
+  template <class T>
+  static void gradient(const T* x, const T* g, T* out, Index n) {
+    vmath::gelu_tanh_gradient(x, g, out, n);
+  }
+  static Variable slope(const Variable& x) {
+    const Variable squared = square(x), twice_u = 2 * gelu_factor * x * (1 + 0.044715 * squared);
+    const Variable s = sigmoid(twice_u);
+    return s + x * s * sigmoid(-twice_u) * (2 * gelu_factor * (1 + 3 * 0.044715 * squared));
+  }
+};
+
+template <class Form, class T>
 void gelu_forward(const void*, const std::byte* const* x, const Index*, std::byte* out, Index n) {
-  vmath::gelu(reinterpret_cast<const T*>(x[0]), reinterpret_cast<T*>(out), n);
+  Form::value(reinterpret_cast<const T*>(x[0]), reinterpret_cast<T*>(out), n);
 }
-template <class T>
+template <class Form, class T>
 void gelu_backward(const void*, const std::byte* const* x, const Index*, const std::byte* cotangent,
                    std::byte* const* dx, Index n) {
-  vmath::gelu_gradient(reinterpret_cast<const T*>(x[0]), reinterpret_cast<const T*>(cotangent),
-                       reinterpret_cast<T*>(dx[0]), n);
+  Form::gradient(reinterpret_cast<const T*>(x[0]), reinterpret_cast<const T*>(cotangent),
+                 reinterpret_cast<T*>(dx[0]), n);
 }
-template <class T>
-inline constexpr detail::MapLoops gelu_loops{&gelu_forward<T>, &gelu_backward<T>};
+template <class Form, class T>
+inline constexpr detail::MapLoops gelu_loops{&gelu_forward<Form, T>, &gelu_backward<Form, T>};
 
-Variable gelu_by_erf(const Operand& x) {
-  Op op("gelu", x);
+template <class Form>
+Variable gelu_of(const Operand& x) {
+  Op op(Form::name, x);
   op.promote_floating();
   const Tensor* input = &op.value();
-  Tensor value = detail::run_forward(gelu_loops<float>, gelu_loops<double>, nullptr, &input, 1);
-  return op.record(
-      std::move(value),
-      Rule{saves_input(0), [](const Backward& r) {
-             const Variable& g = r.gradient();
-             if (r.create_graph()) return detail::chain(g, detail::cast_like(gelu_slope(r.input(0)), g));
-             const Tensor* saved = &r.input_value(0);
-             const bool needed = true;
-             return Variable(std::move(detail::run_backward(gelu_loops<float>, gelu_loops<double>, nullptr,
-                                                            &saved, 1, g.value(), &needed)[0]));
-           }});
+  constexpr auto &singles = gelu_loops<Form, float>, &doubles = gelu_loops<Form, double>;
+  Tensor value = detail::run_forward(singles, doubles, nullptr, &input, 1);
+  return op.record(std::move(value),
+                   Rule{saves_input(0), [](const Backward& r) {
+                          const Variable& g = r.gradient();
+                          if (r.create_graph())
+                            return detail::chain(g, detail::cast_like(Form::slope(r.input(0)), g));
+                          const Tensor* saved = &r.input_value(0);
+                          const bool needed = true;
+                          return Variable(std::move(detail::run_backward(singles, doubles, nullptr, &saved, 1,
+                                                                         g.value(), &needed)[0]));
+                        }});
 }
 
 }  // namespace
@@ -107,10 +138,7 @@ Variable celu(const Operand& x, double alpha) {
 }
 
 Variable gelu(const Operand& x, GeluForm form) {
-  if (form == GeluForm::erf) return gelu_by_erf(x);
-  return map_one(
-      "gelu_tanh",
-      [](const auto& v) { return 0.5 * v * (1 + tanh(gelu_factor * (v + 0.044715 * v * v * v))); }, x);
+  return form == GeluForm::erf ? gelu_of<ExactGelu>(x) : gelu_of<TanhGelu>(x);
 }
 
 Variable silu(const Operand& x) {

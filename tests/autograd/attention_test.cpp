@@ -245,3 +245,24 @@ TEST_CASE("attention: errors name the shapes and the caller's line") {
   CHECK_THROWS_AS(masked(zeros({3, 5}, int64))(), DTypeError);
   CHECK_THROWS_AS(scaled_dot_product_attention(Variable(), k, v), GraphError);
 }
+
+TEST_CASE("self_attention: errors name the shape and the caller's line") {
+  const auto expects = [](auto f, const std::string& part) {
+    const std::string message = message_of([&] { f(); });
+    CAPTURE(message);
+    CHECK(contains(message, "attention_test.cpp:"));
+    CHECK(contains(message, "self_attention: "));
+    CHECK(contains(message, part));
+  };
+  const Tensor x = zeros({2, 3, 12});
+  expects([] { self_attention(zeros({2, 3, 8})); }, "(..., T, 3 e), got (2, 3, 8)");
+  expects([] { self_attention(zeros({12})); }, "got (12,)");
+  expects([&] { self_attention(x, {.heads = 3}); }, "the number of heads, 3, divides, got (2, 3, 12)");
+  expects([&] { self_attention(x, {.heads = -1}); }, "the number of heads, -1,");
+  expects(
+      [&] {
+        self_attention(x, {.mask = Variable(zeros({2, 3, 3}, boolean)), .heads = 4});
+      },
+      "does not broadcast to the scores' shape (2, 4, 3, 3)");
+  expects([&] { self_attention(x, {.dropout = -1}); }, "dropout in [0, 1]");
+}

@@ -114,6 +114,7 @@ TEST_CASE("activations are stable over the whole range of the type") {
   }
   for (const Tensor& gradient : {slope([](const Variable& v) { return softplus(v); }, x),
                                  slope([](const Variable& v) { return gelu(v); }, x),
+                                 slope([](const Variable& v) { return gelu(v, GeluForm::tanh); }, x),
                                  slope([](const Variable& v) { return elu(v); }, x),
                                  slope([](const Variable& v) { return celu(v, 0.5); }, x)})
     CHECK(all(isfinite(gradient)).item<bool>());
@@ -122,18 +123,19 @@ TEST_CASE("activations are stable over the whole range of the type") {
 }
 
 TEST_CASE("gelu: fused and composed gradients agree") {
-  for (const DType dtype : {float32, float64}) {
-    const Variable x = leaf(linspace(-12, 12, 1001, dtype));
-    GradOptions options;
-    options.seeds = {Variable(linspace(-1, 2, 1001, dtype))};
-    options.retain_graph = true;
-    const Variable y = gelu(x);
-    const Tensor fused = grad({y}, std::vector<Variable>{x}, options)[0].value();
-    options.create_graph = true;
-    const Tensor composed = grad({y}, std::vector<Variable>{x}, options)[0].value();
-    const double near = dtype == float32 ? 1e-6 : 1e-14;
-    CHECK(allclose(fused, composed, {.rtol = near, .atol = near}));
-  }
+  for (const DType dtype : {float32, float64})
+    for (const GeluForm form : {GeluForm::erf, GeluForm::tanh}) {
+      const Variable x = leaf(linspace(-12, 12, 1001, dtype));
+      GradOptions options;
+      options.seeds = {Variable(linspace(-1, 2, 1001, dtype))};
+      options.retain_graph = true;
+      const Variable y = gelu(x, form);
+      const Tensor fused = grad({y}, std::vector<Variable>{x}, options)[0].value();
+      options.create_graph = true;
+      const Tensor composed = grad({y}, std::vector<Variable>{x}, options)[0].value();
+      const double near = dtype == float32 ? 1e-6 : 1e-14;
+      CHECK(allclose(fused, composed, {.rtol = near, .atol = near}));
+    }
 }
 
 TEST_CASE("softmax and its kin are stable") {

@@ -71,6 +71,26 @@ void gelu_slope(const T* x, T* out, Index n) {
   vmath::gelu_gradient(x, ones.data(), out, n);
 }
 
+constexpr Real gelu_factor = std::numbers::sqrt2_v<Real> * std::numbers::inv_sqrtpi_v<Real>;
+
+/// 1 / (1 + exp(-2 u)) for u = gelu_factor (x + 0.044715 x^3).
+Real gelu_sigmoid(Real x) {
+  const Real u = gelu_factor * (x + Real(0.044715L) * x * x * x);
+  return u > 0 ? 1 / (1 + std::exp(-2 * u)) : std::exp(2 * u) / (1 + std::exp(2 * u));
+}
+
+Real exact_gelu_tanh_slope(Real x) {
+  if (std::isinf(x)) return x > 0 ? 1 : 0;
+  const Real s = gelu_sigmoid(x);
+  return s + x * s * gelu_sigmoid(-x) * 2 * gelu_factor * (1 + 3 * Real(0.044715L) * x * x);
+}
+
+template <class T>
+void gelu_tanh_slope(const T* x, T* out, Index n) {
+  const std::vector<T> ones(static_cast<std::size_t>(n), T(1));
+  vmath::gelu_tanh_gradient(x, ones.data(), out, n);
+}
+
 #define UNARY(name) #name, vmath::name, vmath::name, [](Real x) -> Real { return std::name(x); }
 const UnaryCase unary_cases[] = {
     {UNARY(exp)},
@@ -103,6 +123,9 @@ const UnaryCase unary_cases[] = {
     {"lgamma", vmath::lgamma, vmath::lgamma, extended_lgamma, 16, Scale::one},
     {"gelu", vmath::gelu, vmath::gelu, [](Real x) { return x * normal_cdf(x); }, 32},
     {"gelu'", gelu_slope<float>, gelu_slope<double>, exact_gelu_slope, 16, Scale::one},
+    {"gelu tanh", vmath::gelu_tanh, vmath::gelu_tanh, [](Real x) { return x * gelu_sigmoid(x); }, 16,
+     Scale::one},
+    {"gelu tanh'", gelu_tanh_slope<float>, gelu_tanh_slope<double>, exact_gelu_tanh_slope, 16, Scale::one},
 };
 #undef UNARY
 
