@@ -11,7 +11,8 @@ namespace xgrad::kernels {
 namespace {
 
 constexpr Index parallel_bytes = 64 * 1024;
-constexpr Index tile = 32;
+constexpr Index tile = 64;
+constexpr Index pitch = tile + 1;  // of staged tiles, no power of two
 constexpr Index repeated_row = 512;
 
 /// A view as nested loops, outermost first and at least one: unit sizes dropped, loops that continue one
@@ -128,7 +129,8 @@ void transfer_repeated(D* dense, const S* strided, const Loops& loops, Op op) {
 }
 
 /// The same where loop `axis` is contiguous on the strided side and the innermost is not: in square tiles, so
-/// that both sides use whole cache lines.
+/// that both sides use whole cache lines. Tiles are staged: lines at strides of a power of two would drive
+/// one another out of the cache.
 template <class D, class S, class Op>
 void transfer_tiles(D* dense, S* strided, const Loops& loops, Index axis, Op op) {
   const Index inner = loops.inner(), stride = loops.stride(), last = loops.sizes.rank() - 1;
@@ -148,17 +150,21 @@ void transfer_tiles(D* dense, S* strided, const Loops& loops, Index axis, Op op)
   const Index grain = std::max<Index>(1, parallel_bytes / Index{sizeof(D)} / (tile * inner));
   detail::parallel_for(sizes.count(), grain, [&](Index begin, Index end) {
     Odometer to(sizes, steps, 0, begin), from(sizes, strides, loops.offset, begin);
+    std::array<std::remove_const_t<S>, tile * pitch> staged;
     Index inside = 1;
     for (Index i = axis + 1; i < last; ++i) inside *= sizes[i];
     for (; begin < end; ++begin, to.next(), from.next()) {
       const Index rows = std::min(tile, loops.sizes[axis] - begin / inside % tiles * tile);
       for (Index column = 0; column < inner; column += tile) {
         const Index columns = std::min(tile, inner - column);
+        S* __restrict s = strided + from.offset() + column * stride;
+        for (Index j = 0; j < columns; ++j) std::copy_n(s + j * stride, rows, staged.data() + j * pitch);
         for (Index i = 0; i < rows; ++i) {
           D* __restrict d = dense + to.offset() + i * dense_stride + column;
-          S* __restrict s = strided + from.offset() + i + column * stride;
-          for (Index j = 0; j < columns; ++j) op(d[j], s[j * stride]);
+          for (Index j = 0; j < columns; ++j) op(d[j], staged[static_cast<std::size_t>(j * pitch + i)]);
         }
+        if constexpr (!std::is_const_v<S>)
+          for (Index j = 0; j < columns; ++j) std::copy_n(staged.data() + j * pitch, rows, s + j * stride);
       }
     }
   });
