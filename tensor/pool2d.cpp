@@ -28,26 +28,55 @@ void for_rows(Index images, Index rows, Index work, F f) {
                        });
 }
 
-/// The largest of `count` neighbouring channels under the taps of one window. `image` is the first pixel's
-/// first of them.
+/// Taps of a window are numbered row by row; the numbers are as narrow as they allow.
+Index tap_number(const Window& w, Index k, Index l) { return k * w.kernel + l; }
+
+DType tap_dtype(const Window& h, const Window& w) { return h.kernel * w.kernel <= 256 ? uint8 : int64; }
+
+template <class F>
+decltype(auto) dispatch_taps(DType dtype, F&& f) {
+  return dtype == uint8 ? f(std::type_identity<std::uint8_t>{}) : f(std::type_identity<Index>{});
+}
+
+/// A tap's number as wide as T where that holds them all: the same vectors choose among both.
+template <class T, class Tap>
+using TapNumber = std::conditional_t<sizeof(Tap) == 1 && sizeof(T) <= 4, std::int32_t, Index>;
+
+/// Channels of one vector. Loops of this fixed length become a few instructions each.
 template <class T>
-void largest(const T* image, const Window& h, const Window& w, Index i, Index j, Index channels, Index count,
-             T* value, Index* position) {
-  std::array<T, strip> best;
-  std::array<Index, strip> where;
-  bool first = true;
-  for (Index k = h.first_tap(i); k < h.last_tap(i); ++k)
-    for (Index l = w.first_tap(j); l < w.last_tap(j); ++l) {
-      const Index at = h.pixel(i, k) * w.input + w.pixel(j, l);
-      const T* __restrict x = image + at * channels;
-      if (first) {
-        std::copy_n(x, count, best.data());
-        std::fill_n(where.data(), count, at);
-        first = false;
-        continue;
-      }
-      T* __restrict b = best.data();
-      Index* __restrict p = where.data();
+constexpr Index vector_channels = 64 / Index{sizeof(T)};
+
+/// Calls f(first channel, number of channels), the number a constant but for what is left over.
+template <class T, class F>
+void for_vectors(Index channels, F f) {
+  constexpr Index whole = vector_channels<T>;
+  Index c = 0;
+  for (; c + whole <= channels; c += whole) f(c, std::integral_constant<Index, whole>{});
+  if (c < channels) f(c, channels - c);
+}
+
+/// The largest of `count` neighbouring channels under the taps of one window, and the numbers of their taps.
+/// `image` is the first pixel's first of them.
+template <class T, class Tap, class Count>
+void largest(const T* image, const Window& h, const Window& w, Index i, Index j, Index channels, Count count,
+             T* __restrict value, Tap* __restrict tap) {
+  using Number = TapNumber<T, Tap>;
+  constexpr auto size = static_cast<std::size_t>(vector_channels<T>);
+  std::array<T, size> best;
+  std::array<Number, size> number;
+  T* __restrict b = best.data();
+  Number* __restrict p = number.data();
+  const Index top = h.first_tap(i), bottom = h.last_tap(i), left = w.first_tap(j), right = w.last_tap(j);
+  const T* first = image + (h.pixel(i, top) * w.input + w.pixel(j, left)) * channels;
+#pragma omp simd
+  for (Index c = 0; c < count; ++c) {
+    b[c] = first[c];
+    p[c] = static_cast<Number>(tap_number(w, top, left));
+  }
+  for (Index k = top; k < bottom; ++k)
+    for (Index l = k == top ? left + 1 : left; l < right; ++l) {
+      const T* __restrict x = image + (h.pixel(i, k) * w.input + w.pixel(j, l)) * channels;
+      const auto at = static_cast<Number>(tap_number(w, k, l));
 #pragma omp simd
       for (Index c = 0; c < count; ++c) {
         const bool wins = (x[c] > b[c]) | ((x[c] != x[c]) & (b[c] == b[c]));
@@ -55,8 +84,11 @@ void largest(const T* image, const Window& h, const Window& w, Index i, Index j,
         p[c] = wins ? at : p[c];
       }
     }
-  std::copy_n(best.data(), count, value);
-  std::copy_n(where.data(), count, position);
+#pragma omp simd
+  for (Index c = 0; c < count; ++c) {
+    value[c] = b[c];
+    tap[c] = static_cast<Tap>(p[c]);
+  }
 }
 
 }  // namespace
@@ -65,21 +97,82 @@ std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Window& h, const Win
   const Index images = x.size(0), channels = x.size(3), rows = h.output(), columns = w.output();
   return detail::dispatch_number(x.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor values = Tensor::uninitialized({images, rows, columns, channels}, x.dtype());
-    Tensor positions = Tensor::uninitialized(values.shape(), int64);
+    Tensor taps = Tensor::uninitialized(values.shape(), tap_dtype(h, w));
     const T* from = x.data<T>();
     T* value = values.mutable_data<T>();
-    Index* position = positions.mutable_data<Index>();
-    for_rows(images, rows, columns * channels * h.kernel * w.kernel, [&](Index n, Index i) {
-      const T* image = from + n * h.input * w.input * channels;
+    dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
+      Tap* tap = taps.mutable_data<Tap>();
+      for_rows(images, rows, columns * channels * h.kernel * w.kernel, [&](Index n, Index i) {
+        const T* image = from + n * h.input * w.input * channels;
+        for (Index j = 0; j < columns; ++j) {
+          const Index to = ((n * rows + i) * columns + j) * channels;
+          for_vectors<T>(channels, [&](Index c, auto count) {
+            largest(image + c, h, w, i, j, channels, count, value + to + c, tap + to + c);
+          });
+        }
+      });
+    });
+    return std::pair{std::move(values), std::move(taps)};
+  });
+}
+
+Tensor max_pool2d_input_gradient(const Tensor& gradient, const Tensor& taps, const Window& h,
+                                 const Window& w) {
+  const Index images = taps.size(0), rows = taps.size(1), columns = taps.size(2), channels = taps.size(3);
+  Tensor result = Tensor::uninitialized({images, h.input, w.input, channels}, gradient.dtype());
+  detail::dispatch_floating(gradient.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T* from = gradient.data<T>();
+    T* to = result.mutable_data<T>();
+    dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
+      const Tap* chosen = taps.data<Tap>();
+      for_rows(images, h.input, w.input * channels, [&](Index n, Index row) {
+        T* x = to + (n * h.input + row) * w.input * channels;
+        std::fill_n(x, w.input * channels, T(0));
+        // The windows whose tap k lies on this row.
+        for (Index k = 0; k < h.kernel; ++k) {
+          const Index distance = row - h.pixel(0, k), i = distance / h.stride;
+          if (distance < 0 || distance % h.stride != 0 || i >= rows) continue;
+          for (Index j = 0; j < columns; ++j) {
+            const Index window = ((n * rows + i) * columns + j) * channels;
+            const Index left = w.first_tap(j), right = w.last_tap(j);
+            for (Index l = left; l < right; ++l) {
+              T* pixel = x + w.pixel(j, l) * channels;
+              using Number = TapNumber<T, Tap>;
+              const auto number = static_cast<Number>(tap_number(w, k, l));
+              for_vectors<T>(channels, [&](Index first, auto count) {
+                const T* __restrict g = from + window + first;
+                const Tap* __restrict tap = chosen + window + first;
+                T* __restrict sum = pixel + first;
+#pragma omp simd
+                for (Index c = 0; c < count; ++c)
+                  sum[c] += static_cast<Number>(tap[c]) == number ? g[c] : T(0);
+              });
+            }
+          }
+        }
+      });
+    });
+  });
+  return result;
+}
+
+Tensor max_pool2d_positions(const Tensor& taps, const Window& h, const Window& w) {
+  const Index columns = taps.size(2), channels = taps.size(3);
+  Tensor result = Tensor::uninitialized(taps.shape(), int64);
+  Index* to = result.mutable_data<Index>();
+  dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
+    const Tap* tap = taps.data<Tap>();
+    for_rows(taps.size(0), taps.size(1), columns * channels, [&](Index n, Index i) {
       for (Index j = 0; j < columns; ++j) {
-        const Index to = ((n * rows + i) * columns + j) * channels;
-        strips(channels, [&](Index c, Index count) {
-          largest(image + c, h, w, i, j, channels, count, value + to + c, position + to + c);
-        });
+        const Index window = ((n * h.output() + i) * columns + j) * channels;
+        for (Index at = window; at < window + channels; ++at) {
+          const Index number = static_cast<Index>(tap[at]);
+          to[at] = h.pixel(i, number / w.kernel) * w.input + w.pixel(j, number % w.kernel);
+        }
       }
     });
-    return std::pair{std::move(values), std::move(positions)};
   });
+  return result;
 }
 
 Tensor avg_pool2d(const Tensor& x, const Averaging& h, const Averaging& w) {

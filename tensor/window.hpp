@@ -37,7 +37,9 @@ struct Window {
  private:
   Index taps_below(Index pixels, Index position) const {
     const Index distance = pixels - pixel(position, 0);
-    return distance <= 0 ? 0 : std::min(kernel, (distance + dilation - 1) / dilation);
+    if (distance <= 0) return 0;
+    // A division takes longer than a window of a few taps.
+    return std::min(kernel, dilation == 1 ? distance : (distance + dilation - 1) / dilation);
   }
 };
 

@@ -40,21 +40,43 @@ void gelu_backward(const void*, const std::byte* const* x, const Index*, const s
 template <class T>
 inline constexpr detail::MapLoops gelu_loops{&gelu_forward<T>, &gelu_backward<T>};
 
-Variable gelu_by_erf(const Operand& x) {
-  Op op("gelu", x);
+template <class T>
+void relu_forward(const void*, const std::byte* const* x, const Index*, std::byte* out, Index n) {
+  const T* __restrict from = reinterpret_cast<const T*>(x[0]);
+  T* __restrict to = reinterpret_cast<T*>(out);
+  for (Index i = 0; i < n; ++i) to[i] = from[i] <= 0 ? T(0) : from[i];
+}
+template <class T>
+void relu_backward(const void*, const std::byte* const* y, const Index*, const std::byte* cotangent,
+                   std::byte* const* dx, Index n) {
+  const T* __restrict output = reinterpret_cast<const T*>(y[0]);
+  const T* __restrict g = reinterpret_cast<const T*>(cotangent);
+  T* __restrict to = reinterpret_cast<T*>(dx[0]);
+  for (Index i = 0; i < n; ++i) to[i] = output[i] <= 0 ? T(0) : g[i];
+}
+template <class T>
+inline constexpr detail::MapLoops relu_loops{&relu_forward<T>, &relu_backward<T>};
+
+/// An operation with loops of its own, whose backward loop reads the input or the output: what is saved.
+/// gradient(cotangent, saved) says the same in differentiable operations.
+template <class Gradient>
+Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::MapLoops& f64, Saves saves,
+                  Gradient gradient, const Operand& x) {
+  Op op(name, x);
   op.promote_floating();
   const Tensor* input = &op.value();
-  Tensor value = detail::run_forward(gelu_loops<float>, gelu_loops<double>, nullptr, &input, 1);
-  return op.record(
-      std::move(value),
-      Rule{saves_input(0), [](const Backward& r) {
-             const Variable& g = r.gradient();
-             if (r.create_graph()) return detail::chain(g, detail::cast_like(gelu_slope(r.input(0)), g));
-             const Tensor* saved = &r.input_value(0);
-             const bool needed = true;
-             return Variable(std::move(detail::run_backward(gelu_loops<float>, gelu_loops<double>, nullptr,
-                                                            &saved, 1, g.value(), &needed)[0]));
-           }});
+  Tensor value = detail::run_forward(f32, f64, nullptr, &input, 1);
+  const bool from_output = saves.outputs != 0;
+  return op.record(std::move(value), Rule{saves, [=, &f32, &f64](const Backward& r) {
+                                            const Variable& g = r.gradient();
+                                            if (r.create_graph())
+                                              return gradient(g, from_output ? r.output() : r.input(0));
+                                            const Tensor* saved =
+                                                from_output ? &r.output_value() : &r.input_value(0);
+                                            const bool needed = true;
+                                            return Variable(std::move(detail::run_backward(
+                                                f32, f64, nullptr, &saved, 1, g.value(), &needed)[0]));
+                                          }});
 }
 
 }  // namespace
@@ -79,9 +101,9 @@ Variable softplus(const Operand& x, double beta) {
 }
 
 Variable relu(const Operand& x) {
-  return map_by_output(
-      "relu", [](const auto& v) { return where(v <= 0, 0.0, v); },
-      [](const auto& y) { return where(y > 0, 1.0, 0.0); }, x);
+  return by_loops(
+      "relu", relu_loops<float>, relu_loops<double>, saves_output(),
+      [](const Variable& g, const Variable& y) { return where(y <= 0, 0.0, g); }, x);
 }
 
 Variable leaky_relu(const Operand& x, double slope) {
@@ -107,7 +129,13 @@ Variable celu(const Operand& x, double alpha) {
 }
 
 Variable gelu(const Operand& x, GeluForm form) {
-  if (form == GeluForm::erf) return gelu_by_erf(x);
+  if (form == GeluForm::erf)
+    return by_loops(
+        "gelu", gelu_loops<float>, gelu_loops<double>, saves_input(0),
+        [](const Variable& g, const Variable& v) {
+          return detail::chain(g, detail::cast_like(gelu_slope(v), g));
+        },
+        x);
   return map_one(
       "gelu_tanh",
       [](const auto& v) { return 0.5 * v * (1 + tanh(gelu_factor * (v + 0.044715 * v * v * v))); }, x);
