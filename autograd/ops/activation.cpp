@@ -49,9 +49,10 @@ void relu_forward(const void*, const std::byte* const* x, const Index*, std::byt
 template <class T>
 void relu_backward(const void*, const std::byte* const* y, const Index*, const std::byte* cotangent,
                    std::byte* const* dx, Index n) {
-  const T* __restrict output = reinterpret_cast<const T*>(y[0]);
-  const T* __restrict g = reinterpret_cast<const T*>(cotangent);
-  T* __restrict to = reinterpret_cast<T*>(dx[0]);
+  const T* output = reinterpret_cast<const T*>(y[0]);
+  const T* g = reinterpret_cast<const T*>(cotangent);
+  T* to = reinterpret_cast<T*>(dx[0]);
+#pragma omp simd
   for (Index i = 0; i < n; ++i) to[i] = output[i] <= 0 ? T(0) : g[i];
 }
 template <class T>
@@ -67,16 +68,11 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
   const Tensor* input = &op.value();
   Tensor value = detail::run_forward(f32, f64, nullptr, &input, 1);
   const bool from_output = saves.outputs != 0;
-  return op.record(std::move(value), Rule{saves, [=, &f32, &f64](const Backward& r) {
-                                            const Variable& g = r.gradient();
-                                            if (r.create_graph())
-                                              return gradient(g, from_output ? r.output() : r.input(0));
-                                            const Tensor* saved =
-                                                from_output ? &r.output_value() : &r.input_value(0);
-                                            const bool needed = true;
-                                            return Variable(std::move(detail::run_backward(
-                                                f32, f64, nullptr, &saved, 1, g.value(), &needed)[0]));
-                                          }});
+  const auto rule = [=, &f32, &f64](const Backward& r) {
+    if (r.create_graph()) return gradient(r.gradient(), from_output ? r.output() : r.input(0));
+    return detail::looped_gradient(r, f32, f64, nullptr, from_output ? r.output_value() : r.input_value(0));
+  };
+  return op.record(std::move(value), Rule{saves, rule});
 }
 
 }  // namespace
