@@ -190,10 +190,10 @@ struct Walk {
     for (; at < end; at += width) f(at, std::min(columns, end - at), std::integral_constant<Index, 1>());
   }
 
-  /// The sum of term(i) over the elements i under each other from `at` on.
+  /// The sum of term(i, j) over the elements i under each other, from at + j on.
   template <Index rows, class F>
-  auto down(std::integral_constant<Index, rows>, Index at, F term) const {
-    return [&]<Index... r>(std::integer_sequence<Index, r...>) { return (term(at + r * width) + ...); }
+  auto down(std::integral_constant<Index, rows>, Index at, Index j, F term) const {
+    return [&]<Index... r>(std::integer_sequence<Index, r...>) { return (term(at + j + r * width, j) + ...); }
     (std::make_integer_sequence<Index, rows>());
   }
 
@@ -243,9 +243,10 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       const T* from = x + place / walk.blocks * walk.elements;
       Strip<T> sum{}, square{};
       T *s = sum.data(), *q = square.data();
+      const auto element = [=](Index i, Index) { return from[i]; };
       walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
-        for (Index j = 0; j < n; ++j) s[j] += walk.down(rows, at + j, [&](Index i) { return from[i]; });
+        for (Index j = 0; j < n; ++j) s[j] += walk.down(rows, at, j, element);
       });
       walk.join(sum);
       const Index columns = std::min(detail::fold_strip, walk.channels - first);
@@ -256,12 +257,13 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       for (Index j = 0; j < columns; ++j) m[j] = s[j] / count;
       for (Index j = columns; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = m[j - columns];
       sum.fill(0);
+      const auto distance = [=](Index i, Index j) { return from[i] - m[j]; };
+      const auto squared = [=](Index i, Index j) { return distance(i, j) * distance(i, j); };
       walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
         for (Index j = 0; j < n; ++j) {
-          const auto distance = [&](Index i) { return from[i] - m[j]; };
-          s[j] += walk.down(rows, at + j, distance);
-          q[j] += walk.down(rows, at + j, [&](Index i) { return distance(i) * distance(i); });
+          s[j] += walk.down(rows, at, j, distance);
+          q[j] += walk.down(rows, at, j, squared);
         }
       });
       walk.join(sum);
@@ -357,11 +359,13 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const T*
               *m = means.data() + o * walk.width + first;
       Strip<T> plain{}, centred{};
       T *p = plain.data(), *c = centred.data();
+      const auto slope = [=](Index i, Index) { return incoming[i]; };
+      const auto centred_slope = [=](Index i, Index j) { return incoming[i] * (from[i] - m[j]); };
       walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
         for (Index j = 0; j < n; ++j) {
-          p[j] += walk.down(rows, at + j, [&](Index i) { return incoming[i]; });
-          c[j] += walk.down(rows, at + j, [&](Index i) { return incoming[i] * (from[i] - m[j]); });
+          p[j] += walk.down(rows, at, j, slope);
+          c[j] += walk.down(rows, at, j, centred_slope);
         }
       });
       walk.join(plain);
