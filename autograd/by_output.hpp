@@ -21,6 +21,11 @@ void slope_loop(const void* f, const std::byte* const* y, const Index*, const st
 template <class T, class Slope>
 inline constexpr MapLoops slope_loops{nullptr, &slope_loop<T, Slope>};
 
+/// The gradient of an operation of one operand by its backward loop, which reads `saved`. The loop's dx may
+/// be its cotangent.
+Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
+                         const Tensor& saved);
+
 /// f(x) with f'(x) = slope(f(x)). Saves its output only.
 template <class F, class Slope>
 Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
@@ -28,15 +33,13 @@ Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
   op.promote_floating();
   const Tensor* input = &op.value();
   Tensor value = run_forward(map_loops<float, 1, F>, map_loops<double, 1, F>, &f, &input, 1);
-  return op.record(
-      std::move(value),
-      Rule{saves_output(), [slope](const Backward& r) {
-             if (r.create_graph()) return chain(r.gradient(), cast_like(slope(r.output()), r.gradient()));
-             const Tensor* output = &r.output_value();
-             const bool needed = true;
-             return Variable(std::move(run_backward(slope_loops<float, Slope>, slope_loops<double, Slope>,
-                                                    &slope, &output, 1, r.gradient().value(), &needed)[0]));
-           }});
+  return op.record(std::move(value),
+                   Rule{saves_output(), [slope](const Backward& r) {
+                          if (r.create_graph())
+                            return chain(r.gradient(), cast_like(slope(r.output()), r.gradient()));
+                          return looped_gradient(r, slope_loops<float, Slope>, slope_loops<double, Slope>,
+                                                 &slope, r.output_value());
+                        }});
 }
 
 }  // namespace xgrad::detail

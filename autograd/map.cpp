@@ -1,6 +1,7 @@
-#include <xgrad/autograd/map.hpp>
+#include <xgrad/autograd/by_output.hpp>
 
 #include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/autograd/take_gradient.hpp>
 #include <xgrad/tensor/broadcast.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 
@@ -106,6 +107,24 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
     default:
       return backward<4>(loops, f, x, cotangent, needed);
   }
+}
+
+Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
+                         const Tensor& saved) {
+  Tensor cotangent = take_gradient(r);
+  Tensor result =
+      cotangent.unique() ? std::move(cotangent) : Tensor::uninitialized(saved.shape(), saved.dtype());
+  const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
+  std::byte* const out = result.mutable_raw();
+  const std::byte *const x = saved.raw(), *const g = cotangent.defined() ? cotangent.raw() : out;
+  const Index width = element_size(saved.dtype());
+  parallel_for(saved.count(), kernels::elementwise_grain, [&](Index begin, Index end) {
+    const std::byte* const from = x + begin * width;
+    std::byte* const to = out + begin * width;
+    const Index step = 1;
+    loops.backward(f, &from, &step, g + begin * width, &to, end - begin);
+  });
+  return Access::make(std::move(result));
 }
 
 Variable chain(const Operand& cotangent, const Operand& slope) {

@@ -101,6 +101,7 @@ struct Slopes {
   T shift = 0, slope = 0;
 };
 
+/// dx may be g, here and in columns_backward: every element is read for the last time before it is written.
 template <class T>
 void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* mean, const T* variance,
                    const T* weight, double eps, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
@@ -119,7 +120,7 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
           static_cast<double>(detail::sum_terms<T>(detail::Products<T>{incoming, w}, n)),
           static_cast<double>(detail::sum_terms<T>(WeightedCentred<T>{incoming, w, from, m}, n)),
           static_cast<double>(n), scale, statistics);
-      T* __restrict to = dx + r * n;
+      T* to = dx + r * n;
       T* __restrict dw = partial.data() + r / groups / rows * 2 * channels + r % groups * n;
       T* __restrict db = dw + channels;
       if (r + 1 < last) {
@@ -128,10 +129,10 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
       }
 #pragma omp simd
       for (Index i = 0; i < n; ++i) {
-        const T distance = from[i] - m;
-        to[i] = scale * w[i] * incoming[i] - s.shift - s.slope * distance;
-        dw[i] += incoming[i] * (distance * scale);
-        db[i] += incoming[i];
+        const T distance = from[i] - m, gradient = incoming[i];
+        to[i] = scale * w[i] * gradient - s.shift - s.slope * distance;
+        dw[i] += gradient * (distance * scale);
+        db[i] += gradient;
       }
     }
   });
@@ -157,12 +158,24 @@ struct Walk {
 
   Index rows(Index block) const { return std::min(64 * width, elements - block * 64 * width) / channels; }
 
-  /// Calls f(position, n) for the lines of one strip of a block, positions counted from the outer's first.
+  /// Calls f(position, n, rows) for the lines of one strip of a block, positions counted from the outer's
+  /// first; `rows` of them, an integral constant, stand below each other from there on.
   template <class F>
   void lines(Index block, Index strip, F f) const {
+    constexpr Index together = 4;
     const Index first = strip * detail::fold_strip, columns = std::min(detail::fold_strip, width - first);
     const Index end = std::min(elements, (block + 1) * 64 * width);
-    for (Index at = block * 64 * width + first; at < end; at += width) f(at, std::min(columns, end - at));
+    Index at = block * 64 * width + first;
+    for (; at + (together - 1) * width + columns <= end; at += together * width)
+      f(at, columns, std::integral_constant<Index, together>());
+    for (; at < end; at += width) f(at, std::min(columns, end - at), std::integral_constant<Index, 1>());
+  }
+
+  /// The sum of term(i, j) over the elements i under each other, from at + j on.
+  template <Index rows, class F>
+  auto down(std::integral_constant<Index, rows>, Index at, Index j, F term) const {
+    return [&]<Index... r>(std::integer_sequence<Index, r...>) { return (term(at + j + r * width, j) + ...); }
+    (std::make_integer_sequence<Index, rows>());
   }
 
   /// sums[j] += the other copies of channel j.
@@ -178,9 +191,12 @@ struct Walk {
   void every_line(Index outer, F f) const {
     const Index count = (elements + width - 1) / width;
     parallel_for(outer * count, detail::grain_for(width), [&](Index begin, Index end) {
+      // Counted, not divided: a division takes as long as a line.
+      Index o = begin / count, at = begin % count * width;
       for (Index line = begin; line < end; ++line) {
-        const Index at = line % count * width;
-        f(line / count, line / count * elements + at, std::min(width, elements - at));
+        f(o, o * elements + at, std::min(width, elements - at));
+        at += width;
+        if (at >= elements) at = 0, ++o;
       }
     });
   }
@@ -188,17 +204,9 @@ struct Walk {
   Index channels, copies, width, elements, blocks, strips;
 };
 
-/// Count, mean and sum of squared distances, joined as by Chan, Golub and LeVeque, "Updating formulae and a
-/// pairwise algorithm for computing sample variances", 1979.
+/// Count, mean and sum of squared distances from it.
 struct Moments {
   double count = 0, mean = 0, squares = 0;
-
-  void add(const Moments& other) {
-    const double total = count + other.count, distance = other.mean - mean;
-    squares += other.squares + distance * distance * (count * other.count / total);
-    mean += distance * (other.count / total);
-    count = total;
-  }
 };
 
 template <class T>
@@ -216,10 +224,10 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       const T* from = x + place / walk.blocks * walk.elements;
       Strip<T> sum{}, square{};
       T *s = sum.data(), *q = square.data();
-      walk.lines(block, strip, [&](Index at, Index n) {
-        const T* line = from + at;
+      const auto element = [=](Index i, Index) { return from[i]; };
+      walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
-        for (Index j = 0; j < n; ++j) s[j] += line[j];
+        for (Index j = 0; j < n; ++j) s[j] += walk.down(rows, at, j, element);
       });
       walk.join(sum);
       const Index columns = std::min(detail::fold_strip, walk.channels - first);
@@ -227,15 +235,16 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       // Distances from the block's mean; their own sum takes that mean's rounding out again.
       Strip<T> middle;
       T* m = middle.data();
-      for (Index j = 0; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = s[j % columns] / count;
+      for (Index j = 0; j < columns; ++j) m[j] = s[j] / count;
+      for (Index j = columns; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = m[j - columns];
       sum.fill(0);
-      walk.lines(block, strip, [&](Index at, Index n) {
-        const T* line = from + at;
+      const auto distance = [=](Index i, Index j) { return from[i] - m[j]; };
+      const auto squared = [=](Index i, Index j) { return distance(i, j) * distance(i, j); };
+      walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
         for (Index j = 0; j < n; ++j) {
-          const T distance = line[j] - m[j];
-          s[j] += distance;
-          q[j] += distance * distance;
+          s[j] += walk.down(rows, at, j, distance);
+          q[j] += walk.down(rows, at, j, squared);
         }
       });
       walk.join(sum);
@@ -261,11 +270,18 @@ void column_statistics(const T* x, const Grouping& grouping, T* mean, T* varianc
                  for (Index i = begin; i < end; ++i) {
                    const Moments* own = blocks.data() + i / grouping.groups * walk.blocks * walk.channels +
                                         i % grouping.groups * grouping.depth;
-                   Moments all;
-                   for (Index block = 0; block < walk.blocks; ++block)
-                     for (Index d = 0; d < grouping.depth; ++d) all.add(own[block * walk.channels + d]);
-                   mean[i] = static_cast<T>(all.mean);
-                   variance[i] = static_cast<T>(all.squares / all.count);
+                   const auto parts = [&](auto f) {
+                     for (Index block = 0; block < walk.blocks; ++block)
+                       for (Index d = 0; d < grouping.depth; ++d) f(own[block * walk.channels + d]);
+                   };
+                   double count = 0, total = 0, squares = 0;
+                   parts([&](const Moments& m) { count += m.count, total += m.count * m.mean; });
+                   const double centre = total / count;
+                   parts([&](const Moments& m) {
+                     squares += m.squares + m.count * ((m.mean - centre) * (m.mean - centre));
+                   });
+                   mean[i] = static_cast<T>(centre);
+                   variance[i] = static_cast<T>(squares / count);
                  }
                });
 }
@@ -324,12 +340,13 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const T*
               *m = means.data() + o * walk.width + first;
       Strip<T> plain{}, centred{};
       T *p = plain.data(), *c = centred.data();
-      walk.lines(block, strip, [&](Index at, Index n) {
-        const T *line = from + at, *slope = incoming + at;
+      const auto slope = [=](Index i, Index) { return incoming[i]; };
+      const auto centred_slope = [=](Index i, Index j) { return incoming[i] * (from[i] - m[j]); };
+      walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
         for (Index j = 0; j < n; ++j) {
-          p[j] += slope[j];
-          c[j] += slope[j] * (line[j] - m[j]);
+          p[j] += walk.down(rows, at, j, slope);
+          c[j] += walk.down(rows, at, j, centred_slope);
         }
       });
       walk.join(plain);
@@ -376,8 +393,8 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const T*
     const Index table = o * walk.width;
     const T *m = means.data() + table, *f = factors.data() + table, *a = shift.data() + table,
             *b = slope.data() + table;
-    const T* __restrict from = x + at, * __restrict incoming = g + at;
-    T* __restrict to = dx + at;
+    const T *from = x + at, *incoming = g + at;
+    T* to = dx + at;
 #pragma omp simd
     for (Index j = 0; j < n; ++j) to[j] = f[j] * incoming[j] - a[j] - b[j] * (from[j] - m[j]);
   });
@@ -419,20 +436,20 @@ Tensor normalize_by(const Tensor& x, const Grouping& grouping, const Tensor& mea
   });
 }
 
-NormalizeGradients normalize_backward(const Tensor& gradient, const Tensor& x, const Grouping& grouping,
+NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Grouping& grouping,
                                       const Tensor& mean, const Tensor& variance, const Tensor& weight,
                                       double eps, Statistics statistics) {
   const Shape channels{grouping.channels()};
   if (x.count() == 0) return {gradient, zeros(channels, x.dtype()), zeros(channels, x.dtype())};
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    NormalizeGradients result{Tensor::uninitialized(x.shape(), x.dtype()),
-                              Tensor::uninitialized(channels, x.dtype()),
-                              Tensor::uninitialized(channels, x.dtype())};
+    const T* g = gradient.data<T>();
+    NormalizeGradients result{
+        gradient.unique() ? std::move(gradient) : Tensor::uninitialized(x.shape(), x.dtype()),
+        Tensor::uninitialized(channels, x.dtype()), Tensor::uninitialized(channels, x.dtype())};
     const auto w = channels_of<T>(weight, grouping.channels(), T(1));
     const auto backward = grouping.size == 1 ? &rows_backward<T> : &columns_backward<T>;
-    backward(gradient.data<T>(), x.data<T>(), grouping, mean.data<T>(), variance.data<T>(), w.data(), eps,
-             statistics, result.x.mutable_data<T>(), result.weight.mutable_data<T>(),
-             result.bias.mutable_data<T>());
+    backward(g, x.data<T>(), grouping, mean.data<T>(), variance.data<T>(), w.data(), eps, statistics,
+             result.x.mutable_data<T>(), result.weight.mutable_data<T>(), result.bias.mutable_data<T>());
     return result;
   });
 }

@@ -42,8 +42,9 @@ struct NormalizeGradients {
   Tensor x;             ///< of x's shape
   Tensor weight, bias;  ///< (channels)
 };
-/// The gradients of either; those with respect to x include what passes through its own statistics.
-NormalizeGradients normalize_backward(const Tensor& gradient, const Tensor& x, const Grouping& grouping,
+/// The gradients of either; those with respect to x include what passes through its own statistics. They are
+/// written over `gradient` where nobody else holds it.
+NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Grouping& grouping,
                                       const Tensor& mean, const Tensor& variance, const Tensor& weight,
                                       double eps, Statistics statistics);
 

@@ -1,7 +1,7 @@
 #include <xgrad/tensor/pool2d.hpp>
 
 #include <xgrad/tensor/dispatch.hpp>
-#include <xgrad/tensor/parallel.hpp>
+#include <xgrad/tensor/fold.hpp>
 
 #include <algorithm>
 #include <array>
@@ -28,35 +28,113 @@ void for_rows(Index images, Index rows, Index work, F f) {
                        });
 }
 
-/// The largest of `count` neighbouring channels under the taps of one window. `image` is the first pixel's
-/// first of them.
-template <class T>
-void largest(const T* image, const Window& h, const Window& w, Index i, Index j, Index channels, Index count,
-             T* value, Index* position) {
-  std::array<T, strip> best;
-  std::array<Index, strip> where;
-  bool first = true;
-  for (Index k = h.first_tap(i); k < h.last_tap(i); ++k)
-    for (Index l = w.first_tap(j); l < w.last_tap(j); ++l) {
-      const Index at = h.pixel(i, k) * w.input + w.pixel(j, l);
-      const T* __restrict x = image + at * channels;
-      if (first) {
-        std::copy_n(x, count, best.data());
-        std::fill_n(where.data(), count, at);
-        first = false;
-        continue;
-      }
-      T* __restrict b = best.data();
-      Index* __restrict p = where.data();
-#pragma omp simd
-      for (Index c = 0; c < count; ++c) {
-        const bool wins = (x[c] > b[c]) | ((x[c] != x[c]) & (b[c] == b[c]));
-        b[c] = wins ? x[c] : b[c];
-        p[c] = wins ? at : p[c];
-      }
+/// Taps of a window are numbered row by row; the numbers are as narrow as they allow.
+DType tap_dtype(const Window& h, const Window& w) { return h.kernel * w.kernel <= 256 ? uint8 : int64; }
+
+template <class F>
+decltype(auto) dispatch_taps(DType dtype, F&& f) {
+  return dtype == uint8 ? f(std::type_identity<std::uint8_t>{}) : f(std::type_identity<Index>{});
+}
+
+/// From the pixel under the first tap of a window, padding or not, to that under a tap of given number.
+template <class Tap>
+class TapOffset {
+ public:
+  TapOffset(const Window& h, const Window& w)
+      : columns_(w.kernel), down_(h.dilation * w.input), across_(w.dilation) {
+    if constexpr (tabled)
+      for (Index tap = 0; tap < h.kernel * w.kernel; ++tap) table_[static_cast<std::size_t>(tap)] = at(tap);
+  }
+  Index operator()(Tap tap) const {
+    if constexpr (tabled) return table_[tap];
+    return at(static_cast<Index>(tap));
+  }
+
+ private:
+  static constexpr bool tabled = sizeof(Tap) == 1;
+  Index at(Index tap) const { return tap / columns_ * down_ + tap % columns_ * across_; }
+
+  Index columns_, down_, across_;
+  std::array<Index, tabled ? 256 : 0> table_;
+};
+
+/// The taps of one window that lie on pixels: where the first stands in its image, how far it is to the next,
+/// and how they are numbered.
+struct Taps {
+  Taps(const Window& h, const Window& w, Index i, Index j, Index channels)
+      : rows(h.last_tap(i) - h.first_tap(i)),
+        columns(w.last_tap(j) - w.first_tap(j)),
+        first((h.pixel(i, h.first_tap(i)) * w.input + w.pixel(j, w.first_tap(j))) * channels),
+        down(h.dilation * w.input * channels),
+        across(w.dilation * channels),
+        number(h.first_tap(i) * w.kernel + w.first_tap(j)),
+        numbers_down(w.kernel) {}
+  Index rows, columns, first, down, across, number, numbers_down;
+};
+
+/// Where x takes the place of the best before it.
+template <class V>
+auto beats(const V& x, const V& best) {
+  if constexpr (std::is_arithmetic_v<V>)
+    return x > best || (x != x && best == best);
+  else
+    return (x > best) | (xsimd::isnan(x) & (best == best));
+}
+
+template <class V>
+V choose(bool first, V a, V b) {
+  return first ? a : b;
+}
+template <class V>
+V choose(const typename V::batch_bool_type& first, const V& a, const V& b) {
+  return xsimd::select(first, a, b);
+}
+
+/// The number of a tap as N holds it.
+template <class N>
+N numbered(Index tap) {
+  if constexpr (std::is_arithmetic_v<N>)
+    return static_cast<N>(tap);
+  else
+    return N(static_cast<typename N::value_type>(tap));
+}
+
+/// The largest of neighbouring channels under the taps of a window, and the numbers of their taps. V is a
+/// vector of channels or one alone, N as many numbers; `x` is the first of them under the first tap.
+template <class V, class N, class T>
+std::pair<V, N> largest(const T* x, const Taps& taps) {
+  using detail::load_as;
+  V best = load_as<V>(x);
+  N number = numbered<N>(taps.number);
+  for (Index k = 0; k < taps.rows; ++k)
+    for (Index l = 0; l < taps.columns; ++l) {
+      const V pixel = load_as<V>(x + k * taps.down + l * taps.across);
+      const auto wins = beats(pixel, best);
+      best = choose(wins, pixel, best);
+      number = choose(wins, numbered<N>(taps.number + k * taps.numbers_down + l), number);
     }
-  std::copy_n(best.data(), count, value);
-  std::copy_n(where.data(), count, position);
+  return {best, number};
+}
+
+/// The same for all channels, to memory.
+template <class T, class Tap>
+void largest(const T* x, const Taps& taps, Index channels, T* __restrict value, Tap* __restrict tap) {
+  Index c = 0;
+  // Numbers of one byte are exact in a vector of T too: one mask chooses values and numbers.
+  if constexpr (std::is_floating_point_v<T> && sizeof(Tap) == 1) {
+    using V = detail::Batch<T>;
+    constexpr Index width = V::size;
+    for (; c < channels && channels >= width; c += width) {
+      c = std::min(c, channels - width);  // the last vector may repeat a part of the one before
+      const auto [best, number] = largest<V, V>(x + c, taps);
+      best.store_unaligned(value + c);
+      std::array<T, V::size> numbers;
+      number.store_unaligned(numbers.data());
+#pragma omp simd
+      for (std::size_t i = 0; i < V::size; ++i) tap[c + static_cast<Index>(i)] = static_cast<Tap>(numbers[i]);
+    }
+  }
+  for (; c < channels; ++c) std::tie(value[c], tap[c]) = largest<T, Tap>(x + c, taps);
 }
 
 }  // namespace
@@ -65,21 +143,76 @@ std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Window& h, const Win
   const Index images = x.size(0), channels = x.size(3), rows = h.output(), columns = w.output();
   return detail::dispatch_number(x.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor values = Tensor::uninitialized({images, rows, columns, channels}, x.dtype());
-    Tensor positions = Tensor::uninitialized(values.shape(), int64);
+    Tensor taps = Tensor::uninitialized(values.shape(), tap_dtype(h, w));
     const T* from = x.data<T>();
     T* value = values.mutable_data<T>();
-    Index* position = positions.mutable_data<Index>();
-    for_rows(images, rows, columns * channels * h.kernel * w.kernel, [&](Index n, Index i) {
-      const T* image = from + n * h.input * w.input * channels;
+    dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
+      Tap* tap = taps.mutable_data<Tap>();
+      for_rows(images, rows, columns * channels * h.kernel * w.kernel, [&](Index n, Index i) {
+        const T* image = from + n * h.input * w.input * channels;
+        Index to = (n * rows + i) * columns * channels;
+        for (Index j = 0; j < columns; ++j, to += channels) {
+          const Taps window(h, w, i, j, channels);
+          largest(image + window.first, window, channels, value + to, tap + to);
+        }
+      });
+    });
+    return std::pair{std::move(values), std::move(taps)};
+  });
+}
+
+Tensor max_pool2d_input_gradient(const Tensor& gradient, const Tensor& taps, const Window& h,
+                                 const Window& w) {
+  const Index images = taps.size(0), rows = taps.size(1), columns = taps.size(2), channels = taps.size(3);
+  const Index row = w.input * channels, image = h.input * row;
+  Tensor result = Tensor::uninitialized({images, h.input, w.input, channels}, gradient.dtype());
+  detail::dispatch_floating(gradient.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T* from = gradient.data<T>();
+    T* to = result.mutable_data<T>();
+    dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
+      const Tap* chosen = taps.data<Tap>();
+      const TapOffset<Tap> offset(h, w);
+      detail::parallel_for(images, detail::grain_for(image), [&](Index begin, Index end) {
+        for (Index n = begin; n < end; ++n) {
+          T* x = to + n * image;
+          Index window = n * rows * columns * channels, cleared = 0;
+          // Rows are cleared when the first window reaches them, and are in cache when its gradient comes.
+          const auto clear = [&](Index last) {
+            if (last > cleared) std::fill_n(x + cleared * row, (last - cleared) * row, T(0));
+            cleared = std::max(cleared, last);
+          };
+          for (Index i = 0; i < rows; ++i) {
+            clear(std::min(h.input, h.pixel(i, h.kernel - 1) + 1));
+            for (Index j = 0; j < columns; ++j, window += channels) {
+              const Index first = h.pixel(i, 0) * w.input + w.pixel(j, 0);
+              for (Index c = 0; c < channels; ++c)
+                x[(first + offset(chosen[window + c])) * channels + c] += from[window + c];
+            }
+          }
+          clear(h.input);
+        }
+      });
+    });
+  });
+  return result;
+}
+
+Tensor max_pool2d_positions(const Tensor& taps, const Window& h, const Window& w) {
+  const Index rows = taps.size(1), columns = taps.size(2), channels = taps.size(3);
+  Tensor result = Tensor::uninitialized(taps.shape(), int64);
+  Index* to = result.mutable_data<Index>();
+  dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
+    const Tap* tap = taps.data<Tap>();
+    const TapOffset<Tap> offset(h, w);
+    for_rows(taps.size(0), rows, columns * channels, [&](Index n, Index i) {
+      Index at = (n * rows + i) * columns * channels;
       for (Index j = 0; j < columns; ++j) {
-        const Index to = ((n * rows + i) * columns + j) * channels;
-        strips(channels, [&](Index c, Index count) {
-          largest(image + c, h, w, i, j, channels, count, value + to + c, position + to + c);
-        });
+        const Index first = h.pixel(i, 0) * w.input + w.pixel(j, 0);
+        for (Index c = 0; c < channels; ++c, ++at) to[at] = first + offset(tap[at]);
       }
     });
-    return std::pair{std::move(values), std::move(positions)};
   });
+  return result;
 }
 
 Tensor avg_pool2d(const Tensor& x, const Averaging& h, const Averaging& w) {

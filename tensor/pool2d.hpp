@@ -9,9 +9,16 @@
 
 namespace xgrad::kernels {
 
-/// The largest value under the taps of each window of x (N, H, W, C), and its position i * W + j in the
-/// image, int64; both (N, H', W', C). NaN wins, and among equals the first. Numbers of any dtype.
+/// The largest value under the taps of each window of x (N, H, W, C), and the number of its tap (counted row
+/// by row; uint8 where that holds them all, int64 otherwise); both (N, H', W', C). NaN wins, and among equals
+/// the first. Numbers of any dtype.
 std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Window& height, const Window& width);
+/// The adjoint at the taps of max_pool2d: each window's gradient added to the pixel it came from,
+/// (N, H', W', C) to (N, H, W, C).
+Tensor max_pool2d_input_gradient(const Tensor& gradient, const Tensor& taps, const Window& height,
+                                 const Window& width);
+/// The positions i * W + j of the taps in their images, int64.
+Tensor max_pool2d_positions(const Tensor& taps, const Window& height, const Window& width);
 
 /// One axis of an average: the value at position i is the sum over pixels [begin(i), end(i)) by divisor(i).
 struct Averaging {

@@ -39,7 +39,8 @@ struct Window {
   Index taps_below(Index pixels, Index position) const {
     const Index distance = pixels - pixel(position, 0);
     if (distance <= 0) return 0;
-    const Index taps = (distance + dilation - 1) / dilation;
+    // A division takes longer than a window of a few taps.
+    const Index taps = dilation == 1 ? distance : (distance + dilation - 1) / dilation;
     return taps < kernel ? taps : kernel;
   }
 };

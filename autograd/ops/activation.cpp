@@ -69,23 +69,39 @@ void gelu_backward(const void*, const std::byte* const* x, const Index*, const s
 template <class Form, class T>
 inline constexpr detail::MapLoops gelu_loops{&gelu_forward<Form, T>, &gelu_backward<Form, T>};
 
-template <class Form>
-Variable gelu_of(const Operand& x) {
-  Op op(Form::name, x);
+template <class T>
+void relu_forward(const void*, const std::byte* const* x, const Index*, std::byte* out, Index n) {
+  const T* __restrict from = reinterpret_cast<const T*>(x[0]);
+  T* __restrict to = reinterpret_cast<T*>(out);
+  for (Index i = 0; i < n; ++i) to[i] = from[i] <= 0 ? T(0) : from[i];
+}
+template <class T>
+void relu_backward(const void*, const std::byte* const* y, const Index*, const std::byte* cotangent,
+                   std::byte* const* dx, Index n) {
+  const T* output = reinterpret_cast<const T*>(y[0]);
+  const T* g = reinterpret_cast<const T*>(cotangent);
+  T* to = reinterpret_cast<T*>(dx[0]);
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) to[i] = output[i] <= 0 ? T(0) : g[i];
+}
+template <class T>
+inline constexpr detail::MapLoops relu_loops{&relu_forward<T>, &relu_backward<T>};
+
+/// An operation with loops of its own, whose backward loop reads the input or the output: what is saved.
+/// gradient(cotangent, saved) says the same in differentiable operations.
+template <class Gradient>
+Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::MapLoops& f64, Saves saves,
+                  Gradient gradient, const Operand& x) {
+  Op op(name, x);
   op.promote_floating();
   const Tensor* input = &op.value();
-  constexpr auto &singles = gelu_loops<Form, float>, &doubles = gelu_loops<Form, double>;
-  Tensor value = detail::run_forward(singles, doubles, nullptr, &input, 1);
-  return op.record(std::move(value),
-                   Rule{saves_input(0), [](const Backward& r) {
-                          const Variable& g = r.gradient();
-                          if (r.create_graph())
-                            return detail::chain(g, detail::cast_like(Form::slope(r.input(0)), g));
-                          const Tensor* saved = &r.input_value(0);
-                          const bool needed = true;
-                          return Variable(std::move(detail::run_backward(singles, doubles, nullptr, &saved, 1,
-                                                                         g.value(), &needed)[0]));
-                        }});
+  Tensor value = detail::run_forward(f32, f64, nullptr, &input, 1);
+  const bool from_output = saves.outputs != 0;
+  const auto rule = [=, &f32, &f64](const Backward& r) {
+    if (r.create_graph()) return gradient(r.gradient(), from_output ? r.output() : r.input(0));
+    return detail::looped_gradient(r, f32, f64, nullptr, from_output ? r.output_value() : r.input_value(0));
+  };
+  return op.record(std::move(value), Rule{saves, rule});
 }
 
 }  // namespace
@@ -110,9 +126,9 @@ Variable softplus(const Operand& x, double beta) {
 }
 
 Variable relu(const Operand& x) {
-  return map_by_output(
-      "relu", [](const auto& v) { return where(v <= 0, 0.0, v); },
-      [](const auto& y) { return where(y > 0, 1.0, 0.0); }, x);
+  return by_loops(
+      "relu", relu_loops<float>, relu_loops<double>, saves_output(),
+      [](const Variable& g, const Variable& y) { return where(y <= 0, 0.0, g); }, x);
 }
 
 Variable leaky_relu(const Operand& x, double slope) {
@@ -138,7 +154,16 @@ Variable celu(const Operand& x, double alpha) {
 }
 
 Variable gelu(const Operand& x, GeluForm form) {
-  return form == GeluForm::erf ? gelu_of<ExactGelu>(x) : gelu_of<TanhGelu>(x);
+  const auto apply = [&]<class Form>(std::type_identity<Form>) {
+    return by_loops(
+        Form::name, gelu_loops<Form, float>, gelu_loops<Form, double>, saves_input(0),
+        [](const Variable& g, const Variable& v) {
+          return detail::chain(g, detail::cast_like(Form::slope(v), g));
+        },
+        x);
+  };
+  return form == GeluForm::erf ? apply(std::type_identity<ExactGelu>{})
+                               : apply(std::type_identity<TanhGelu>{});
 }
 
 Variable silu(const Operand& x) {

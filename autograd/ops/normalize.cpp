@@ -7,6 +7,7 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/autograd/take_gradient.hpp>
 #include <xgrad/tensor/normalize.hpp>
 
 #include <limits>
@@ -96,7 +97,7 @@ std::vector<Variable> normalized(Op& op, const Grouping& grouping, const Affine&
                   const Tensor& x = r.input_value(0);
                   const Tensor own_weight = affine.weight ? r.input_value(affine.weight_at()) : Tensor();
                   const auto gradients =
-                      kernels::normalize_backward(r.gradient().value(), x, grouping, r.output_value(1),
+                      kernels::normalize_backward(detail::take_gradient(r), x, grouping, r.output_value(1),
                                                   r.output_value(2), own_weight, eps, statistics);
                   if (r.needs(0)) r.give(0, Variable(gradients.x));
                   if (affine.weight && r.needs(affine.weight_at()))

@@ -1,5 +1,5 @@
-// Max pooling is a gather at the positions of the maxima; averages and their adjoints differentiate each
-// other.
+// Max pooling keeps the taps of the maxima; its gradient goes back to them, as a scatter where that is
+// differentiated again. Averages and their adjoints differentiate each other.
 #include <xgrad/autograd/ops/pool.hpp>
 
 #include <xgrad/autograd/ops/scattered.hpp>
@@ -96,16 +96,20 @@ Variable max_pool2d(const Operand& x, const MaxPool2dOptions& options) {
   const Shape& shape = op.shape();
   const Windows windows = windows_of(
       shape, {options.kernel, stride_of(options.stride, options.kernel), options.padding, options.dilation});
-  auto [values, positions] = kernels::max_pool2d(op.value(), windows.height, windows.width);
-  const auto rule = [shape](Backward& r) {
+  auto [values, taps] = kernels::max_pool2d(op.value(), windows.height, windows.width);
+  const auto rule = [shape, windows](Backward& r) {
+    const Variable& g = r.gradient();
+    const Tensor& chosen = r.output_value(1);
+    if (!r.create_graph())
+      return r.give(
+          0, Variable(kernels::max_pool2d_input_gradient(g.value(), chosen, windows.height, windows.width)));
     // Images as columns of pixels, which the positions address.
     const auto columns = [](const Shape& s) { return Shape{s[0], s[1] * s[2], s[3]}; };
-    const Shape pooled = columns(r.gradient().shape());
-    const Variable at(r.output_value(1).reshape(pooled));
-    r.give(0,
-           reshape(detail::scatter_onto_zeros(columns(shape), 1, at, reshape(r.gradient(), pooled)), shape));
+    const Shape pooled = columns(g.shape());
+    const Variable at(kernels::max_pool2d_positions(chosen, windows.height, windows.width).reshape(pooled));
+    r.give(0, reshape(detail::scatter_onto_zeros(columns(shape), 1, at, reshape(g, pooled)), shape));
   };
-  return op.record_many({std::move(values), std::move(positions)}, JointRule{saves_output(1), rule})[0];
+  return op.record_many({std::move(values), std::move(taps)}, JointRule{saves_output(1), rule})[0];
 }
 
 Variable avg_pool2d(const Operand& x, const AvgPool2dOptions& options) {

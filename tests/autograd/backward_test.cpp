@@ -255,3 +255,53 @@ TEST_CASE("where masks gradients: the branch not taken contributes zero even if 
       .backward();
   CHECK(allclose(x.grad().value(), Tensor{0.0, 0.25}));
 }
+
+TEST_CASE("a gradient that somebody else holds is not written over") {
+  const Tensor value({-1.0, 2.0, -3.0, 4.0}, float64), ones_above_zero({0.0, 1.0, 0.0, 1.0}, float64);
+  const Tensor given = full({4}, 5, float64), masked = full({4}, 5, float64);
+  const auto below = [](const Variable& v) { return relu(v); };
+  const auto expected = Tensor({0.0, 5.0, 0.0, 5.0}, float64);
+
+  Variable x = leaf(value);
+  const Variable seed(given);
+  below(x).backward(seed);
+  CHECK(bitwise_equal(seed.value(), masked));
+  CHECK(bitwise_equal(x.grad().value(), expected));
+
+  // By a hook, by retain_grad, by a capture.
+  x.clear_grad();
+  Variable interior = below(x), held;
+  interior.add_hook([&](const Variable& g) {
+    held = g;
+    return Variable();
+  });
+  (interior * 5).backward(Variable(ones({4}, float64)));
+  CHECK(bitwise_equal(held.value(), masked));
+  CHECK(bitwise_equal(x.grad().value(), expected));
+
+  x.clear_grad();
+  interior = below(x);
+  interior.retain_grad();
+  (interior * 5).backward(Variable(ones({4}, float64)));
+  CHECK(bitwise_equal(interior.grad().value(), masked));
+  CHECK(bitwise_equal(x.grad().value(), expected));
+
+  interior = below(x);
+  const auto both = grad({sum(interior * 5)}, {interior, x});
+  CHECK(bitwise_equal(both[0].value(), masked));
+  CHECK(bitwise_equal(both[1].value(), expected));
+
+  // By the other operand of a sum, and once more by a second run over a retained graph.
+  const Variable a = leaf(value), b = leaf((-1 * value).value());
+  const Variable y = sum((below(a) + below(b)) * 5);
+  y.backward({}, {.retain_graph = true});
+  CHECK(bitwise_equal(a.grad().value(), expected));
+  CHECK(bitwise_equal(b.grad().value(), Tensor({5.0, 0.0, 5.0, 0.0}, float64)));
+  y.backward();
+  CHECK(bitwise_equal(a.grad().value(), Tensor({0.0, 10.0, 0.0, 10.0}, float64)));
+
+  // Anomaly mode compares the gradient with what the rule made of it.
+  const AnomalyMode anomalies;
+  const Variable zero = leaf(Tensor({0.0}, float64));
+  CHECK_THROWS_AS((sqrt(zero) * 2).backward(), NumericError);
+}

@@ -75,6 +75,9 @@ TEST_CASE("normalisation: fused and composed gradients agree") {
     options.seeds = {Variable(normal(y.shape(), 0, 1, float64))};
     options.retain_graph = true;
     const std::vector<Variable> fused = grad({y}, x, options);
+    // Nobody else holds the gradient that the product gives: the result is written over it.
+    const std::vector<Variable> in_place = grad({1.0 * y}, x, options);
+    for (std::size_t i = 0; i < x.size(); ++i) CHECK(bitwise_equal(in_place[i].value(), fused[i].value()));
     options.create_graph = true;
     const std::vector<Variable> composed = grad({y}, x, options);
     for (std::size_t i = 0; i < x.size(); ++i) {

@@ -53,6 +53,7 @@ std::vector<Geometry> geometries() {
       {"same", {1, 3, 4, 1}, {1, 3, 4, 1}, {.kernel = 3, .stride = 1, .padding = 1}},
       {"whole image", {2, 3, 2, 2}, {2, 1, 1, 2}, {.kernel = {3, 2}}},
       {"more channels than a strip", {1, 2, 2, 70}, {1, 1, 1, 70}, {.kernel = 2}},
+      {"more channels than a vector", {1, 4, 5, 19}, {1, 2, 2, 19}, {.kernel = {3, 2}, .stride = {1, 3}}},
       {"no images", {0, 4, 4, 2}, {0, 2, 2, 2}, {.kernel = 2}},
       {"no channels", {2, 4, 4, 0}, {2, 2, 2, 0}, {.kernel = 2}},
   };
@@ -65,6 +66,7 @@ std::vector<Case> max_cases() {
                  {1, 5, 4, 1},
                  {1, 2, 3, 1},
                  {.kernel = {3, 2}, .stride = {2, 1}, .padding = 1, .dilation = {2, 3}}});
+  all.push_back({"more than 256 taps", {1, 18, 17, 2}, {1, 2, 2, 2}, {.kernel = {17, 16}, .stride = 1}});
   std::vector<Case> rows;
   for (const Geometry& g : all)
     rows.push_back({.operation = "max_pool2d",

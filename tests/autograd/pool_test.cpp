@@ -2,8 +2,11 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/pool.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/parallel.hpp>
+#include <xgrad/tensor/random.hpp>
 
 #include "support/leaf.hpp"
 
@@ -43,6 +46,51 @@ TEST_SUITE("autograd") {
       y.backward(Variable(full({1, 1, 2, 1}, 3, dtype)));
       CHECK(bitwise_equal(x.grad().value().reshape({2, 4}), Tensor({{0, 3, 3, 0}, {0, 0, 0, 0}}, dtype)));
     }
+  }
+
+  TEST_CASE("max_pool2d: channels side by side as one by one, fused as composed, on any number of threads") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const int threads = num_threads();
+    for (const DType dtype : {float32, float64})
+      for (const MaxPool2dOptions& options : {MaxPool2dOptions{.kernel = 2},
+                                              {.kernel = 3, .stride = 2, .padding = 1},
+                                              {.kernel = 2, .stride = 1, .dilation = 2},
+                                              {.kernel = 2, .stride = 3},
+                                              {.kernel = 17, .stride = 1, .padding = 8}})
+        for (const Index channels : {1, 7, 16, 37}) {
+          // Few values, so that there are ties, and some NaN.
+          Tensor x = Tensor::uninitialized({3, 9, 10, channels}, float64);
+          for (Index i = 0; i < x.count(); ++i) {
+            const Index value = i * 7919 % 101 % 5;
+            x.mutable_data<double>()[i] = value == 4 && i % 3 == 0 ? nan : static_cast<double>(value);
+          }
+          x = x.to(dtype);
+          const Variable v = leaf(x), y = max_pool2d(v, options);
+          GradOptions once;
+          once.seeds = {Variable(normal(y.shape(), 0, 1, dtype))};
+          once.retain_graph = true;
+          const Tensor gradient = grad(y, v, once).value();
+          once.create_graph = true;
+          CHECK(allclose(grad(y, v, once).value(), gradient, {.rtol = 1e-5, .atol = 1e-6}));
+          for (Index c = 0; c < channels; ++c) {
+            const Variable single = leaf(slice(x, 3, {c, c + 1}).value());
+            const Variable z = max_pool2d(single, options);
+            CHECK(bitwise_equal(z.value(), slice(y, 3, {c, c + 1}).value()));
+            GradOptions alone;
+            alone.seeds = {Variable(slice(once.seeds[0], 3, {c, c + 1}).value())};
+            CHECK(bitwise_equal(grad(z, single, alone).value(), slice(gradient, 3, {c, c + 1}).value()));
+          }
+        }
+    const Variable large = leaf(normal({5, 24, 24, 33}));
+    const auto run = [&](int count) {
+      set_num_threads(count);
+      const Variable y = max_pool2d(large, {.kernel = 3, .stride = 2});
+      return std::pair{y.value(), grad(sum(y * y), large).value()};
+    };
+    const auto one = run(1), three = run(3);
+    set_num_threads(threads);
+    CHECK(bitwise_equal(one.first, three.first));
+    CHECK(bitwise_equal(one.second, three.second));
   }
 
   TEST_CASE("max_pool2d: padding never wins, and integers keep their type") {

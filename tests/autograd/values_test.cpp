@@ -71,6 +71,35 @@ TEST_CASE("ties") {
       Tensor({0.0, 1.0, 1.0, 1.0, 0.0}, float64)));
 }
 
+TEST_CASE("relu: masked gradients, fused and composed, on any number of threads") {
+  const Tensor x({-inf, -1.0, -0.0, 0.0, 2.0, inf, not_a_number, -1.0}, float64);
+  const Tensor cotangent({1.0, inf, inf, not_a_number, -3.0, 4.0, 5.0, 0.0}, float64);
+  const Tensor expected({0.0, 0.0, 0.0, 0.0, -3.0, 4.0, 5.0, 0.0}, float64);
+  for (const DType dtype : {float32, float64}) {
+    const Variable v = leaf(x.to(dtype)), y = relu(v);
+    CHECK(std::signbit(y.value().at({2})) == false);
+    CHECK(y.value().at({5}) == inf);
+    for (const bool composed : {false, true}) {
+      GradOptions options;
+      options.seeds = {Variable(cotangent.to(dtype))};
+      options.retain_graph = true;
+      options.create_graph = composed;
+      CHECK(bitwise_equal(grad(y, v, options).value(), expected.to(dtype)));
+    }
+  }
+  const int threads = num_threads();
+  const Tensor many = normal({100003});
+  const auto run = [&](int count) {
+    set_num_threads(count);
+    const Variable v = leaf(many), y = relu(v);
+    return std::pair{y.value(), grad(sum(y * v), v).value()};
+  };
+  const auto one = run(1), three = run(3);
+  set_num_threads(threads);
+  CHECK(bitwise_equal(one.first, three.first));
+  CHECK(bitwise_equal(one.second, three.second));
+}
+
 TEST_CASE("NaN passes through") {
   const Tensor x({not_a_number}, float64);
   for (Unary f : {static_cast<Unary>(exp), static_cast<Unary>(log), static_cast<Unary>(tanh),
