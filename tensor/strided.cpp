@@ -11,8 +11,6 @@ namespace xgrad::kernels {
 namespace {
 
 constexpr Index parallel_bytes = 64 * 1024;
-constexpr Index tile = 64;
-constexpr Index pitch = tile + 1;  // of staged tiles, no power of two
 constexpr Index repeated_row = 512;
 
 /// A view as nested loops, outermost first and at least one: unit sizes dropped, loops that continue one
@@ -133,6 +131,8 @@ void transfer_repeated(D* dense, const S* strided, const Loops& loops, Op op) {
 /// one another out of the cache.
 template <class D, class S, class Op>
 void transfer_tiles(D* dense, S* strided, const Loops& loops, Index axis, Op op) {
+  constexpr Index tile = sizeof(S) > 4 ? 32 : 64;  // half of the first-level cache when staged
+  constexpr Index pitch = tile + 1;
   const Index inner = loops.inner(), stride = loops.stride(), last = loops.sizes.rank() - 1;
   const Index tiles = (loops.sizes[axis] + tile - 1) / tile;
   const Shape dense_strides = contiguous_strides(loops.sizes);
