@@ -50,8 +50,7 @@ void run(detail::Run& run, const std::vector<Variable>& roots, std::vector<Varia
          bool create_graph) {
   const detail::ModeScope mode(create_graph);
   for (std::size_t i = 0; i < roots.size(); ++i)
-    if (run.is_needed(detail::Access::edge(roots[i])))
-      run.start(detail::Access::edge(roots[i]), std::move(seeds[i]));
+    run.start(detail::Access::edge(roots[i]), std::move(seeds[i]));
   // Rules are named by the places of their own operations, not by the place of this call.
   const Scope own_names(Scope::Barrier{});
   run.execute();

@@ -15,8 +15,6 @@
 namespace xgrad::detail {
 namespace {
 
-constexpr std::uint32_t unneeded = 0, on_path = 1, wanted = 2;
-
 // Rethrows the exception in flight with the operation named: in the text where its type is a standard one.
 template <class... E>
 [[noreturn]] void rethrow_named(const std::exception& error) {
@@ -38,46 +36,8 @@ void accumulate(Variable& into, Variable&& gradient, bool create_graph) {
   }
 }
 
-void Run::restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs) {
-  restricted_ = true;
-  std::uint64_t lowest = UINT64_MAX;
-  for (const Variable& input : inputs) {
-    const Edge edge = Access::edge(input);
-    needed_.insert(edge.node.get(), unneeded) = wanted | on_path;
-    lowest = std::min(lowest, edge.node->rank);
-  }
-  // Depth first, without recursion: a node is decided when all its inputs are. Below the lowest wanted rank
-  // there is nothing to find.
-  std::vector<std::pair<const Node*, std::size_t>> stack;
-  PointerMap visited;
-  const auto visit = [&](const Node* node) {
-    if (node == nullptr || node->rank < lowest || visited.find(node) != nullptr) return;
-    visited.insert(node, 1);
-    stack.emplace_back(node, 0);
-  };
-  for (const Variable& root : roots) {
-    visit(Access::edge(root).node.get());
-    while (!stack.empty()) {
-      auto& [node, next] = stack.back();
-      if (next < node->inputs().size()) {
-        visit(node->inputs()[next++].node.get());
-        continue;
-      }
-      for (const Edge& edge : node->inputs())
-        if (is_needed(edge)) needed_.insert(node, unneeded) |= on_path;
-      stack.pop_back();
-    }
-  }
-}
-
-bool Run::is_needed(const Edge& edge) const {
-  if (!edge.node) return false;
-  if (!restricted_) return true;
-  const std::uint32_t* flags = needed_.find(edge.node.get());
-  return flags != nullptr && *flags != unneeded;
-}
-
 void Run::start(const Edge& root, Variable seed) {
+  if (!reach_.contains(root)) return;
   roots_.push_back(root.node);
   receive(root, std::move(seed));
 }
@@ -110,16 +70,13 @@ void Run::process(Node& node, Variable* gradients) {
       gradients[k] = broadcast_to(gradients[k], meta.shape());
   }
   if (node.extras) run_hooks(node, gradients);
-  if (restricted_) {
-    const std::uint32_t* flags = needed_.find(&node);
-    if (flags != nullptr && (*flags & wanted) != 0) {
-      for (std::uint32_t k = 0; k < node.outputs().size(); ++k)
-        if (gradients[k].defined()) captured_.push_back({&node, k, gradients[k]});
-    }
+  if (reach_.wants(node)) {
+    for (std::uint32_t k = 0; k < node.outputs().size(); ++k)
+      if (gradients[k].defined()) captured_.push_back({&node, k, gradients[k]});
   }
   if (node.extras) {
     for (const auto& [output, weak] : node.extras->slots)
-      if (gradients[output].defined() && !restricted_)
+      if (gradients[output].defined() && !reach_.restricted())
         if (auto slot = weak.lock()) deposits_.emplace_back(std::move(slot), gradients[output]);
   }
   if (!node.is_leaf()) run_rule(node, gradients);
@@ -153,7 +110,7 @@ void Run::run_rule(Node& node, Variable* gradients) {
   bool any = false;
   for (std::size_t i = 0; i < count; ++i) {
     const Edge& edge = node.inputs()[i];
-    any |= needed[i] = is_needed(edge);
+    any |= needed[i] = reach_.contains(edge);
     // What the next rule reads comes while this one computes: a long graph is not in the cache.
     __builtin_prefetch(edge.node.get());
     __builtin_prefetch(reinterpret_cast<const std::byte*>(edge.node.get()) + 64);

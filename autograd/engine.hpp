@@ -1,6 +1,7 @@
 // One backward run over the recorded graph; private to the library.
 #pragma once
 
+#include <xgrad/autograd/reach.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/autograd/run_queue.hpp>
 
@@ -11,10 +12,11 @@ class Run {
   Run(bool create_graph, bool retain_graph) : create_graph_(create_graph), retain_graph_(retain_graph) {}
 
   /// Only nodes on a path from the roots to these inputs run; their gradients are captured.
-  void restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs);
-  /// Queues a root with its seed.
+  void restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs) {
+    reach_.restrict_to(roots, inputs);
+  }
+  /// Queues a root with its seed, if the run visits it.
   void start(const Edge& root, Variable seed);
-  bool is_needed(const Edge& edge) const;
   void execute();
   /// Moves what reached the leaves into their stored gradients.
   void deposit();
@@ -44,9 +46,8 @@ class Run {
 
   bool create_graph_;
   bool retain_graph_;
-  bool restricted_ = false;
+  Reach reach_;
   std::vector<Ref<Node>> roots_;
-  PointerMap needed_;
   RunQueue queue_;
   std::vector<Captured> captured_;
   std::vector<std::pair<std::shared_ptr<GradientSlot>, Variable>> deposits_;

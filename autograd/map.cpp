@@ -111,12 +111,12 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
 
 Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
                          const Tensor& saved) {
-  Tensor cotangent = take_gradient(r);
-  Tensor result =
-      cotangent.unique() ? std::move(cotangent) : Tensor::uninitialized(saved.shape(), saved.dtype());
+  const Variable gradient = r.take_gradient();
+  Variable result =
+      sole(gradient) ? gradient : Access::make(Tensor::uninitialized(saved.shape(), saved.dtype()));
   const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
-  std::byte* const out = result.mutable_raw();
-  const std::byte *const x = saved.raw(), *const g = cotangent.defined() ? cotangent.raw() : out;
+  std::byte* const out = result.mutable_value().mutable_raw();
+  const std::byte *const x = saved.raw(), *const g = gradient.value().raw();
   const Index width = element_size(saved.dtype());
   parallel_for(saved.count(), kernels::elementwise_grain, [&](Index begin, Index end) {
     const std::byte* const from = x + begin * width;
@@ -124,20 +124,29 @@ Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops&
     const Index step = 1;
     loops.backward(f, &from, &step, g + begin * width, &to, end - begin);
   });
-  return Access::make(std::move(result));
+  return result;
 }
 
 Variable chain(const Operand& cotangent, const Operand& slope) {
   Op op("chain", cotangent, slope);
   op.promote();
   return op.record(kernels::chain(op.value(0), op.value(1)),
-                   Rule{saves_input(1), [](const Backward& r) { return chain_input(r, 1); }},
-                   Rule{saves_input(0), [](const Backward& r) { return chain_input(r, 0); }});
+                   Rule{saves_input(1), [](const Backward& r) { return chain_input(r, 1, !r.needs(1)); }},
+                   Rule{saves_input(0), [](const Backward& r) { return chain_input(r, 0, true); }});
 }
 
-Variable chain_input(const Backward& r, std::size_t i) {
+Variable chain_input(const Backward& r, std::size_t i, bool last) {
   if (r.create_graph()) return chain(r.gradient(), r.input(i));
-  return Access::make(kernels::chain(r.gradient().value(), r.input_value(i)));
+  const Tensor& slope = r.input_value(i);
+  if (last && r.gradient().shape() == slope.shape()) {
+    Variable gradient = r.take_gradient();
+    if (sole(gradient)) {
+      kernels::chain_to(gradient.mutable_value(), slope);
+      return gradient;
+    }
+    return Access::make(kernels::chain(gradient.value(), slope));
+  }
+  return Access::make(kernels::chain(r.gradient().value(), slope));
 }
 
 Variable cast_like(const Variable& x, const Variable& like) {

@@ -45,8 +45,8 @@ Lanes<T> chain(const Lanes<T>& cotangent, const Lanes<T>& slope) {
 }
 /// The same on the tape; differentiable.
 Variable chain(const Operand& cotangent, const Operand& slope);
-/// The gradient of a rule times saved input i.
-Variable chain_input(const Backward& r, std::size_t i);
+/// The gradient of a rule times saved input i; written over the gradient if possible when asked for last.
+Variable chain_input(const Backward& r, std::size_t i, bool last);
 /// x in the dtype of `like`.
 Variable cast_like(const Variable& x, const Variable& like);
 

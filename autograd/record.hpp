@@ -43,6 +43,13 @@ class Backward {
     return gradients_[k];
   }
   bool has_gradient(std::size_t k) const { return gradients_[k].defined(); }
+  /// The gradient of output 0 for a rule that asks for it last: nobody else holds it where the run had it
+  /// alone, so that its value may be written over.
+  Variable take_gradient() const {
+    const Variable& incoming = gradient();
+    // Anomaly mode looks at the incoming gradients after the rule.
+    return create_graph_ || AnomalyMode::enabled() ? incoming : std::move(gradients_[0]);
+  }
   /// Saved values, with their history when a graph is being created.
   Variable input(std::size_t i) const;
   Variable output(std::size_t k = 0) const;

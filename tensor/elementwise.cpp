@@ -132,6 +132,7 @@ Tensor integer_division(const Tensor& a, const Tensor& b, F) {
   });
 }
 
+constexpr auto chained = [](auto g, auto slope) { return g == 0 ? decltype(g){0} : g * slope; };
 constexpr auto maximum_of = [](auto x, auto y) { return x > y || x != x ? x : y; };
 constexpr auto minimum_of = [](auto x, auto y) { return x < y || x != x ? x : y; };
 
@@ -229,7 +230,18 @@ Tensor integer_pow(const Tensor& a, const Tensor& b) {
 Tensor chain(const Tensor& cotangent, const Tensor& slope) {
   check_same_dtype(cotangent, slope);
   return detail::dispatch_floating(cotangent.dtype(), [&]<class T>(std::type_identity<T>) {
-    return zip<T, T, T>(cotangent, slope, [](T g, T s) { return g == T{0} ? T{0} : g * s; });
+    return zip<T, T, T>(cotangent, slope, chained);
+  });
+}
+
+void chain_to(Tensor& cotangent, const Tensor& slope) {
+  check_same_dtype(cotangent, slope);
+  detail::dispatch_floating(cotangent.dtype(), [&]<class T>(std::type_identity<T>) {
+    T* const g = cotangent.mutable_data<T>();
+    const T* const s = slope.data<T>();
+    detail::parallel_for(cotangent.count(), elementwise_grain, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) g[i] = chained(g[i], s[i]);
+    });
   });
 }
 

@@ -16,6 +16,8 @@ Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
 /// cotangent * slope, zero where the cotangent is zero, whatever the slope. Floating only.
 Tensor chain(const Tensor& cotangent, const Tensor& slope);
+/// cotangent = chain(cotangent, slope), same shape.
+void chain_to(Tensor& cotangent, const Tensor& slope);
 /// NaN where either is NaN.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);

@@ -57,9 +57,10 @@ Variable sub(const Operand& a, const Operand& b) {
 Variable mul(const Operand& a, const Operand& b) {
   Op op("mul", a, b);
   op.promote();
-  return op.record(kernels::mul(op.value(0), op.value(1)),
-                   Rule{saves_input(1), [](const Backward& r) { return detail::chain_input(r, 1); }},
-                   Rule{saves_input(0), [](const Backward& r) { return detail::chain_input(r, 0); }});
+  return op.record(
+      kernels::mul(op.value(0), op.value(1)),
+      Rule{saves_input(1), [](const Backward& r) { return detail::chain_input(r, 1, !r.needs(1)); }},
+      Rule{saves_input(0), [](const Backward& r) { return detail::chain_input(r, 0, true); }});
 }
 
 Variable div(const Operand& a, const Operand& b) {

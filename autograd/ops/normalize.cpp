@@ -96,9 +96,9 @@ std::vector<Variable> normalized(Op& op, const Grouping& grouping, const Affine&
                   if (r.create_graph()) return composed(r, grouping, affine, eps, statistics, parameters);
                   const Tensor& x = r.input_value(0);
                   const Tensor own_weight = affine.weight ? r.input_value(affine.weight_at()) : Tensor();
-                  const auto gradients =
-                      kernels::normalize_backward(detail::take_gradient(r), x, grouping, r.output_value(1),
-                                                  r.output_value(2), own_weight, eps, statistics);
+                  const auto gradients = kernels::normalize_backward(
+                      detail::value_of(r.take_gradient()), x, grouping, r.output_value(1), r.output_value(2),
+                      own_weight, eps, statistics);
                   if (r.needs(0)) r.give(0, Variable(gradients.x));
                   if (affine.weight && r.needs(affine.weight_at()))
                     r.give(affine.weight_at(), Variable(gradients.weight.reshape(parameters)));
