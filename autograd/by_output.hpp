@@ -31,6 +31,7 @@ template <class F, class Slope>
 Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
   Op op(name, x);
   op.promote_floating();
+  op.take_uniform_gradient();
   const Tensor* input = &op.value();
   Tensor value = run_forward(map_loops<float, 1, F>, map_loops<double, 1, F>, &f, &input, 1);
   return op.record(std::move(value),

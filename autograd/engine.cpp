@@ -64,9 +64,11 @@ void Run::execute() {
 
 void Run::process(Node& node, Variable* gradients) {
   const Scope scope(node.name, node.place);
+  const bool uniform = node.uniform_gradient && !node.extras && !reach_.wants(node);
   for (std::uint32_t k = 0; k < node.outputs().size(); ++k) {
     const OutputMeta& meta = node.outputs()[k];
-    if (gradients[k].defined() && !meta.fits(gradients[k].shape(), gradients[k].dtype()))
+    if (gradients[k].defined() && !meta.fits(gradients[k].shape(), gradients[k].dtype()) &&
+        !(uniform && gradients[k].count() == 1))
       gradients[k] = broadcast_to(gradients[k], meta.shape());
   }
   if (node.extras) run_hooks(node, gradients);
@@ -110,10 +112,13 @@ void Run::run_rule(Node& node, Variable* gradients) {
   bool any = false;
   for (std::size_t i = 0; i < count; ++i) {
     const Edge& edge = node.inputs()[i];
-    any |= needed[i] = reach_.contains(edge);
+    needed[i] = reach_.contains(edge);
+    if (!needed[i]) continue;
+    any = true;
     // What the next rule reads comes while this one computes: a long graph is not in the cache.
-    __builtin_prefetch(edge.node.get());
-    __builtin_prefetch(reinterpret_cast<const std::byte*>(edge.node.get()) + 64);
+    const auto* next = reinterpret_cast<const std::byte*>(edge.node.get());
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + 64);
   }
   if (!any) return;
   if (node.freed)

@@ -4,6 +4,7 @@
 #include <xgrad/autograd/take_gradient.hpp>
 #include <xgrad/tensor/broadcast.hpp>
 #include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/tensor/strided.hpp>
 
 #include <algorithm>
 
@@ -49,12 +50,43 @@ Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
   return result;
 }
 
+// Calls run(begin, n, g) for parts of an array of `count` elements: g is the cotangent of the n elements from
+// `begin` on. One that is the same everywhere stands in a block that stays in the cache.
+template <class Run>
+void over_parts(const Tensor& cotangent, Index count, Run run) {
+  constexpr Index block = 1024;
+  const bool uniform = cotangent.count() != count;
+  const Tensor repeated = uniform ? kernels::broadcast_to(cotangent.reshape({1}), {block}) : cotangent;
+  const Index width = element_size(cotangent.dtype());
+  parallel_for(count, kernels::elementwise_grain, [&](Index begin, Index end) {
+    if (!uniform) return run(begin, end - begin, repeated.raw() + begin * width);
+    for (; begin < end; begin += block) run(begin, std::min(block, end - begin), repeated.raw());
+  });
+}
+
+// The gradient of one operand, written to `out`, which may be the cotangent.
+void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor& cotangent,
+                     std::byte* out) {
+  const Index width = element_size(x.dtype());
+  over_parts(cotangent, x.count(), [&](Index begin, Index n, const std::byte* g) {
+    const std::byte* const from = x.raw() + begin * width;
+    std::byte* const to = out + begin * width;
+    const Index step = 1;
+    loops.backward(f, &from, &step, g, &to, n);
+  });
+}
+
 template <std::size_t N>
 std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tensor* const* x,
                                const Tensor& cotangent, const bool* needed) {
   std::array<const Tensor*, N> operands;
   std::copy(x, x + N, operands.begin());
   std::array<Tensor, 4> results;
+  if constexpr (N == 1) {
+    results[0] = Tensor::uninitialized(x[0]->shape(), x[0]->dtype());
+    backward_of_one(loops, f, *x[0], cotangent, results[0].mutable_raw());
+    return results;
+  }
   std::array<std::byte*, N> out{};
   for (std::size_t k = 0; k < N; ++k) {
     if (!needed[k]) continue;
@@ -112,18 +144,10 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
 Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
                          const Tensor& saved) {
   const Variable gradient = r.take_gradient();
-  Variable result =
-      sole(gradient) ? gradient : Access::make(Tensor::uninitialized(saved.shape(), saved.dtype()));
-  const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
+  const bool over = gradient.shape() == saved.shape() && sole(gradient);
+  Variable result = over ? gradient : Access::make(Tensor::uninitialized(saved.shape(), saved.dtype()));
   std::byte* const out = result.mutable_value().mutable_raw();
-  const std::byte *const x = saved.raw(), *const g = gradient.value().raw();
-  const Index width = element_size(saved.dtype());
-  parallel_for(saved.count(), kernels::elementwise_grain, [&](Index begin, Index end) {
-    const std::byte* const from = x + begin * width;
-    std::byte* const to = out + begin * width;
-    const Index step = 1;
-    loops.backward(f, &from, &step, g + begin * width, &to, end - begin);
-  });
+  backward_of_one(saved.dtype() == float32 ? f32 : f64, f, saved, gradient.value(), out);
   return result;
 }
 

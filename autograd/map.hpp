@@ -92,7 +92,8 @@ inline constexpr MapLoops map_loops{&map_forward<T, N, F>, &map_backward<T, N, F
 /// Forward loops over broadcast inputs of one floating dtype.
 Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
                    std::size_t n);
-/// Gradients of the inputs that are needed, each of the broadcast shape.
+/// Gradients of the inputs that are needed, each of the broadcast shape. With one input the cotangent may be
+/// one element that stands for all.
 std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f,
                                    const Tensor* const* x, std::size_t n, const Tensor& cotangent,
                                    const bool* needed);
@@ -127,6 +128,7 @@ void map_rule(Backward& r, const F& formula) {
 template <std::size_t N, class F>
 Variable map_operands(Op& op, F f) {
   op.promote_floating();
+  if constexpr (N == 1) op.take_uniform_gradient();
   std::array<const Tensor*, N> x;
   for (std::size_t k = 0; k < N; ++k) x[k] = &op.value(k);
   Tensor value = run_forward(map_loops<float, N, F>, map_loops<double, N, F>, &f, x.data(), N);

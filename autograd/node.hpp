@@ -197,6 +197,7 @@ class Node {
  public:
   bool freed = false;             // saved values were given up by a run that did not retain the graph
   bool first_order_only = false;  // the rule's own operations are not all on the tape
+  bool uniform_gradient = false;  // the rule takes one element for a gradient that is the same everywhere
 
  private:
   static std::size_t block_bytes(const Layout& layout) {

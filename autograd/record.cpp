@@ -151,6 +151,7 @@ void Op::fill(detail::Node& node, Saves saves, const Tensor* values) const {
     edges[i] = detail::Access::edge(inputs_[i]);
     highest = std::max(highest, edges[i].node->rank);
   }
+  node.uniform_gradient = uniform_gradient_;
   node.rank = highest + 1;
   node.sequence = ++sequence;
   const std::size_t outputs = node.outputs().size();

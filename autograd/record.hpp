@@ -154,6 +154,10 @@ class Op {
   bool needs(std::size_t i) const { return recording_ && inputs_[i].requires_grad(); }
   bool needs_any() const;
 
+  /// Declares that the rules also take a gradient of one element in place of one that is the same everywhere,
+  /// as the gradient of sum(x) is. For operations of one operand and its shape.
+  void take_uniform_gradient() { uniform_gradient_ = true; }
+
   /// The output without history: for operations that are constant almost everywhere or not differentiable.
   Variable constant(Tensor value) const;
 
@@ -213,6 +217,7 @@ class Op {
   const char* name_;
   Scope scope_;
   bool recording_;
+  bool uniform_gradient_ = false;
   detail::InlineArray<Variable, 3> inputs_;
 };
 

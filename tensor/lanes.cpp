@@ -80,9 +80,6 @@ void lane_loop(LaneUnary op, int active, const T* a, T* out) {
       return fill(active, out, [=](int i) { return a[i] < 0 ? -a[i] : a[i] + T{0}; });
     case LaneUnary::sign:
       return fill(active, out, [=](int i) { return a[i] > 0 ? T{1} : a[i] < 0 ? T{-1} : a[i]; });
-    case LaneUnary::sigmoid:
-      decay(active, a, e);
-      return fill(active, out, [&](int i) { return (a[i] >= 0 ? T{1} : e[i]) / (1 + e[i]); });
     case LaneUnary::softplus:
       decay(active, a, e);
       vmath::log1p(e, e, active == 0 ? Lanes<T>::width : active);

@@ -44,7 +44,7 @@ struct Lanes {
 namespace detail {
 
 // The loops over lanes, in lanes.cpp; `out` may be an operand.
-enum class LaneUnary { negate, abs, sign, sigmoid, softplus };
+enum class LaneUnary { negate, abs, sign, softplus };
 enum class LaneBinary { add, sub, mul, div, maximum, minimum, chain };
 enum class LaneTest { less, less_equal, greater, greater_equal, equal, not_equal };
 
@@ -429,10 +429,10 @@ Lanes<T> polygamma(int order, const Lanes<T>& x) {
   return r;
 }
 
-/// 1 / (1 + exp(-x)) without overflow of exp.
+/// 1 / (1 + exp(-x)).
 template <class T>
 Lanes<T> sigmoid(const Lanes<T>& x) {
-  return detail::lanewise(detail::LaneUnary::sigmoid, x);
+  return detail::through<T>(vmath::sigmoid, x);
 }
 /// log(1 + exp(x)) without overflow of exp, accurate for very negative x.
 template <class T>

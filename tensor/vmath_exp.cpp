@@ -85,5 +85,11 @@ void tanh(const float* x, float* out, Index n) {
 void tanh(const double* x, double* out, Index n) {
   map_batches(x, out, n, [](const Batch<double>& v) { return tanh_kernel(v); });
 }
+void sigmoid(const float* x, float* out, Index n) {
+  map_batches(x, out, n, [](const Batch<float>& v) { return sigmoid_kernel(v); });
+}
+void sigmoid(const double* x, double* out, Index n) {
+  map_batches(x, out, n, [](const Batch<double>& v) { return sigmoid_kernel(v); });
+}
 
 }  // namespace xgrad::vmath

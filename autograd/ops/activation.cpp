@@ -94,6 +94,7 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
                   Gradient gradient, const Operand& x) {
   Op op(name, x);
   op.promote_floating();
+  op.take_uniform_gradient();
   const Tensor* input = &op.value();
   Tensor value = detail::run_forward(f32, f64, nullptr, &input, 1);
   const bool from_output = saves.outputs != 0;

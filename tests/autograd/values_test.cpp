@@ -276,3 +276,39 @@ TEST_CASE("the fused backward of map equals the composed one") {
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(allclose(fused[i].value(), composed[i].value(), {.rtol = 1e-12, .atol = 1e-14}));
 }
+
+TEST_CASE("elementwise: the gradient of a sum reaches rules as one element, and everybody else in full") {
+  const auto check = [](const char* name, auto f) {
+    CAPTURE(name);
+    for (Index n : {1, 7, 1024, 3000}) {
+      CAPTURE(n);
+      const Tensor values = uniform({n}, 0.2, 2, float64);
+      const Variable x = leaf(values), y = leaf(values);
+      sum(3 * sum(f(x))).backward();
+      f(y).backward(Variable(full({n}, 3.0, float64)));
+      CHECK(x.grad().shape() == Shape{n});
+      CHECK(allclose(x.grad().value(), y.grad().value(), {.rtol = 1e-15, .atol = 0}));
+
+      Variable z = leaf(values), inner = f(z);
+      Shape seen;
+      inner.retain_grad();
+      inner.add_hook([&](const Variable& gradient) {
+        seen = gradient.shape();
+        return Variable();
+      });
+      (3 * sum(inner)).backward();
+      CHECK(seen == Shape{n});
+      CHECK(inner.grad().shape() == Shape{n});
+      CHECK(allclose(z.grad().value(), y.grad().value(), {.rtol = 1e-15, .atol = 0}));
+    }
+    CHECK(gradgradcheck([f](const Variable& x) { return sum(f(x)); }, uniform({5}, 0.2, 2, float64)));
+  };
+  check("by its input", [](const Variable& x) { return log(x); });
+  check("by its output", [](const Variable& x) { return tanh(x); });
+  check("relu", [](const Variable& x) { return relu(x - 1); });
+  check("gelu", [](const Variable& x) { return gelu(x); });
+  check("map", [](const Variable& x) {
+    return map(
+        "test_formula", [](auto v) { return v * exp(-v); }, x);
+  });
+}

@@ -121,6 +121,7 @@ const UnaryCase unary_cases[] = {
     {UNARY(trunc), 0},
     {"round", vmath::round, vmath::round, [](Real x) -> Real { return std::nearbyint(x); }, 0},
     {"lgamma", vmath::lgamma, vmath::lgamma, extended_lgamma, 16, Scale::one},
+    {"sigmoid", vmath::sigmoid, vmath::sigmoid, [](Real x) { return 1 / (1 + std::exp(-x)); }},
     {"gelu", vmath::gelu, vmath::gelu, [](Real x) { return x * normal_cdf(x); }, 32},
     {"gelu'", gelu_slope<float>, gelu_slope<double>, exact_gelu_slope, 16, Scale::one},
     {"gelu tanh", vmath::gelu_tanh, vmath::gelu_tanh, [](Real x) { return x * gelu_sigmoid(x); }, 16,
