@@ -72,7 +72,6 @@ void lane_copy(const T* from, T* to) {
 
 template <class T>
 void lane_loop(LaneUnary op, int active, const T* a, T* out) {
-  T e[Lanes<T>::width];
   switch (op) {
     case LaneUnary::negate:
       return fill(active, out, [=](int i) { return -a[i]; });
@@ -80,10 +79,12 @@ void lane_loop(LaneUnary op, int active, const T* a, T* out) {
       return fill(active, out, [=](int i) { return a[i] < 0 ? -a[i] : a[i] + T{0}; });
     case LaneUnary::sign:
       return fill(active, out, [=](int i) { return a[i] > 0 ? T{1} : a[i] < 0 ? T{-1} : a[i]; });
-    case LaneUnary::softplus:
+    case LaneUnary::softplus: {
+      T e[Lanes<T>::width] = {};
       decay(active, a, e);
       vmath::log1p(e, e, active == 0 ? Lanes<T>::width : active);
       return fill(active, out, [&](int i) { return (a[i] > 0 || a[i] != a[i] ? a[i] : T{0}) + e[i]; });
+    }
   }
 }
 
