@@ -12,17 +12,17 @@ struct ActiveRegion {
   std::vector<Tensor>* recomputing = nullptr;  // set in the backward pass
 };
 thread_local ActiveRegion region;
-constinit thread_local bool within_region = false;
 
 }  // namespace
 
 class CheckpointFrame::Region {
  public:
   explicit Region(ActiveRegion next)
-      : former_(std::exchange(region, std::move(next))), was_within_(std::exchange(within_region, true)) {}
+      : former_(std::exchange(region, std::move(next))),
+        was_within_(std::exchange(modes.checkpointed, true)) {}
   ~Region() {
     region = std::move(former_);
-    within_region = was_within_;
+    modes.checkpointed = was_within_;
   }
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
@@ -40,16 +40,16 @@ CheckpointFrame::CheckpointFrame(CheckpointFunction f, const std::vector<Variabl
   }
 }
 
-bool CheckpointFrame::active() { return within_region; }
-
-void CheckpointFrame::keep(Node& node, Saved& saved, const Tensor& value) {
-  if (region.recomputing != nullptr) {
-    region.recomputing->push_back(value);
-    saved.value = value;
-    return;
+void CheckpointFrame::keep(Node& node) {
+  for (Saved& saved : node.saved()) {
+    if (region.recomputing != nullptr) {
+      region.recomputing->push_back(saved.value);
+    } else {
+      node.require_extras().frame = region.recording;
+      saved.position = region.recording->recorded_++;
+      saved.value = {};
+    }
   }
-  node.require_extras().frame = region.recording;
-  saved.position = region.recording->recorded_++;
 }
 
 Variable CheckpointFrame::record(const std::shared_ptr<CheckpointFrame>& frame,

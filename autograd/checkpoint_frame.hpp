@@ -13,10 +13,9 @@ class CheckpointFrame {
  public:
   CheckpointFrame(CheckpointFunction f, const std::vector<Variable>& inputs);
 
-  /// True while the calling thread records or recomputes a checkpointed region.
-  static bool active();
-  /// Lets the active frame stand for `value`, which `node` saves.
-  static void keep(Node& node, Saved& saved, const Tensor& value);
+  /// Lets the active frame stand for the values that a new node saves. Only within a region, which the
+  /// thread's modes tell.
+  static void keep(Node& node);
 
   /// Runs f as a recorded region of this frame.
   static Variable record(const std::shared_ptr<CheckpointFrame>& frame, const std::vector<Variable>& inputs);

@@ -90,7 +90,7 @@ class Drawing {
       if (!name.empty()) label += "\n" + name;
       label += shape_of(meta.dtype(), meta.shape());
     }
-    if (options_.places && node.place.file != nullptr) label += "\n" + to_string(node.place);
+    if (options_.places && node.place().file != nullptr) label += "\n" + to_string(node.place());
     const bool root = std::any_of(roots.begin(), roots.end(), [&](const Variable& variable) {
       return Access::edge(variable).node.get() == &node;
     });

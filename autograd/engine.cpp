@@ -10,6 +10,7 @@
 #include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
+#include <array>
 #include <typeinfo>
 
 namespace xgrad::detail {
@@ -42,10 +43,14 @@ void Run::start(const Edge& root, Variable seed) {
   receive(root, std::move(seed));
 }
 
-void Run::receive(const Edge& edge, Variable&& gradient) {
+inline void Run::receive(const Edge& edge, Variable&& gradient) {
   Node& node = *edge.node;
-  Variable& total = queue_.at(node).gradients[edge.output];
-  if (total.defined() && total.shape() != gradient.shape()) {
+  Variable& total = queue_.at(node)[edge.output];
+  if (!total.defined()) {
+    total = std::move(gradient);
+    return;
+  }
+  if (total.shape() != gradient.shape()) {
     const OutputMeta& meta = node.outputs()[edge.output];
     if (meta.fits(gradient.shape(), gradient.dtype()))
       std::swap(total, gradient);
@@ -58,19 +63,26 @@ void Run::receive(const Edge& edge, Variable&& gradient) {
 void Run::execute() {
   while (!queue_.empty()) {
     Pending pending = queue_.take();
-    process(*pending.node, pending.gradients.begin());
+    process(*pending.node, pending.gradients());
   }
 }
 
-void Run::process(Node& node, Variable* gradients) {
-  const Scope scope(node.name, node.place);
-  const bool uniform = node.uniform_gradient && !node.extras && !reach_.wants(node);
-  for (std::uint32_t k = 0; k < node.outputs().size(); ++k) {
-    const OutputMeta& meta = node.outputs()[k];
-    if (gradients[k].defined() && !meta.fits(gradients[k].shape(), gradients[k].dtype()) &&
-        !(uniform && gradients[k].count() == 1))
-      gradients[k] = broadcast_to(gradients[k], meta.shape());
+inline void Run::process(Node& node, Variable* gradients) {
+  const Scope scope(node.name, node.place());
+  const bool watched = node.extras || reach_.wants(node);
+  const bool uniform = node.uniform_gradient && !watched;
+  std::size_t k = 0;
+  for (const OutputMeta& meta : node.outputs()) {
+    Variable& gradient = gradients[k++];
+    if (gradient.defined() && !meta.fits(gradient.shape(), gradient.dtype()) &&
+        !(uniform && gradient.count() == 1))
+      gradient = broadcast_to(gradient, meta.shape());
   }
+  if (watched) show(node, gradients);
+  if (!node.is_leaf()) run_rule(node, gradients);
+}
+
+void Run::show(Node& node, Variable* gradients) {
   if (node.extras) run_hooks(node, gradients);
   if (reach_.wants(node)) {
     for (std::uint32_t k = 0; k < node.outputs().size(); ++k)
@@ -81,7 +93,6 @@ void Run::process(Node& node, Variable* gradients) {
       if (gradients[output].defined() && !reach_.restricted())
         if (auto slot = weak.lock()) deposits_.emplace_back(std::move(slot), gradients[output]);
   }
-  if (!node.is_leaf()) run_rule(node, gradients);
 }
 
 void Run::run_hooks(Node& node, Variable* gradients) {
@@ -105,28 +116,27 @@ void Run::run_hooks(Node& node, Variable* gradients) {
   }
 }
 
-void Run::run_rule(Node& node, Variable* gradients) {
-  const std::size_t count = node.inputs().size();
-  InlineArray<Variable, 4> results(count);
-  InlineArray<bool, 16> needed(count);
-  bool any = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Edge& edge = node.inputs()[i];
-    needed[i] = reach_.contains(edge);
-    if (!needed[i]) continue;
-    any = true;
-    // What the next rule reads comes while this one computes: a long graph is not in the cache.
-    const auto* next = reinterpret_cast<const std::byte*>(edge.node.get());
-    __builtin_prefetch(next);
-    __builtin_prefetch(next + 64);
-  }
-  if (!any) return;
+inline void Run::run_rule(Node& node, Variable* gradients) {
+  const std::span<const Edge> inputs = node.inputs();
+  if (reach_.restricted() &&
+      std::none_of(inputs.begin(), inputs.end(), [&](const Edge& edge) { return reach_.contains(edge); }))
+    return;
   if (node.freed)
     fail<GraphError>("the graph was freed by an earlier backward run",
                      "pass {.retain_graph = true} to every run but the last");
   if (create_graph_ && node.first_order_only)
     fail<GraphError>("has a first derivative only, and a graph of the backward run was asked for");
-  Backward backward(node, gradients, results.begin(), needed.begin(), create_graph_);
+  // What the next rule reads comes while this one computes: a long graph is not in the cache.
+  for (const Edge& edge : inputs) {
+    const auto* next = reinterpret_cast<const std::byte*>(edge.node.get());
+    if (next == nullptr) continue;
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + 64);
+  }
+  std::array<Variable, 4> few;
+  std::vector<Variable> many(inputs.size() > few.size() ? inputs.size() : 0);
+  Variable* const results = many.empty() ? few.data() : many.data();
+  Backward backward(node, gradients, results, reach_.restricted() ? &reach_ : nullptr, create_graph_);
   try {
     node.run(backward);
   } catch (const Error&) {
@@ -135,13 +145,12 @@ void Run::run_rule(Node& node, Variable* gradients) {
     rethrow_named<std::runtime_error, std::logic_error, std::invalid_argument, std::out_of_range,
                   std::domain_error, std::range_error>(error);
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!needed[i] || !results[i].defined()) continue;
-    const Edge& edge = node.inputs()[i];
-    if (!edge.node->outputs()[edge.output].fits(results[i].shape(), results[i].dtype()))
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!results[i].defined() || !reach_.contains(inputs[i])) continue;
+    if (!inputs[i].node->outputs()[inputs[i].output].fits(results[i].shape(), results[i].dtype()))
       fit(node, i, results[i]);
     if (AnomalyMode::enabled()) check_anomaly(node, i, results[i], gradients);
-    receive(edge, std::move(results[i]));
+    receive(inputs[i], std::move(results[i]));
   }
   if (!retain_graph_) node.free_saved();
 }

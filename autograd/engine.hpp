@@ -37,6 +37,8 @@ class Run {
   // broadcast to it; the sum is spread out as late as possible, before anybody sees it.
   void receive(const Edge& edge, Variable&& gradient);
   void process(Node& node, Variable* gradients);
+  // To hooks, captures and stored gradients.
+  void show(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
   void run_rule(Node& node, Variable* gradients);
   // Brings the gradient that a rule gave into a shape that receive() takes.

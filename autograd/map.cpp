@@ -34,7 +34,7 @@ Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
   std::array<const Tensor*, N> operands;
   std::copy(x, x + N, operands.begin());
   if (std::array<const std::byte*, N> data; single_run(operands, data)) {
-    Tensor result = Tensor::uninitialized(x[0]->shape(), x[0]->dtype());
+    Tensor result = Tensor::uninitialized_like(*x[0]);
     loops.forward(f, data.data(), unit_steps<N>().data(), result.mutable_raw(), result.count());
     return result;
   }
@@ -83,14 +83,14 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
   std::copy(x, x + N, operands.begin());
   std::array<Tensor, 4> results;
   if constexpr (N == 1) {
-    results[0] = Tensor::uninitialized(x[0]->shape(), x[0]->dtype());
+    results[0] = Tensor::uninitialized_like(*x[0]);
     backward_of_one(loops, f, *x[0], cotangent, results[0].mutable_raw());
     return results;
   }
   std::array<std::byte*, N> out{};
   for (std::size_t k = 0; k < N; ++k) {
     if (!needed[k]) continue;
-    results[k] = Tensor::uninitialized(cotangent.shape(), cotangent.dtype());
+    results[k] = Tensor::uninitialized_like(cotangent);
     out[k] = results[k].mutable_raw();
   }
   if (std::array<const std::byte*, N> data; single_run(operands, data)) {
@@ -145,7 +145,7 @@ Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops&
                          const Tensor& saved) {
   const Variable gradient = r.take_gradient();
   const bool over = gradient.shape() == saved.shape() && sole(gradient);
-  Variable result = over ? gradient : Access::make(Tensor::uninitialized(saved.shape(), saved.dtype()));
+  Variable result = over ? gradient : Access::make(Tensor::uninitialized_like(saved));
   std::byte* const out = result.mutable_value().mutable_raw();
   backward_of_one(saved.dtype() == float32 ? f32 : f64, f, saved, gradient.value(), out);
   return result;

@@ -11,6 +11,7 @@ namespace detail {
 struct Modes {
   bool recording = true;
   bool anomaly = false;
+  bool checkpointed = false;  // a region of checkpoint() is being recorded or recomputed
 };
 extern constinit thread_local Modes modes;
 

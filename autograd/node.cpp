@@ -2,38 +2,70 @@
 
 #include <xgrad/autograd/variable.hpp>
 
-#include <memory>
+#include <bit>
 
 namespace xgrad::detail {
 
-Node::Node(const Layout& layout)
-    : name(layout.name),
-      place(layout.place),
-      head_(static_cast<std::uint16_t>(layout.head)),
-      input_count_(layout.inputs),
-      output_count_(layout.outputs),
-      saved_count_(layout.saved),
-      size_count_(layout.sizes) {
-  std::uninitialized_value_construct_n(array<Edge>(0), input_count_);
-  std::uninitialized_value_construct_n(output_array(), output_count_);
-  std::uninitialized_value_construct_n(saved_array(), saved_count_);
+static_assert(alignof(Edge) == alignof(Saved) && sizeof(OutputMeta) % alignof(Index) == 0 &&
+              sizeof(Saved) % alignof(Index) == 0 && alignof(Saved) == alignof(Index));
+
+Node::Plan Node::allocate(const Record& record, std::size_t head) {
+  const int saved = std::popcount(record.saves.inputs) + std::popcount(record.saves.outputs);
+  std::size_t bytes =
+      head + record.input_count * sizeof(Edge) + static_cast<std::size_t>(saved) * sizeof(Saved);
+  for (std::size_t k = 0; k < record.output_count; ++k)
+    bytes += sizeof(OutputMeta) + static_cast<std::size_t>(record.outputs[k].rank()) * sizeof(Index);
+  return {record, head, bytes, pool_allocate(bytes, BlockUse::nodes)};
+}
+
+Node::Node(const Plan& plan) noexcept
+    : name(plan.record.name),
+      file_(plan.record.place.file),
+      line_(plan.record.place.line),
+      input_count_(static_cast<std::uint32_t>(plan.record.input_count)),
+      output_count_(static_cast<std::uint32_t>(plan.record.output_count)),
+      block_bytes_(static_cast<std::uint32_t>(plan.bytes)),
+      head_(static_cast<std::uint16_t>(plan.head)),
+      uniform_gradient(plan.record.uniform_gradient) {
+  const Record& record = plan.record;
+  Edge* const edge = edges();
+  for (std::size_t i = 0; i < record.input_count; ++i) {
+    const VariableState& state = *Access::state(record.inputs[i]);
+    if (state.node) rank = std::max(rank, state.node->rank + 1);
+    ::new (edge + i) Edge{state.node, state.output};
+  }
+  constinit static thread_local std::uint64_t recorded = 0;
+  if (record.input_count != 0) sequence = ++recorded;
+
+  Saved* const first = reinterpret_cast<Saved*>(edge + record.input_count);
+  Saved* saved = first;
+  const auto each_bit = [](std::uint32_t bits, auto&& f) {
+    for (; bits != 0; bits &= bits - 1) f(static_cast<std::uint16_t>(std::countr_zero(bits)));
+  };
+  each_bit(record.saves.inputs, [&](std::uint16_t i) {
+    ::new (saved++) Saved{Access::state(record.inputs[i])->value, 0, i, false};
+  });
+  each_bit(record.saves.outputs, [&](std::uint16_t k) {
+    ::new (saved++) Saved{record.outputs[k], 0, k, true};
+  });
+  saved_count_ = static_cast<std::uint8_t>(saved - first);
+
+  OutputMeta* meta = metas();
+  Index* size = reinterpret_cast<Index*>(saved);
+  for (std::size_t k = 0; k < record.output_count; ++k, ++meta) {
+    const Tensor& output = record.outputs[k];
+    const auto offset = reinterpret_cast<std::byte*>(size) - reinterpret_cast<std::byte*>(meta);
+    ::new (meta) OutputMeta(static_cast<std::uint32_t>(offset), output.shape(), output.dtype());
+    for (const Index n : output.shape()) *size++ = n;
+  }
 }
 
 Node::~Node() {
-  std::destroy_n(array<Edge>(0), input_count_);
+  std::destroy_n(edges(), input_count_);
   std::destroy_n(saved_array(), saved_count_);
 }
 
-void Node::describe_output(std::size_t k, const Shape& shape, DType dtype) {
-  OutputMeta& meta = output_array()[k];
-  meta.sizes_ = k == 0 ? size_array() : output_array()[k - 1].sizes_ + output_array()[k - 1].rank_;
-  meta.rank_ = static_cast<std::uint32_t>(shape.rank());
-  meta.dtype_ = dtype;
-  std::copy(shape.begin(), shape.end(), const_cast<Index*>(meta.sizes_));
-}
-
-void Node::free_saved() {
-  if (saved_count_ == 0) return;
+void Node::drop_saved() {
   for (Saved& saved : saved()) saved.value = {};
   if (extras) extras->frame = nullptr;
   freed = true;
@@ -49,7 +81,7 @@ void Node::bury(Node* node) {
   digging = true;
   while (dead != nullptr) {
     Node* const next = dead;
-    const std::size_t bytes = block_bytes(next->layout());
+    const std::size_t bytes = next->block_bytes_;
     dead = reinterpret_cast<Node*>(next->sequence);
     next->~Node();
     pool_deallocate(next, bytes, BlockUse::nodes);

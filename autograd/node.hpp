@@ -20,6 +20,16 @@ namespace xgrad {
 class Variable;
 class Backward;
 
+/// What a rule asks for: bit i of `inputs` is input i.
+struct Saves {
+  std::uint32_t inputs = 0;
+  std::uint32_t outputs = 0;
+  friend constexpr Saves operator|(Saves a, Saves b) { return {a.inputs | b.inputs, a.outputs | b.outputs}; }
+};
+inline constexpr Saves saves_nothing{};
+constexpr Saves saves_input(unsigned i) { return {1u << i, 0}; }
+constexpr Saves saves_output(unsigned k = 0) { return {0, 1u << k}; }
+
 namespace detail {
 
 class Node;
@@ -35,6 +45,12 @@ class InlineArray {
       : data_(size > N ? std::allocator<T>().allocate(size) : inline_items()), size_(size) {
     static_assert(std::is_nothrow_default_constructible_v<T> && std::is_nothrow_move_constructible_v<T>);
     std::uninitialized_default_construct_n(data_, size);
+  }
+  /// Item i is make(i), which must not throw.
+  template <class F>
+  InlineArray(std::size_t size, F make)
+      : data_(size > N ? std::allocator<T>().allocate(size) : inline_items()), size_(size) {
+    for (std::size_t i = 0; i < size; ++i) ::new (static_cast<void*>(data_ + i)) T(make(i));
   }
   InlineArray(InlineArray&& other) noexcept { take(other); }
   InlineArray& operator=(InlineArray&& other) noexcept {
@@ -86,20 +102,30 @@ struct Edge {
 /// of small tensors is small.
 class OutputMeta {
  public:
-  Shape shape() const { return {sizes_, sizes_ + rank_}; }
+  OutputMeta(const OutputMeta&) = delete;
+  OutputMeta& operator=(const OutputMeta&) = delete;
+
+  Shape shape() const { return {sizes(), sizes() + rank_}; }
   DType dtype() const { return dtype_; }
   bool fits(const Shape& shape, DType dtype) const {
     if (dtype != dtype_ || shape.rank() != rank_) return false;
     for (Index i = 0; i < rank_; ++i)
-      if (shape[i] != sizes_[i]) return false;
+      if (shape[i] != sizes()[i]) return false;
     return true;
   }
 
  private:
   friend class Node;
-  const Index* sizes_ = nullptr;
-  std::uint32_t rank_ = 0;
-  DType dtype_ = DType::float32;
+  // The sizes' distance from this object.
+  OutputMeta(std::uint32_t offset, const Shape& shape, DType dtype)
+      : offset_(offset), rank_(static_cast<std::uint16_t>(shape.rank())), dtype_(dtype) {}
+  const Index* sizes() const {
+    return reinterpret_cast<const Index*>(reinterpret_cast<const std::byte*>(this) + offset_);
+  }
+
+  std::uint32_t offset_;
+  std::uint16_t rank_;
+  DType dtype_;
 };
 
 /// A stored gradient, owned by the Variable that shows it. Nodes point to it weakly: no cycle through
@@ -130,35 +156,43 @@ struct NodeExtras {
   std::string module_path;
 };
 
+/// What a node records. A leaf has no inputs.
+struct Record {
+  const char* name;
+  Place place;
+  const Variable* inputs;
+  std::size_t input_count;
+  const Tensor* outputs;
+  std::size_t output_count;
+  Saves saves = {};
+  bool uniform_gradient = false;
+};
+
 /// One recorded operation, or a leaf (no inputs, rank 0). A node and its arrays are one block of memory.
 class Node {
  public:
-  /// What every node is made from; `head` bytes after it stand its inputs, outputs, saved values and sizes.
-  struct Layout {
-    const char* name;
-    Place place;
-    std::uint32_t inputs, outputs, saved;
-    std::uint32_t sizes;  // ranks of all outputs together
-    std::size_t head = 0;
+  /// What a node is constructed from: its record, and its block, of which the class takes `head` bytes.
+  struct Plan {
+    const Record& record;
+    std::size_t head, bytes;
+    void* block;
   };
 
-  /// A new D, constructed from the arguments and the completed layout.
+  /// A new D, constructed from the arguments and the plan.
   template <class D, class... Args>
-  static Ref<Node> make(Layout layout, Args&&... args) {
-    layout.head = (sizeof(D) + alignof(Saved) - 1) / alignof(Saved) * alignof(Saved);
-    static_assert(alignof(D) <= 64 && sizeof(D) <= UINT16_MAX && alignof(Edge) == alignof(Saved) &&
-                  alignof(OutputMeta) == alignof(Saved) && alignof(Index) == alignof(Saved));
-    const std::size_t bytes = block_bytes(layout);
-    void* block = pool_allocate(bytes, BlockUse::nodes);
+  static Ref<Node> make(const Record& record, Args&&... args) {
+    constexpr std::size_t head = (sizeof(D) + alignof(Saved) - 1) / alignof(Saved) * alignof(Saved);
+    static_assert(alignof(D) <= 64 && head <= UINT16_MAX);
+    const Plan plan = allocate(record, head);
     try {
-      return Ref<Node>::adopt(::new (block) D(std::forward<Args>(args)..., layout));
+      return Ref<Node>::adopt(::new (plan.block) D(std::forward<Args>(args)..., plan));
     } catch (...) {
-      pool_deallocate(block, bytes, BlockUse::nodes);
+      pool_deallocate(plan.block, plan.bytes, BlockUse::nodes);
       throw;
     }
   }
 
-  explicit Node(const Layout& layout);
+  explicit Node(const Plan& plan) noexcept;
   virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -166,11 +200,10 @@ class Node {
   /// Computes the gradients of the inputs that are needed.
   virtual void run(Backward& backward) const = 0;
 
-  std::span<Edge> inputs() const { return {array<Edge>(0), input_count_}; }
-  std::span<const OutputMeta> outputs() const { return {output_array(), output_count_}; }
+  Place place() const { return {file_, line_}; }
+  std::span<Edge> inputs() const { return {edges(), input_count_}; }
+  std::span<const OutputMeta> outputs() const { return {metas(), output_count_}; }
   std::span<Saved> saved() const { return {saved_array(), saved_count_}; }
-  /// States the next output's shape and dtype; once for each, in order.
-  void describe_output(std::size_t k, const Shape& shape, DType dtype);
 
   bool is_leaf() const { return rank == 0; }
   NodeExtras& require_extras() {
@@ -178,48 +211,50 @@ class Node {
     return *extras;
   }
   /// Gives up what was kept for the rule.
-  void free_saved();
+  void free_saved() {
+    if (saved_count_ != 0) drop_saved();
+  }
 
   void retain() { references_.add(); }
   void release() {
     if (references_.drop()) bury(this);
   }
 
-  const char* name;
-  Place place;
+  const char* const name;
+
+ private:
+  const char* file_;
+
+ public:
   std::uint64_t rank = 0;
   std::uint64_t sequence = 0;  // creation order within the recording thread
   std::unique_ptr<NodeExtras> extras;
 
  private:
+  // The smallest come last: a derived class continues where they end.
+  int line_;
   RefCount references_;
+  std::uint32_t input_count_, output_count_, block_bytes_;
+  std::uint16_t head_;
+  std::uint8_t saved_count_;
 
  public:
-  bool freed = false;             // saved values were given up by a run that did not retain the graph
-  bool first_order_only = false;  // the rule's own operations are not all on the tape
-  bool uniform_gradient = false;  // the rule takes one element for a gradient that is the same everywhere
+  bool freed : 1 = false;             // saved values were given up by a run that did not retain the graph
+  bool first_order_only : 1 = false;  // the rule's own operations are not all on the tape
+  bool uniform_gradient : 1;          // the rule takes one element for a gradient that is the same everywhere
 
  private:
-  static std::size_t block_bytes(const Layout& layout) {
-    return layout.head + layout.inputs * sizeof(Edge) + layout.outputs * sizeof(OutputMeta) +
-           layout.saved * sizeof(Saved) + layout.sizes * sizeof(Index);
+  static Plan allocate(const Record& record, std::size_t head);
+  // Behind the class stand arrays: outputs, inputs, saved values, the outputs' sizes.
+  OutputMeta* metas() const {
+    return reinterpret_cast<OutputMeta*>(reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + head_);
   }
-  Layout layout() const {
-    return {name, place, input_count_, output_count_, saved_count_, size_count_, head_};
-  }
+  Edge* edges() const { return reinterpret_cast<Edge*>(metas() + output_count_); }
+  Saved* saved_array() const { return reinterpret_cast<Saved*>(edges() + input_count_); }
+
+  void drop_saved();
   // Destroys without recursion: nodes that die while another is being destroyed wait in a list.
   static void bury(Node* node);
-
-  template <class T>
-  T* array(std::size_t offset) const {
-    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + head_ + offset);
-  }
-  OutputMeta* output_array() const { return array<OutputMeta>(input_count_ * sizeof(Edge)); }
-  Saved* saved_array() const { return reinterpret_cast<Saved*>(output_array() + output_count_); }
-  Index* size_array() const { return reinterpret_cast<Index*>(saved_array() + saved_count_); }
-
-  std::uint16_t head_;
-  std::uint32_t input_count_, output_count_, saved_count_, size_count_;
 };
 
 }  // namespace detail

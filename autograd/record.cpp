@@ -3,6 +3,7 @@
 #include <xgrad/autograd/checkpoint.hpp>
 #include <xgrad/autograd/checkpoint_frame.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/autograd/reach.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 
@@ -56,51 +57,50 @@ DType result_type(std::initializer_list<const Operand*> operands) {
 // ------------------------------------------------------------------------------------------------ operations
 
 Op::Op(const char* name, Place place, std::initializer_list<const Operand*> operands)
-    : name_(name), scope_(name, place), recording_(grad_enabled()), inputs_(operands.size()) {
-  const Operand* const* given = operands.begin();
-  bool numbers = false;
-  for (std::size_t i = 0; i < size(); ++i) {
-    if (given[i]->is_number()) {
-      numbers = true;
-      continue;
+    : name_(name),
+      scope_(name, place),
+      recording_(grad_enabled()),
+      inputs_(operands.size(), [given = operands.begin()](std::size_t i) {
+        return given[i]->is_number() ? Variable() : given[i]->variable();
+      }) {
+  for (const Variable& x : inputs_)
+    if (!x.defined()) {
+      resolve(operands);
+      break;
     }
-    inputs_[i] = given[i]->variable();
-    check_defined(i);
-  }
-  if (numbers) {
-    const DType type = result_type(operands);
-    for (std::size_t i = 0; i < size(); ++i)
-      if (given[i]->is_number()) inputs_[i] = given[i]->as_variable(type);
-  }
-  track();
+  if (tracking.load(std::memory_order_relaxed)) track();
 }
 
 Op::Op(const char* name, Place place, const std::vector<Variable>& inputs)
-    : name_(name), scope_(name, place), recording_(grad_enabled()), inputs_(inputs.size()) {
-  for (std::size_t i = 0; i < size(); ++i) {
-    inputs_[i] = inputs[i];
-    check_defined(i);
-  }
-  track();
+    : name_(name),
+      scope_(name, place),
+      recording_(grad_enabled()),
+      inputs_(inputs.size(), [&](std::size_t i) { return inputs[i]; }) {
+  for (std::size_t i = 0; i < size(); ++i)
+    if (!inputs_[i].defined()) reject_undefined(i);
+  if (tracking.load(std::memory_order_relaxed)) track();
+}
+
+void Op::resolve(std::initializer_list<const Operand*> operands) {
+  const Operand* const* given = operands.begin();
+  for (std::size_t i = 0; i < size(); ++i)
+    if (!given[i]->is_number() && !inputs_[i].defined()) reject_undefined(i);
+  const DType type = result_type(operands);
+  for (std::size_t i = 0; i < size(); ++i)
+    if (given[i]->is_number()) inputs_[i] = given[i]->as_variable(type);
 }
 
 void Op::track() const {
-  if (!tracking.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(names_mutex);
   names().insert(name_);
 }
 
-void Op::check_defined(std::size_t i) const {
-  if (!inputs_[i].defined())
-    fail<GraphError>("operand " + std::to_string(i) + " is undefined",
-                     "it was default-constructed or moved from");
+void Op::reject_undefined(std::size_t i) {
+  fail<GraphError>("operand " + std::to_string(i) + " is undefined",
+                   "it was default-constructed or moved from");
 }
 
-DType Op::promote() {
-  DType type = dtype(0);
-  bool same = true;
-  for (std::size_t i = 1; i < size(); ++i) same &= dtype(i) == type;
-  if (same) return type;
+DType Op::promote_mixed() {
   const auto category = [](DType d) { return d == boolean ? 0 : is_floating(d) ? 2 : 1; };
   int highest = 0;
   for (const Variable& x : inputs_) highest = std::max(highest, category(x.dtype()));
@@ -110,7 +110,7 @@ DType Op::promote() {
       std::optional<DType>& slot = x.rank() > 0 ? with_axes : scalars;
       slot = slot ? xgrad::promote(*slot, x.dtype()) : x.dtype();
     }
-  type = with_axes ? *with_axes : *scalars;
+  const DType type = with_axes ? *with_axes : *scalars;
   for (Variable& x : inputs_)
     if (x.dtype() != type) x = cast(x, type);
   return type;
@@ -121,13 +121,6 @@ DType Op::promote_floating() {
   if (is_floating(type)) return type;
   for (Variable& x : inputs_) x = cast(x, float32);
   return float32;
-}
-
-bool Op::needs_any() const {
-  if (!recording_) return false;
-  for (const Variable& x : inputs_)
-    if (x.requires_grad()) return true;
-  return false;
 }
 
 void Op::reject_anomaly(const Tensor& value) const {
@@ -142,51 +135,22 @@ Variable Op::constant(Tensor value) const {
   return detail::Access::make(std::move(value));
 }
 
-void Op::fill(detail::Node& node, Saves saves, const Tensor* values) const {
-  constinit static thread_local std::uint64_t sequence = 0;
-  std::uint64_t highest = 0;
-  const std::span<detail::Edge> edges = node.inputs();
-  for (std::size_t i = 0; i < size(); ++i) {
-    if (!needs(i)) continue;
-    edges[i] = detail::Access::edge(inputs_[i]);
-    highest = std::max(highest, edges[i].node->rank);
-  }
-  node.uniform_gradient = uniform_gradient_;
-  node.rank = highest + 1;
-  node.sequence = ++sequence;
-  const std::size_t outputs = node.outputs().size();
-  for (std::size_t k = 0; k < outputs; ++k) node.describe_output(k, values[k].shape(), values[k].dtype());
-
-  detail::Saved* next = node.saved().data();
-  const bool framed = detail::CheckpointFrame::active();
-  const auto save = [&](bool is_output, std::uint32_t bits, auto value_of) {
-    for (std::uint16_t i = 0; bits >> i != 0; ++i) {
-      if ((bits >> i & 1) == 0) continue;
-      detail::Saved& saved = *next++;
-      saved.index = i;
-      saved.is_output = is_output;
-      if (framed)
-        detail::CheckpointFrame::keep(node, saved, value_of(i));
-      else
-        saved.value = value_of(i);
-    }
-  };
-  save(false, saves.inputs, [&](std::size_t i) -> const Tensor& { return inputs_[i].value(); });
-  save(true, saves.outputs, [&](std::size_t k) -> const Tensor& { return values[k]; });
+void Op::obey(detail::Node& node) {
+  if (detail::modes.checkpointed) detail::CheckpointFrame::keep(node);
   if (AnomalyMode::enabled() && detail::module_path_provider != nullptr)
     node.require_extras().module_path = detail::module_path_provider();
 }
 
-Variable Op::connect(Tensor value, Saves saves, detail::Ref<detail::Node> node) const {
+Variable Op::connect(Tensor value, detail::Ref<detail::Node> node) const {
   check_anomaly(value);
-  fill(*node, saves, &value);
+  if (detail::modes.anomaly || detail::modes.checkpointed) obey(*node);
   return detail::Access::make(std::move(value), std::move(node));
 }
 
-std::vector<Variable> Op::finish_many(std::vector<Tensor> values, Saves saves, detail::Ref<detail::Node> node,
-                                      std::uint32_t constants) const {
+std::vector<Variable> Op::connect_many(std::vector<Tensor> values, detail::Ref<detail::Node> node,
+                                       std::uint32_t constants) const {
   for (const Tensor& value : values) check_anomaly(value);
-  if (node) fill(*node, saves, values.data());
+  if (node && (detail::modes.anomaly || detail::modes.checkpointed)) obey(*node);
   std::vector<Variable> outputs;
   outputs.reserve(values.size());
   for (std::size_t k = 0; k < values.size(); ++k) {
@@ -204,9 +168,11 @@ void Backward::set_zero(std::size_t k) const {
   gradients_[k] = Variable(zeros(node_.outputs()[k].shape(), node_.outputs()[k].dtype()));
 }
 
+bool Backward::reaches(const detail::Edge& edge) const { return reach_->contains(edge); }
+
 const Tensor& Backward::saved_value(bool is_output, std::size_t index) const {
   for (const detail::Saved& saved : node_.saved())
-    if (saved.is_output == is_output && saved.index == index)
+    if (saved.index == index && saved.is_output == is_output)
       return saved.value.defined() ? saved.value : node_.extras->frame->value(saved.position);
   fail<GraphError>(std::string("the rule asks for ") + (is_output ? "output " : "input ") +
                    std::to_string(index) + ", which was not saved");

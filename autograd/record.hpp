@@ -20,22 +20,18 @@
 
 namespace xgrad {
 
-/// What a rule asks for: bit i of `inputs` is input i.
-struct Saves {
-  std::uint32_t inputs = 0;
-  std::uint32_t outputs = 0;
-  friend constexpr Saves operator|(Saves a, Saves b) { return {a.inputs | b.inputs, a.outputs | b.outputs}; }
-};
-inline constexpr Saves saves_nothing{};
-constexpr Saves saves_input(unsigned i) { return {1u << i, 0}; }
-constexpr Saves saves_output(unsigned k = 0) { return {0, 1u << k}; }
+namespace detail {
+class Reach;
+}
 
 /// What a rule sees: the incoming gradients and the saved values. Asking for what was not saved throws
 /// GraphError.
 class Backward {
  public:
-  Backward(detail::Node& node, Variable* gradients, Variable* results, const bool* needed, bool create_graph)
-      : node_(node), gradients_(gradients), results_(results), needed_(needed), create_graph_(create_graph) {}
+  /// Without `reach` the run visits every input.
+  Backward(detail::Node& node, Variable* gradients, Variable* results, const detail::Reach* reach,
+           bool create_graph)
+      : node_(node), gradients_(gradients), results_(results), reach_(reach), create_graph_(create_graph) {}
 
   /// The gradient of output k; zeros when none has arrived.
   const Variable& gradient(std::size_t k = 0) const {
@@ -57,7 +53,10 @@ class Backward {
   const Tensor& input_value(std::size_t i) const { return saved_value(false, i); }
   const Tensor& output_value(std::size_t k = 0) const { return saved_value(true, k); }
   /// True when the gradient of input i will be used.
-  bool needs(std::size_t i) const { return needed_[i]; }
+  bool needs(std::size_t i) const {
+    const detail::Edge& edge = node_.inputs()[i];
+    return reach_ == nullptr ? static_cast<bool>(edge.node) : reaches(edge);
+  }
   /// True when this run is itself recorded.
   bool create_graph() const { return create_graph_; }
   std::size_t input_count() const { return node_.inputs().size(); }
@@ -71,11 +70,12 @@ class Backward {
  private:
   const Tensor& saved_value(bool is_output, std::size_t index) const;
   void set_zero(std::size_t k) const;
+  bool reaches(const detail::Edge& edge) const;
 
   detail::Node& node_;
   Variable* gradients_;
   Variable* results_;
-  const bool* needed_;
+  const detail::Reach* reach_;
   bool create_graph_;
 };
 
@@ -103,7 +103,7 @@ namespace detail {
 template <class... F>
 class RuleNode final : public Node {
  public:
-  RuleNode(std::tuple<F...> formulas, const Layout& layout) : Node(layout), formulas_(std::move(formulas)) {}
+  RuleNode(std::tuple<F...> formulas, const Plan& plan) : Node(plan), formulas_(std::move(formulas)) {}
   void run(Backward& backward) const override {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((backward.needs(I) ? backward.give(I, std::get<I>(formulas_)(std::as_const(backward))) : void()), ...);
@@ -118,7 +118,7 @@ class RuleNode final : public Node {
 template <class F>
 class JointNode final : public Node {
  public:
-  JointNode(F formula, const Layout& layout) : Node(layout), formula_(std::move(formula)) {}
+  JointNode(F formula, const Plan& plan) : Node(plan), formula_(std::move(formula)) {}
   void run(Backward& backward) const override { formula_(backward); }
 
  private:
@@ -140,7 +140,12 @@ class Op {
   Op(const char* name, Place place, const std::vector<Variable>& inputs);
 
   /// Casts every operand to the common result_type of them all, through the tape. Returns it.
-  DType promote();
+  DType promote() {
+    const DType type = dtype(0);
+    for (std::size_t i = 1; i < size(); ++i)
+      if (dtype(i) != type) return promote_mixed();
+    return type;
+  }
   /// The same, and to float32 when that type is not floating.
   DType promote_floating();
 
@@ -152,7 +157,12 @@ class Op {
   DType dtype(std::size_t i = 0) const { return inputs_[i].dtype(); }
   /// True when the operation is recorded and input i takes part in it.
   bool needs(std::size_t i) const { return recording_ && inputs_[i].requires_grad(); }
-  bool needs_any() const;
+  bool needs_any() const {
+    if (recording_)
+      for (const Variable& x : inputs_)
+        if (x.requires_grad()) return true;
+    return false;
+  }
 
   /// Declares that the rules also take a gradient of one element in place of one that is the same everywhere,
   /// as the gradient of sum(x) is. For operations of one operand and its shape.
@@ -168,17 +178,17 @@ class Op {
     Saves saves;
     std::size_t i = 0;
     ((saves = needs(i++) ? saves | rules.saves : saves), ...);
-    auto node = detail::Node::make<detail::RuleNode<F...>>(layout({&value, 1}, saves),
+    auto node = detail::Node::make<detail::RuleNode<F...>>(plan({&value, 1}, saves),
                                                            std::tuple<F...>(std::move(rules.formula)...));
-    return connect(std::move(value), saves, std::move(node));
+    return connect(std::move(value), std::move(node));
   }
   /// The same with one rule for all inputs.
   template <class F>
   Variable record(Tensor value, JointRule<F> rule) const {
     if (!needs_any()) return constant(std::move(value));
     auto node =
-        detail::Node::make<detail::JointNode<F>>(layout({&value, 1}, rule.saves), std::move(rule.formula));
-    return connect(std::move(value), rule.saves, std::move(node));
+        detail::Node::make<detail::JointNode<F>>(plan({&value, 1}, rule.saves), std::move(rule.formula));
+    return connect(std::move(value), std::move(node));
   }
   /// Several outputs; those whose bit is set in `constants` take no part in differentiation.
   template <class F>
@@ -186,29 +196,27 @@ class Op {
                                     std::uint32_t constants = 0) const {
     detail::Ref<detail::Node> node;
     if (needs_any())
-      node = detail::Node::make<detail::JointNode<F>>(layout(values, rule.saves), std::move(rule.formula));
-    return finish_many(std::move(values), rule.saves, std::move(node), constants);
+      node = detail::Node::make<detail::JointNode<F>>(plan(values, rule.saves), std::move(rule.formula));
+    return connect_many(std::move(values), std::move(node), constants);
   }
 
  private:
   Op(const char* name, Place place, std::initializer_list<const Operand*> operands);
+  DType promote_mixed();
   void track() const;
-  void check_defined(std::size_t i) const;
+  // Numbers become scalars; any other operand that is undefined is an error.
+  void resolve(std::initializer_list<const Operand*> operands);
+  [[noreturn]] static void reject_undefined(std::size_t i);
 
-  detail::Node::Layout layout(std::span<const Tensor> outputs, Saves saves) const {
-    Index sizes = 0;
-    for (const Tensor& value : outputs) sizes += value.rank();
-    return {name_,
-            Scope::current()->place(),
-            static_cast<std::uint32_t>(size()),
-            static_cast<std::uint32_t>(outputs.size()),
-            static_cast<std::uint32_t>(__builtin_popcount(saves.inputs) + __builtin_popcount(saves.outputs)),
-            static_cast<std::uint32_t>(sizes)};
+  detail::Record plan(std::span<const Tensor> outputs, Saves saves) const {
+    return {name_, Scope::current()->place(), inputs_.begin(), size(), outputs.data(), outputs.size(),
+            saves, uniform_gradient_};
   }
-  Variable connect(Tensor value, Saves saves, detail::Ref<detail::Node> node) const;
-  std::vector<Variable> finish_many(std::vector<Tensor> values, Saves saves, detail::Ref<detail::Node> node,
-                                    std::uint32_t constants) const;
-  void fill(detail::Node& node, Saves saves, const Tensor* values) const;
+  // What checkpointing and anomaly mode want of a new node.
+  static void obey(detail::Node& node);
+  Variable connect(Tensor value, detail::Ref<detail::Node> node) const;
+  std::vector<Variable> connect_many(std::vector<Tensor> values, detail::Ref<detail::Node> node,
+                                     std::uint32_t constants) const;
   void check_anomaly(const Tensor& value) const {
     if (AnomalyMode::enabled()) reject_anomaly(value);
   }

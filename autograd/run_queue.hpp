@@ -5,6 +5,7 @@
 #include <xgrad/autograd/variable.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,32 +14,37 @@ namespace xgrad::detail {
 /// What has arrived for a node so far: one gradient for each output, undefined at first.
 struct Pending {
   Node* node = nullptr;  // kept alive by the graph: the run holds its roots, and nodes own their inputs
-  InlineArray<Variable, 1> gradients;
+  Variable only;
+  std::unique_ptr<Variable[]> several;  // where the node has more outputs than one
 
-  Pending() = default;
-  explicit Pending(Node& its_node) : node(&its_node), gradients(its_node.outputs().size()) {}
+  Variable* gradients() { return several ? several.get() : &only; }
 };
 
 /// Highest rank first; within a rank the latest recorded, so that sums have one order.
 class RunQueue {
  public:
-  /// The place of a node, made when it has none; valid until the next call.
-  Pending& at(Node& node) {
-    if (&node == next_.node) return next_;
+  /// The gradients of a node, which gets a place when it has none; valid until the next call.
+  Variable* at(Node& node) {
+    if (&node == next_.node) return next_.gradients();
     const Turn turn(node);
     if ((next_.node == nullptr || Turn(*next_.node) < turn) && (heap_.empty() || heap_.front() < turn)) {
       if (next_.node != nullptr) push(std::move(next_));
-      return next_ = Pending(node);
+      open(next_, node);
+      return next_.gradients();
     }
     const std::uint32_t* slot = index_.find(&node);
-    return slot != nullptr ? pending_[*slot] : push(Pending(node));
+    if (slot != nullptr) return pending_[*slot].gradients();
+    Pending pending;
+    open(pending, node);
+    return push(std::move(pending)).gradients();
   }
 
   bool empty() const { return next_.node == nullptr && heap_.empty(); }
 
   /// Removes the first.
   Pending take() {
-    if (next_.node != nullptr) return std::exchange(next_, {});
+    if (next_.node != nullptr)
+      return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.several)};
     std::pop_heap(heap_.begin(), heap_.end());
     const std::uint32_t slot = heap_.back().slot;
     heap_.pop_back();
@@ -58,6 +64,13 @@ class RunQueue {
       return a.rank != b.rank ? a.rank < b.rank : a.sequence < b.sequence;
     }
   };
+
+  // A place that is empty becomes the node's.
+  static void open(Pending& place, Node& node) {
+    place.node = &node;
+    if (const std::size_t outputs = node.outputs().size(); outputs > 1)
+      place.several = std::make_unique<Variable[]>(outputs);
+  }
 
   Pending& push(Pending&& pending) {
     Turn turn(*pending.node);

@@ -12,9 +12,7 @@ namespace {
 
 class LeafNode final : public Node {
  public:
-  LeafNode(const Shape& shape, DType dtype, const Layout& layout) : Node(layout) {
-    describe_output(0, shape, dtype);
-  }
+  using Node::Node;
   void run(Backward&) const override {}
 };
 
@@ -27,9 +25,7 @@ void check_differentiable(DType dtype) {
 
 void make_leaf(VariableState& state) {
   check_differentiable(state.value.dtype());
-  Ref<Node> node =
-      Node::make<LeafNode>({"leaf", Place{}, 0, 1, 0, static_cast<std::uint32_t>(state.value.rank())},
-                           state.value.shape(), state.value.dtype());
+  Ref<Node> node = Node::make<LeafNode>({"leaf", Place{}, nullptr, 0, &state.value, 1});
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
   node->require_extras().slots.emplace_back(0, state.slot);
   state.node = std::move(node);

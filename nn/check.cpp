@@ -31,7 +31,7 @@ std::string omitted_leaves(const Variable& output, const Nodes& listed) {
         text +=
             "\n  forward uses a trainable leaf that visit omits: " + std::string(to_string(meta.dtype())) +
             " " + to_string(meta.shape()) + ", in " + node->name;
-        if (node->place.file != nullptr) text += " at " + to_string(node->place);
+        if (node->place().file != nullptr) text += " at " + to_string(node->place());
       }
     }
   }

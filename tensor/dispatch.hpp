@@ -9,6 +9,14 @@
 
 namespace xgrad::detail {
 
+[[noreturn, gnu::noinline, gnu::cold]] inline void reject_not_floating(DType dtype) {
+  fail<DTypeError>("expects float32 or float64, got " + std::string(to_string(dtype)),
+                   "convert with cast(x, float32)");
+}
+[[noreturn, gnu::noinline, gnu::cold]] inline void reject_bool() {
+  fail<DTypeError>("expects numbers, got bool", "convert with cast(x, int64)");
+}
+
 /// Calls f(std::type_identity<T>{}) with the C++ type of any dtype.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
@@ -31,8 +39,7 @@ template <class F>
 decltype(auto) dispatch_floating(DType dtype, F&& f) {
   if (dtype == DType::float32) return f(std::type_identity<float>{});
   if (dtype == DType::float64) return f(std::type_identity<double>{});
-  fail<DTypeError>("expects float32 or float64, got " + std::string(to_string(dtype)),
-                   "convert with cast(x, float32)");
+  reject_not_floating(dtype);
 }
 
 /// The same for numbers (everything but bool); throws DTypeError on bool.
@@ -48,7 +55,7 @@ decltype(auto) dispatch_number(DType dtype, F&& f) {
     case DType::uint8:
       return f(std::type_identity<std::uint8_t>{});
     default:
-      fail<DTypeError>("expects numbers, got bool", "convert with cast(x, int64)");
+      reject_bool();
   }
 }
 

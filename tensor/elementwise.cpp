@@ -32,12 +32,7 @@ void pair_loop(const std::byte* a, Index a_step, const std::byte* b, Index b_ste
   }
 }
 
-Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
-  if (a.shape() == b.shape() && a.count() <= elementwise_grain) {
-    Tensor result = Tensor::uninitialized(a.shape(), dtype);
-    loop(a.raw(), 1, b.raw(), 1, result.mutable_raw(), a.count());
-    return result;
-  }
+[[gnu::noinline]] Tensor zip_broadcast(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
   const Shape shape = broadcast_shapes(a.shape(), b.shape());
   Tensor result = Tensor::uninitialized(shape, dtype);
   std::byte* const out = result.mutable_raw();
@@ -45,6 +40,13 @@ Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
   for_each_run<2>({&a, &b}, shape, [&](const auto& data, const auto& steps, Index position, Index n) {
     loop(data[0], steps[0], data[1], steps[1], out + position * width, n);
   });
+  return result;
+}
+
+Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
+  if (a.count() > elementwise_grain || a.shape() != b.shape()) return zip_broadcast(a, b, dtype, loop);
+  Tensor result = Tensor::uninitialized_like(a, dtype);
+  loop(a.raw(), 1, b.raw(), 1, result.mutable_raw(), a.count());
   return result;
 }
 
@@ -56,7 +58,7 @@ Tensor zip(const Tensor& a, const Tensor& b, F) {
 
 template <class Out, class A, class F>
 Tensor transform(const Tensor& x, F f) {
-  Tensor result = Tensor::uninitialized(x.shape(), dtype_of<Out>);
+  Tensor result = Tensor::uninitialized_like(x, dtype_of<Out>);
   const A* in = x.data<A>();
   Out* out = result.mutable_data<Out>();
   detail::parallel_for(x.count(), elementwise_grain, [&](Index begin, Index end) {
@@ -65,9 +67,11 @@ Tensor transform(const Tensor& x, F f) {
   return result;
 }
 
-void check_same_dtype(const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype())
-    fail<DTypeError>("expects operands of one dtype, got " + describe(a) + " and " + describe(b));
+[[noreturn, gnu::noinline]] void reject_dtypes(const Tensor& a, const Tensor& b) {
+  fail<DTypeError>("expects operands of one dtype, got " + describe(a) + " and " + describe(b));
+}
+inline void check_same_dtype(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype()) reject_dtypes(a, b);
 }
 
 template <class F>

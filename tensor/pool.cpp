@@ -92,18 +92,21 @@ struct FreeLists {
   std::array<FreeBlock*, lists> heads{};
   std::size_t bytes = 0;
 
-  void* pop(std::size_t list) {
+  // `size` is that of the list's blocks.
+  void* pop(std::size_t list, std::size_t size) {
     FreeBlock* block = heads[list];
     if (block != nullptr) {
       heads[list] = block->next;
-      bytes -= block_bytes(list);
+      bytes -= size;
     }
     return block;
   }
-  void push(void* memory, std::size_t list) {
+  void push(void* memory, std::size_t list, std::size_t size) {
     heads[list] = ::new (memory) FreeBlock{heads[list]};
-    bytes += block_bytes(list);
+    bytes += size;
   }
+  void* pop(std::size_t list) { return pop(list, block_bytes(list)); }
+  void push(void* memory, std::size_t list) { push(memory, list, block_bytes(list)); }
   void clear() {
     for (FreeBlock*& head : heads)
       while (head != nullptr) system_free(std::exchange(head, head->next));
@@ -188,14 +191,22 @@ struct Tally {
   std::int64_t buffers = 0;
   std::int64_t highest = 0;
 
-  void add(std::int64_t more, std::int64_t buffer) {
-    constexpr std::int64_t limit = 1 << 16;
+  static constexpr std::int64_t limit = 1 << 16;
+
+  void add(std::int64_t more) {
+    ++buffers;
     bytes += more;
-    buffers += buffer;
+    if (bytes > limit) tell();
+  }
+  // The highest number is due when it is left.
+  void remove(std::int64_t less) {
+    --buffers;
     highest = std::max(highest, bytes);
-    if (static_cast<std::uint64_t>(bytes + limit) > 2 * limit) tell();
+    bytes -= less;
+    if (bytes < -limit) tell();
   }
   [[gnu::noinline]] void tell() {
+    highest = std::max(highest, bytes);
     const std::int64_t high = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + highest;
     live_buffers.fetch_add(buffers, std::memory_order_relaxed);
     std::int64_t peak = peak_bytes.load(std::memory_order_relaxed);
@@ -233,9 +244,9 @@ struct ThreadEnd {
   return true;
 }
 
-void count(std::int64_t bytes, std::int64_t buffer) {
-  tally.add(bytes, buffer);
-  if (phase != Phase::running && !await_end()) tally.tell();
+// What an ending thread counts is told at once.
+[[gnu::noinline]] void tell_if_ending() {
+  if (!await_end()) tally.tell();
 }
 
 // A block from a list that is empty: from the orphans, or the first of a new slab.
@@ -302,6 +313,25 @@ LargeLists& large() {
   large().lists.push(block, size_class);
 }
 
+inline void* allocate(std::size_t bytes, detail::BlockUse use) {
+  if (!recycle) return system_allocate(bytes);
+  const std::size_t lines = lines_of(bytes);
+  if (lines > slab_classes) return allocate_large(class_of(lines));
+  const std::size_t list = slab_list(lines, use);
+  void* block = slab_lists.pop(list, lines * alignment);
+  return block != nullptr ? block : refill(list);
+}
+
+inline void deallocate(void* block, std::size_t bytes, detail::BlockUse use) noexcept {
+  if (!recycle) return system_free(block);
+  const std::size_t lines = lines_of(bytes);
+  if (lines > slab_classes) return free_large(block, class_of(lines));
+  const std::size_t list = slab_list(lines, use);
+  if (phase != Phase::running) return free_first_or_last(block, list);
+  slab_lists.push(block, list, lines * alignment);
+  if (slab_lists.bytes > slab_lists.limit) trim_slabs();
+}
+
 }  // namespace
 
 MemoryStats memory_stats() {
@@ -328,30 +358,22 @@ void release_cached_memory() {
 
 namespace detail {
 
-void* pool_allocate(std::size_t bytes, BlockUse use) {
-  if (!recycle) return system_allocate(bytes);
-  const std::size_t lines = lines_of(bytes);
-  if (lines <= slab_classes) {
-    const std::size_t list = slab_list(lines, use);
-    void* block = slab_lists.pop(list);
-    return block != nullptr ? block : refill(list);
-  }
-  return allocate_large(class_of(lines));
+void* pool_allocate(std::size_t bytes, BlockUse use) { return allocate(bytes, use); }
+
+void pool_deallocate(void* block, std::size_t bytes, BlockUse use) noexcept { deallocate(block, bytes, use); }
+
+void* allocate_buffer(std::size_t bytes, std::size_t counted) {
+  void* block = allocate(bytes, BlockUse::values);
+  tally.add(static_cast<std::int64_t>(counted));
+  if (phase != Phase::running) tell_if_ending();
+  return block;
 }
 
-void pool_deallocate(void* block, std::size_t bytes, BlockUse use) noexcept {
-  if (!recycle) return system_free(block);
-  const std::size_t lines = lines_of(bytes);
-  if (lines > slab_classes) return free_large(block, class_of(lines));
-  const std::size_t list = slab_list(lines, use);
-  if (phase != Phase::running) return free_first_or_last(block, list);
-  slab_lists.push(block, list);
-  if (slab_lists.bytes > slab_lists.limit) trim_slabs();
+void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept {
+  tally.remove(static_cast<std::int64_t>(counted));
+  if (phase != Phase::running) tell_if_ending();
+  deallocate(block, bytes, BlockUse::values);
 }
-
-void count_buffer(std::size_t bytes) { count(static_cast<std::int64_t>(bytes), 1); }
-
-void uncount_buffer(std::size_t bytes) noexcept { count(-static_cast<std::int64_t>(bytes), -1); }
 
 }  // namespace detail
 }  // namespace xgrad

@@ -31,8 +31,9 @@ enum class BlockUse : std::size_t { values, nodes };
 void* pool_allocate(std::size_t bytes, BlockUse use = BlockUse::values);
 void pool_deallocate(void* block, std::size_t bytes, BlockUse use = BlockUse::values) noexcept;
 
-void count_buffer(std::size_t bytes);
-void uncount_buffer(std::size_t bytes) noexcept;
+/// Blocks that hold a tensor's elements, of which MemoryStats counts `counted` bytes.
+void* allocate_buffer(std::size_t bytes, std::size_t counted);
+void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept;
 
 /// Gives a class recycled memory: inherit from it. Needs a virtual destructor or the exact type at deletion.
 struct Pooled {

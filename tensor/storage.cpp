@@ -13,17 +13,17 @@ constexpr std::size_t body_offset(std::size_t bytes) {
   return (bytes + alignof(TensorBody) - 1) / alignof(TensorBody) * alignof(TensorBody);
 }
 
+[[noreturn, gnu::noinline]] void reject_size(const Shape& shape) {
+  fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
+}
+
 }  // namespace
 
-Ref<TensorBody> TensorBody::allocate(const Shape& shape, DType dtype) {
-  const Index count = shape.count();
-  Index size = 0;
-  if (__builtin_mul_overflow(count, element_size(dtype), &size) ||
-      size > std::numeric_limits<Index>::max() / 4)
-    fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
-  const auto bytes = static_cast<std::size_t>(size);
-  auto* data = static_cast<std::byte*>(pool_allocate(body_offset(bytes) + sizeof(TensorBody)));
-  count_buffer(bytes);
+Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtype) {
+  if (count > std::numeric_limits<Index>::max() / 32) reject_size(shape);
+  const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
+  void* block = allocate_buffer(body_offset(bytes) + sizeof(TensorBody), bytes);
+  auto* data = static_cast<std::byte*>(block);
   return Ref<TensorBody>::adopt(::new (data + body_offset(bytes)) TensorBody(shape, count, data, dtype, {}));
 }
 
@@ -35,13 +35,14 @@ Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, 
 }
 
 void TensorBody::destroy() {
-  const bool owns = !owner_;
+  if (owner_) {
+    this->~TensorBody();
+    return pool_deallocate(this, sizeof(TensorBody));
+  }
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   std::byte* const elements = data;
   this->~TensorBody();
-  if (!owns) return pool_deallocate(this, sizeof(TensorBody));
-  uncount_buffer(bytes);
-  pool_deallocate(elements, body_offset(bytes) + sizeof(TensorBody));
+  deallocate_buffer(elements, body_offset(bytes) + sizeof(TensorBody), bytes);
 }
 
 }  // namespace xgrad::detail

@@ -94,8 +94,9 @@ class Ref {
 /// and all about it fit two cache lines), or it views those of an owner.
 class TensorBody {
  public:
-  /// Elements of unspecified value. Throws ShapeError before allocating when the size is not possible.
-  static Ref<TensorBody> allocate(const Shape& shape, DType dtype);
+  /// Elements of unspecified value; `count` is the shape's. Throws ShapeError before allocating when the size
+  /// is not possible.
+  static Ref<TensorBody> allocate(const Shape& shape, Index count, DType dtype);
   /// The `count` elements from `data` on, which belong to `other`, under another shape.
   static Ref<TensorBody> view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape, Index count);
 

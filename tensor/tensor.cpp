@@ -86,7 +86,7 @@ Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType
 }
 
 void Tensor::detach() {
-  auto fresh = detail::TensorBody::allocate(shape(), dtype());
+  auto fresh = detail::TensorBody::allocate(shape(), count(), dtype());
   if (count() > 0) std::memcpy(fresh->data, body_->data, static_cast<std::size_t>(bytes()));
   body_ = std::move(fresh);
 }

@@ -60,8 +60,14 @@ class Tensor {
   /// `shape` elements of unspecified value. Throws ShapeError before allocating when the size is not
   /// possible.
   static Tensor uninitialized(const Shape& shape, DType dtype) {
-    return Tensor(detail::TensorBody::allocate(shape, dtype));
+    return Tensor(detail::TensorBody::allocate(shape, shape.count(), dtype));
   }
+  /// The same with the shape of `other`. Throws GraphError when that is undefined.
+  static Tensor uninitialized_like(const Tensor& other, DType dtype) {
+    other.check_type(other.dtype());
+    return Tensor(detail::TensorBody::allocate(other.body_->shape, other.body_->count, dtype));
+  }
+  static Tensor uninitialized_like(const Tensor& other) { return uninitialized_like(other, other.dtype()); }
 
   /// Copies `values` into a tensor of `shape`. Throws ShapeError when the count differs.
   template <Element T>

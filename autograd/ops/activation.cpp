@@ -9,7 +9,7 @@
 namespace xgrad {
 namespace {
 
-using detail::map_by_output;
+using detail::ArrayFunction, detail::map_by_output;
 
 template <class F>
 Variable map_one(const char* name, F f, const Operand& x) {
@@ -109,7 +109,7 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
 
 Variable sigmoid(const Operand& x) {
   return map_by_output(
-      "sigmoid", [](const auto& v) { return sigmoid(v); }, [](const auto& y) { return y * (1 - y); }, x);
+      "sigmoid", ArrayFunction{vmath::sigmoid, vmath::sigmoid}, [](const auto& y) { return y * (1 - y); }, x);
 }
 
 Variable logsigmoid(const Operand& x) {

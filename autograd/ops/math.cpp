@@ -10,7 +10,7 @@
 namespace xgrad {
 namespace {
 
-using detail::map_by_output;
+using detail::ArrayFunction, detail::map_by_output;
 using detail::map_operands;
 
 template <class F>
@@ -34,15 +34,16 @@ Variable stepwise(const char* name, F f, const Operand& x) {
 
 Variable exp(const Operand& x) {
   return map_by_output(
-      "exp", [](const auto& v) { return exp(v); }, [](const auto& y) { return y; }, x);
+      "exp", ArrayFunction{vmath::exp, vmath::exp}, [](const auto& y) { return y; }, x);
 }
 Variable exp2(const Operand& x) {
   return map_by_output(
-      "exp2", [](const auto& v) { return exp2(v); }, [](const auto& y) { return y * std::numbers::ln2; }, x);
+      "exp2", ArrayFunction{vmath::exp2, vmath::exp2}, [](const auto& y) { return y * std::numbers::ln2; },
+      x);
 }
 Variable expm1(const Operand& x) {
   return map_by_output(
-      "expm1", [](const auto& v) { return expm1(v); }, [](const auto& y) { return y + 1; }, x);
+      "expm1", ArrayFunction{vmath::expm1, vmath::expm1}, [](const auto& y) { return y + 1; }, x);
 }
 Variable log(const Operand& x) {
   return map_one(
@@ -62,7 +63,7 @@ Variable log1p(const Operand& x) {
 }
 Variable sqrt(const Operand& x) {
   return map_by_output(
-      "sqrt", [](const auto& v) { return sqrt(v); }, [](const auto& y) { return 0.5 / y; }, x);
+      "sqrt", ArrayFunction{vmath::sqrt, vmath::sqrt}, [](const auto& y) { return 0.5 / y; }, x);
 }
 Variable rsqrt(const Operand& x) {
   return map_by_output(
@@ -71,7 +72,7 @@ Variable rsqrt(const Operand& x) {
 }
 Variable cbrt(const Operand& x) {
   return map_by_output(
-      "cbrt", [](const auto& v) { return cbrt(v); }, [](const auto& y) { return 1 / (3 * (y * y)); }, x);
+      "cbrt", ArrayFunction{vmath::cbrt, vmath::cbrt}, [](const auto& y) { return 1 / (3 * (y * y)); }, x);
 }
 Variable square(const Operand& x) {
   Op op("square", x);
@@ -109,7 +110,7 @@ Variable cos(const Operand& x) {
 }
 Variable tan(const Operand& x) {
   return map_by_output(
-      "tan", [](const auto& v) { return tan(v); }, [](const auto& y) { return 1 + y * y; }, x);
+      "tan", ArrayFunction{vmath::tan, vmath::tan}, [](const auto& y) { return 1 + y * y; }, x);
 }
 Variable asin(const Operand& x) {
   return map_one(
@@ -137,7 +138,7 @@ Variable cosh(const Operand& x) {
 }
 Variable tanh(const Operand& x) {
   return map_by_output(
-      "tanh", [](const auto& v) { return tanh(v); }, [](const auto& y) { return (1 - y) * (1 + y); }, x);
+      "tanh", ArrayFunction{vmath::tanh, vmath::tanh}, [](const auto& y) { return (1 - y) * (1 + y); }, x);
 }
 Variable asinh(const Operand& x) {
   return map_one(
