@@ -24,10 +24,14 @@ struct Dual {
 
   Dual() = default;
   explicit Dual(const S& v) : value(v) {}
+  /// The value is made in its place.
+  template <std::invocable Make>
+  explicit Dual(const Make& make) : value(make()) {}
 
-  /// The input of number i: its own partial is 1.
-  static Dual input(const S& v, std::size_t i, bool needed) {
-    Dual r(v);
+  /// The input of number i, made in its place: its own partial is 1.
+  template <std::invocable Make>
+  static Dual input(const Make& make, std::size_t i, bool needed) {
+    Dual r(make);
     if (needed) r.kind[i] = Partial::one;
     return r;
   }
@@ -49,40 +53,78 @@ S constant(double number) {
     return S(number);
 }
 
-/// Adds the chain rule of operand x to the partials of r. The slope is a function, computed when a partial
-/// needs it.
+// to = a * b, to += a and to = a + b, where a copy of lanes would cost as much as the work.
+inline void set_product(Variable& to, const Variable& a, const Variable& b) { to = a * b; }
+inline void set_product(Variable& to, double a, const Variable& b) { to = a * b; }
+inline void increase(Variable& to, const Variable& a) { to = to + a; }
+inline void set_sum(Variable& to, const Variable& a, const Variable& b) { to = a + b; }
+template <class T>
+void set_product(Lanes<T>& to, const Lanes<T>& a, const Lanes<T>& b) {
+  lanewise(LaneBinary::mul, a, b, to);
+}
+template <class T>
+void set_product(Lanes<T>& to, double a, const Lanes<T>& b) {
+  lanewise(LaneBinary::mul, b, static_cast<T>(a), to);
+}
+template <class T>
+void increase(Lanes<T>& to, const Lanes<T>& a) {
+  lanewise(LaneBinary::add, to, a, to);
+}
+template <class T>
+void set_sum(Lanes<T>& to, const Lanes<T>& a, const Lanes<T>& b) {
+  lanewise(LaneBinary::add, a, b, to);
+}
+
+/// Adds the chain rule of operand x to the partials of r. The slope is a function, of r's value or of
+/// nothing, computed when a partial needs it: S or a number.
 template <class S, std::size_t N, class Slope>
 void add_partials(Dual<S, N>& r, const Dual<S, N>& x, const Slope& slope_of) {
   bool any = false;
   for (std::size_t i = 0; i < N; ++i) any |= x.kind[i] != Partial::zero;
   if (!any) return;
-  const S& slope = slope_of();
+  const auto& slope = [&]() -> decltype(auto) {
+    if constexpr (std::invocable<const Slope&, const S&>)
+      return slope_of(r.value);
+    else
+      return slope_of();
+  }();
+  constexpr bool number = std::is_same_v<decltype(slope), const double&>;
   for (std::size_t i = 0; i < N; ++i) {
     if (x.kind[i] == Partial::zero) continue;
     const bool first = r.kind[i] == Partial::zero;
+    const bool one = x.kind[i] == Partial::one;
     r.kind[i] = Partial::general;
-    if (first && x.kind[i] == Partial::one)
-      r.partial[i] = slope;
-    else if (first)
-      r.partial[i] = slope * x.partial[i];
-    else if (x.kind[i] == Partial::one)
-      r.partial[i] = r.partial[i] + slope;
-    else
-      r.partial[i] = r.partial[i] + slope * x.partial[i];
+    if (one && first) {
+      if constexpr (number)
+        r.partial[i] = constant<S>(slope);
+      else
+        r.partial[i] = slope;
+    } else if (first) {
+      set_product(r.partial[i], slope, x.partial[i]);
+    } else if (one) {
+      if constexpr (number)
+        r.partial[i] = r.partial[i] + slope;
+      else
+        increase(r.partial[i], slope);
+    } else {
+      S term;
+      set_product(term, slope, x.partial[i]);
+      increase(r.partial[i], term);
+    }
   }
 }
 
-/// f(x) with slope f'(x).
-template <class S, std::size_t N, class Slope>
-Dual<S, N> chained(const S& value, const Dual<S, N>& x, const Slope& slope_of) {
+/// f(x) with slope f'(x); the value is a function, and made in its place.
+template <class S, std::size_t N, class Value, class Slope>
+Dual<S, N> chained(const Value& value, const Dual<S, N>& x, const Slope& slope_of) {
   Dual<S, N> r(value);
   add_partials(r, x, slope_of);
   return r;
 }
 
 /// f(a, b) with its two slopes.
-template <class S, std::size_t N, class SlopeA, class SlopeB>
-Dual<S, N> chained(const S& value, const Dual<S, N>& a, const SlopeA& slope_a, const Dual<S, N>& b,
+template <class S, std::size_t N, class Value, class SlopeA, class SlopeB>
+Dual<S, N> chained(const Value& value, const Dual<S, N>& a, const SlopeA& slope_a, const Dual<S, N>& b,
                    const SlopeB& slope_b) {
   Dual<S, N> r(value);
   add_partials(r, a, slope_a);
@@ -90,14 +132,17 @@ Dual<S, N> chained(const S& value, const Dual<S, N>& a, const SlopeA& slope_a, c
   return r;
 }
 
-/// The same partials under another value.
 template <class S, std::size_t N>
-Dual<S, N> with_value(const S& value, const Dual<S, N>& x) {
+void copy_partial(Dual<S, N>& to, const Dual<S, N>& from, std::size_t i) {
+  to.kind[i] = from.kind[i];
+  if (from.kind[i] == Partial::general) to.partial[i] = from.partial[i];
+}
+
+/// The same partials under another value.
+template <class S, std::size_t N, class Value>
+Dual<S, N> with_value(const Value& value, const Dual<S, N>& x) {
   Dual<S, N> r(value);
-  for (std::size_t i = 0; i < N; ++i) {
-    r.kind[i] = x.kind[i];
-    if (x.kind[i] == Partial::general) r.partial[i] = x.partial[i];
-  }
+  for (std::size_t i = 0; i < N; ++i) copy_partial(r, x, i);
   return r;
 }
 
@@ -120,27 +165,30 @@ concept DualPair = (is_dual<A> && (is_dual<B> || Number<B>)) || (Number<A> && is
 
 template <class S, std::size_t N>
 Dual<S, N> operator+(const Dual<S, N>& a, const Dual<S, N>& b) {
-  Dual<S, N> r = detail::with_value(S(a.value + b.value), a);
+  Dual<S, N> r([&] { return a.value + b.value; });
   for (std::size_t i = 0; i < N; ++i) {
-    if (b.kind[i] == Partial::zero) continue;
-    if (r.kind[i] == Partial::zero) {
-      r.kind[i] = b.kind[i];
-      if (b.kind[i] == Partial::general) r.partial[i] = b.partial[i];
-      continue;
+    const Partial left = a.kind[i], right = b.kind[i];
+    if (right == Partial::zero) {
+      detail::copy_partial(r, a, i);
+    } else if (left == Partial::zero) {
+      detail::copy_partial(r, b, i);
+    } else {
+      r.kind[i] = Partial::general;
+      if (left == Partial::one && right == Partial::one)
+        r.partial[i] = detail::constant<S>(2);
+      else if (left == Partial::one)
+        r.partial[i] = b.partial[i] + 1;
+      else if (right == Partial::one)
+        r.partial[i] = a.partial[i] + 1;
+      else
+        detail::set_sum(r.partial[i], a.partial[i], b.partial[i]);
     }
-    if (r.kind[i] == Partial::one && b.kind[i] == Partial::one)
-      r.partial[i] = detail::constant<S>(2);
-    else if (r.kind[i] == Partial::one)
-      r.partial[i] = b.partial[i] + 1;
-    else
-      r.partial[i] = b.kind[i] == Partial::one ? r.partial[i] + 1 : r.partial[i] + b.partial[i];
-    r.kind[i] = Partial::general;
   }
   return r;
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator+(const Dual<S, N>& a, C b) {
-  return detail::with_value(S(a.value + b), a);
+  return detail::with_value([&] { return a.value + b; }, a);
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator+(C a, const Dual<S, N>& b) {
@@ -148,7 +196,7 @@ Dual<S, N> operator+(C a, const Dual<S, N>& b) {
 }
 template <class S, std::size_t N>
 Dual<S, N> operator-(const Dual<S, N>& x) {
-  return detail::chained(S(-x.value), x, [] { return detail::constant<S>(-1); });
+  return detail::chained([&] { return -x.value; }, x, [] { return -1.0; });
 }
 template <class S, std::size_t N>
 Dual<S, N> operator-(const Dual<S, N>& a, const Dual<S, N>& b) {
@@ -156,21 +204,20 @@ Dual<S, N> operator-(const Dual<S, N>& a, const Dual<S, N>& b) {
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator-(const Dual<S, N>& a, C b) {
-  return detail::with_value(S(a.value - b), a);
+  return detail::with_value([&] { return a.value - b; }, a);
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator-(C a, const Dual<S, N>& b) {
-  return detail::chained(S(a - b.value), b, [] { return detail::constant<S>(-1); });
+  return detail::chained([&] { return a - b.value; }, b, [] { return -1.0; });
 }
 template <class S, std::size_t N>
 Dual<S, N> operator*(const Dual<S, N>& a, const Dual<S, N>& b) {
-  return detail::chained(
-      S(a.value * b.value), a, [&]() -> const S& { return b.value; }, b,
-      [&]() -> const S& { return a.value; });
+  return detail::chained([&] { return a.value * b.value; }, a, [&]() -> const S& { return b.value; }, b,
+                         [&]() -> const S& { return a.value; });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator*(const Dual<S, N>& a, C b) {
-  return detail::chained(S(a.value * b), a, [&] { return detail::constant<S>(static_cast<double>(b)); });
+  return detail::chained([&] { return a.value * b; }, a, [&] { return static_cast<double>(b); });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator*(C a, const Dual<S, N>& b) {
@@ -178,18 +225,17 @@ Dual<S, N> operator*(C a, const Dual<S, N>& b) {
 }
 template <class S, std::size_t N>
 Dual<S, N> operator/(const Dual<S, N>& a, const Dual<S, N>& b) {
-  S quotient = a.value / b.value;
-  return detail::chained(
-      quotient, a, [&] { return S(1 / b.value); }, b, [&] { return S(-quotient / b.value); });
+  return detail::chained([&] { return a.value / b.value; }, a, [&] { return S(1 / b.value); }, b,
+                         [&](const S& quotient) { return S(-quotient / b.value); });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator/(const Dual<S, N>& a, C b) {
-  return detail::chained(S(a.value / b), a, [&] { return detail::constant<S>(1 / static_cast<double>(b)); });
+  return detail::chained([&] { return a.value / b; }, a, [&] { return 1 / static_cast<double>(b); });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> operator/(C a, const Dual<S, N>& b) {
-  S quotient = a / b.value;
-  return detail::chained(quotient, b, [&] { return S(-quotient / b.value); });
+  return detail::chained([&] { return a / b.value; }, b,
+                         [&](const S& quotient) { return S(-quotient / b.value); });
 }
 
 // ------------------------------------------------------------------------------------------------ selection
@@ -244,9 +290,8 @@ Dual<S, N> maximum(const Dual<S, N>& a, const Dual<S, N>& b) {
   const auto share = [](const S& own, const S& other) {
     return S(where(own > other, 1.0, where(own == other, 0.5, 0.0)));
   };
-  return detail::chained(
-      S(maximum(a.value, b.value)), a, [&] { return share(a.value, b.value); }, b,
-      [&] { return share(b.value, a.value); });
+  return detail::chained([&] { return maximum(a.value, b.value); }, a,
+                         [&] { return share(a.value, b.value); }, b, [&] { return share(b.value, a.value); });
 }
 template <class S, std::size_t N>
 Dual<S, N> minimum(const Dual<S, N>& a, const Dual<S, N>& b) {
@@ -263,7 +308,7 @@ Dual<S, N> minimum(const Dual<S, N>& a, C b) {
 /// abs'(0) = 0.
 template <class S, std::size_t N>
 Dual<S, N> abs(const Dual<S, N>& x) {
-  return detail::chained(S(abs(x.value)), x, [&] { return S(sign(x.value)); });
+  return detail::chained([&] { return abs(x.value); }, x, [&] { return S(sign(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> sign(const Dual<S, N>& x) {
@@ -291,61 +336,61 @@ Dual<S, N> trunc(const Dual<S, N>& x) {
 
 template <class S, std::size_t N>
 Dual<S, N> exp(const Dual<S, N>& x) {
-  S v = exp(x.value);
-  return detail::chained(v, x, [&]() -> const S& { return v; });
+  return detail::chained([&] { return exp(x.value); }, x, [](const S& v) -> const S& { return v; });
 }
 template <class S, std::size_t N>
 Dual<S, N> exp2(const Dual<S, N>& x) {
-  S v = exp2(x.value);
-  return detail::chained(v, x, [&] { return S(v * std::numbers::ln2); });
+  return detail::chained([&] { return exp2(x.value); }, x,
+                         [](const S& v) { return S(v * std::numbers::ln2); });
 }
 template <class S, std::size_t N>
 Dual<S, N> expm1(const Dual<S, N>& x) {
-  return detail::chained(S(expm1(x.value)), x, [&] { return S(exp(x.value)); });
+  return detail::chained([&] { return expm1(x.value); }, x, [&] { return S(exp(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> log(const Dual<S, N>& x) {
-  return detail::chained(S(log(x.value)), x, [&] { return S(1 / x.value); });
+  return detail::chained([&] { return log(x.value); }, x, [&] { return S(1 / x.value); });
 }
 template <class S, std::size_t N>
 Dual<S, N> log2(const Dual<S, N>& x) {
-  return detail::chained(S(log2(x.value)), x, [&] { return S(std::numbers::log2e / x.value); });
+  return detail::chained([&] { return log2(x.value); }, x, [&] { return S(std::numbers::log2e / x.value); });
 }
 template <class S, std::size_t N>
 Dual<S, N> log10(const Dual<S, N>& x) {
-  return detail::chained(S(log10(x.value)), x, [&] { return S(std::numbers::log10e / x.value); });
+  return detail::chained([&] { return log10(x.value); }, x,
+                         [&] { return S(std::numbers::log10e / x.value); });
 }
 template <class S, std::size_t N>
 Dual<S, N> log1p(const Dual<S, N>& x) {
-  return detail::chained(S(log1p(x.value)), x, [&] { return S(1 / (1 + x.value)); });
+  return detail::chained([&] { return log1p(x.value); }, x, [&] { return S(1 / (1 + x.value)); });
 }
 
 // ------------------------------------------------------------------------------------------------ powers
 
 template <class S, std::size_t N>
 Dual<S, N> sqrt(const Dual<S, N>& x) {
-  S v = sqrt(x.value);
-  return detail::chained(v, x, [&] { return S(0.5 / v); });
+  return detail::chained([&] { return sqrt(x.value); }, x, [](const S& v) { return S(0.5 / v); });
 }
 template <class S, std::size_t N>
 Dual<S, N> cbrt(const Dual<S, N>& x) {
-  S v = cbrt(x.value);
-  return detail::chained(v, x, [&] { return S(1 / (3 * (v * v))); });
+  return detail::chained([&] { return cbrt(x.value); }, x, [](const S& v) { return S(1 / (3 * (v * v))); });
 }
 /// d/da = b a^(b-1), 0 where b = 0; d/db = a^b log a, 0 where a = 0 and b >= 0.
 template <class S, std::size_t N>
 Dual<S, N> pow(const Dual<S, N>& a, const Dual<S, N>& b) {
-  S v = pow(a.value, b.value);
   return detail::chained(
-      v, a, [&] { return S(where(b.value == 0, 0.0, b.value * pow(a.value, S(b.value - 1)))); }, b,
-      [&] { return S(where(logical_and(a.value == 0, b.value >= 0), 0.0, v * log(a.value))); });
+      [&] { return pow(a.value, b.value); }, a,
+      [&] { return S(where(b.value == 0, 0.0, b.value * pow(a.value, S(b.value - 1)))); }, b,
+      [&](const S& v) { return S(where(logical_and(a.value == 0, b.value >= 0), 0.0, v * log(a.value))); });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> pow(const Dual<S, N>& a, C b) {
-  return detail::chained(S(pow(a.value, b)), a, [&] {
-    const auto exponent = static_cast<double>(b);
-    return exponent == 0 ? detail::constant<S>(0) : S(exponent * pow(a.value, exponent - 1));
-  });
+  return detail::chained([&] { return pow(a.value, b); }, a,
+                         [&] {
+                           const auto exponent = static_cast<double>(b);
+                           return exponent == 0 ? detail::constant<S>(0)
+                                                : S(exponent * pow(a.value, exponent - 1));
+                         });
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> pow(C a, const Dual<S, N>& b) {
@@ -354,16 +399,15 @@ Dual<S, N> pow(C a, const Dual<S, N>& b) {
 /// hypot'(0, 0) = 0.
 template <class S, std::size_t N>
 Dual<S, N> hypot(const Dual<S, N>& a, const Dual<S, N>& b) {
-  S v = hypot(a.value, b.value);
-  const auto slope = [&v](const S& x) { return S(where(v == 0, 0.0, x / v)); };
-  return detail::chained(
-      v, a, [&] { return slope(a.value); }, b, [&] { return slope(b.value); });
+  const auto slope = [](const S& x, const S& v) { return S(where(v == 0, 0.0, x / v)); };
+  return detail::chained([&] { return hypot(a.value, b.value); }, a,
+                         [&](const S& v) { return slope(a.value, v); }, b,
+                         [&](const S& v) { return slope(b.value, v); });
 }
 template <class S, std::size_t N>
 Dual<S, N> fmod(const Dual<S, N>& a, const Dual<S, N>& b) {
-  return detail::chained(
-      S(fmod(a.value, b.value)), a, [] { return detail::constant<S>(1); }, b,
-      [&] { return S(-trunc(S(a.value / b.value))); });
+  return detail::chained([&] { return fmod(a.value, b.value); }, a, [] { return 1.0; }, b,
+                         [&] { return S(-trunc(S(a.value / b.value))); });
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -371,62 +415,63 @@ Dual<S, N> fmod(const Dual<S, N>& a, const Dual<S, N>& b) {
 
 template <class S, std::size_t N>
 Dual<S, N> sin(const Dual<S, N>& x) {
-  return detail::chained(S(sin(x.value)), x, [&] { return S(cos(x.value)); });
+  return detail::chained([&] { return sin(x.value); }, x, [&] { return S(cos(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> cos(const Dual<S, N>& x) {
-  return detail::chained(S(cos(x.value)), x, [&] { return S(-sin(x.value)); });
+  return detail::chained([&] { return cos(x.value); }, x, [&] { return S(-sin(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> tan(const Dual<S, N>& x) {
-  S v = tan(x.value);
-  return detail::chained(v, x, [&] { return S(1 + v * v); });
+  return detail::chained([&] { return tan(x.value); }, x, [](const S& v) { return S(1 + v * v); });
 }
 template <class S, std::size_t N>
 Dual<S, N> asin(const Dual<S, N>& x) {
-  return detail::chained(S(asin(x.value)), x, [&] { return S(1 / sqrt(S((1 - x.value) * (1 + x.value)))); });
+  return detail::chained([&] { return asin(x.value); }, x,
+                         [&] { return S(1 / sqrt(S((1 - x.value) * (1 + x.value)))); });
 }
 template <class S, std::size_t N>
 Dual<S, N> acos(const Dual<S, N>& x) {
-  return detail::chained(S(acos(x.value)), x, [&] { return S(-1 / sqrt(S((1 - x.value) * (1 + x.value)))); });
+  return detail::chained([&] { return acos(x.value); }, x,
+                         [&] { return S(-1 / sqrt(S((1 - x.value) * (1 + x.value)))); });
 }
 template <class S, std::size_t N>
 Dual<S, N> atan(const Dual<S, N>& x) {
-  return detail::chained(S(atan(x.value)), x, [&] { return S(1 / (1 + x.value * x.value)); });
+  return detail::chained([&] { return atan(x.value); }, x, [&] { return S(1 / (1 + x.value * x.value)); });
 }
 /// The angle of the point (b, a).
 template <class S, std::size_t N>
 Dual<S, N> atan2(const Dual<S, N>& a, const Dual<S, N>& b) {
   const auto radius = [&] { return S(hypot(a.value, b.value)); };
-  return detail::chained(
-      S(atan2(a.value, b.value)), a, [&, r = radius()] { return S(b.value / r / r); }, b,
-      [&, r = radius()] { return S(-a.value / r / r); });
+  return detail::chained([&] { return atan2(a.value, b.value); }, a,
+                         [&, r = radius()] { return S(b.value / r / r); }, b,
+                         [&, r = radius()] { return S(-a.value / r / r); });
 }
 template <class S, std::size_t N>
 Dual<S, N> sinh(const Dual<S, N>& x) {
-  return detail::chained(S(sinh(x.value)), x, [&] { return S(cosh(x.value)); });
+  return detail::chained([&] { return sinh(x.value); }, x, [&] { return S(cosh(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> cosh(const Dual<S, N>& x) {
-  return detail::chained(S(cosh(x.value)), x, [&] { return S(sinh(x.value)); });
+  return detail::chained([&] { return cosh(x.value); }, x, [&] { return S(sinh(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> tanh(const Dual<S, N>& x) {
-  S v = tanh(x.value);
-  return detail::chained(v, x, [&] { return S((1 - v) * (1 + v)); });
+  return detail::chained([&] { return tanh(x.value); }, x, [](const S& v) { return S((1 - v) * (1 + v)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> asinh(const Dual<S, N>& x) {
-  return detail::chained(S(asinh(x.value)), x, [&] { return S(1 / hypot(x.value, 1.0)); });
+  return detail::chained([&] { return asinh(x.value); }, x, [&] { return S(1 / hypot(x.value, 1.0)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> acosh(const Dual<S, N>& x) {
-  return detail::chained(S(acosh(x.value)), x,
+  return detail::chained([&] { return acosh(x.value); }, x,
                          [&] { return S(1 / (sqrt(S(x.value - 1)) * sqrt(S(x.value + 1)))); });
 }
 template <class S, std::size_t N>
 Dual<S, N> atanh(const Dual<S, N>& x) {
-  return detail::chained(S(atanh(x.value)), x, [&] { return S(1 / ((1 - x.value) * (1 + x.value))); });
+  return detail::chained([&] { return atanh(x.value); }, x,
+                         [&] { return S(1 / ((1 - x.value) * (1 + x.value))); });
 }
 
 // ------------------------------------------------------------------------------------------------ special
@@ -434,35 +479,35 @@ Dual<S, N> atanh(const Dual<S, N>& x) {
 
 template <class S, std::size_t N>
 Dual<S, N> sigmoid(const Dual<S, N>& x) {
-  S v = sigmoid(x.value);
-  return detail::chained(v, x, [&] { return S(v * (1 - v)); });
+  return detail::chained([&] { return sigmoid(x.value); }, x, [](const S& v) { return S(v * (1 - v)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> softplus(const Dual<S, N>& x) {
-  return detail::chained(S(softplus(x.value)), x, [&] { return S(sigmoid(x.value)); });
+  return detail::chained([&] { return softplus(x.value); }, x, [&] { return S(sigmoid(x.value)); });
 }
 
 template <class S, std::size_t N>
 Dual<S, N> erf(const Dual<S, N>& x) {
-  return detail::chained(S(erf(x.value)), x,
+  return detail::chained([&] { return erf(x.value); }, x,
                          [&] { return S(2 * std::numbers::inv_sqrtpi * exp(S(-(x.value * x.value)))); });
 }
 template <class S, std::size_t N>
 Dual<S, N> erfc(const Dual<S, N>& x) {
-  return detail::chained(S(erfc(x.value)), x,
+  return detail::chained([&] { return erfc(x.value); }, x,
                          [&] { return S(-2 * std::numbers::inv_sqrtpi * exp(S(-(x.value * x.value)))); });
 }
 template <class S, std::size_t N>
 Dual<S, N> lgamma(const Dual<S, N>& x) {
-  return detail::chained(S(lgamma(x.value)), x, [&] { return S(digamma(x.value)); });
+  return detail::chained([&] { return lgamma(x.value); }, x, [&] { return S(digamma(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> digamma(const Dual<S, N>& x) {
-  return detail::chained(S(digamma(x.value)), x, [&] { return S(polygamma(1, x.value)); });
+  return detail::chained([&] { return digamma(x.value); }, x, [&] { return S(polygamma(1, x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> polygamma(int order, const Dual<S, N>& x) {
-  return detail::chained(S(polygamma(order, x.value)), x, [&] { return S(polygamma(order + 1, x.value)); });
+  return detail::chained([&] { return polygamma(order, x.value); }, x,
+                         [&] { return S(polygamma(order + 1, x.value)); });
 }
 
 }  // namespace xgrad

@@ -4,7 +4,6 @@
 #include <xgrad/autograd/engine.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
-#include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/elementwise.hpp>
@@ -26,38 +25,10 @@ template <class... E>
 
 }  // namespace
 
-void accumulate(Variable& into, Variable&& gradient, bool create_graph) {
-  if (!into.defined()) {
-    into = std::move(gradient);
-  } else if (create_graph) {
-    into = add(into, gradient);
-  } else {
-    if (!Access::state(into)->references.unique()) into = into.detach();
-    kernels::add_to(into.mutable_value(), gradient.value());
-  }
-}
-
 void Run::start(const Edge& root, Variable seed) {
   if (!reach_.contains(root)) return;
   roots_.push_back(root.node);
-  receive(root, std::move(seed));
-}
-
-inline void Run::receive(const Edge& edge, Variable&& gradient) {
-  Node& node = *edge.node;
-  Variable& total = queue_.at(node)[edge.output];
-  if (!total.defined()) {
-    total = std::move(gradient);
-    return;
-  }
-  if (total.shape() != gradient.shape()) {
-    const OutputMeta& meta = node.outputs()[edge.output];
-    if (meta.fits(gradient.shape(), gradient.dtype()))
-      std::swap(total, gradient);
-    else if (!meta.fits(total.shape(), total.dtype()))
-      total = broadcast_to(total, meta.shape());
-  }
-  accumulate(total, std::move(gradient), create_graph_);
+  queue_.add(root, std::move(seed));
 }
 
 void Run::execute() {
@@ -150,7 +121,7 @@ inline void Run::run_rule(Node& node, Variable* gradients) {
     if (!inputs[i].node->outputs()[inputs[i].output].fits(results[i].shape(), results[i].dtype()))
       fit(node, i, results[i]);
     if (AnomalyMode::enabled()) check_anomaly(node, i, results[i], gradients);
-    receive(inputs[i], std::move(results[i]));
+    queue_.add(inputs[i], std::move(results[i]));
   }
   if (!retain_graph_) node.free_saved();
 }

@@ -9,7 +9,8 @@ namespace xgrad::detail {
 
 class Run {
  public:
-  Run(bool create_graph, bool retain_graph) : create_graph_(create_graph), retain_graph_(retain_graph) {}
+  Run(bool create_graph, bool retain_graph)
+      : create_graph_(create_graph), retain_graph_(retain_graph), queue_(create_graph) {}
 
   /// Only nodes on a path from the roots to these inputs run; their gradients are captured.
   void restrict_to(const std::vector<Variable>& roots, const std::vector<Variable>& inputs) {
@@ -33,15 +34,12 @@ class Run {
     Variable gradient;
   };
 
-  // Adds a gradient to an output of a node, which is queued. A gradient may be smaller than the output and
-  // broadcast to it; the sum is spread out as late as possible, before anybody sees it.
-  void receive(const Edge& edge, Variable&& gradient);
   void process(Node& node, Variable* gradients);
   // To hooks, captures and stored gradients.
   void show(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
   void run_rule(Node& node, Variable* gradients);
-  // Brings the gradient that a rule gave into a shape that receive() takes.
+  // Brings the gradient that a rule gave into a shape that the queue takes.
   void fit(const Node& node, std::size_t input, Variable& gradient) const;
   void check_anomaly(const Node& node, std::size_t input, const Variable& gradient,
                      const Variable* gradients) const;

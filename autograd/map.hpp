@@ -72,7 +72,7 @@ void map_backward(const void* f, const std::byte* const* x, const Index* steps, 
   for (Index i = 0; i < n; i += Lanes<T>::width) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       using D = Dual<Lanes<T>, N>;
-      const D y = formula(D::input(read(I, i, n), I, dx[I] != nullptr)...);
+      const D y = formula(D::input([&] { return read(I, i, n); }, I, dx[I] != nullptr)...);
       const Lanes<T> incoming = Lanes<T>::load(g + i, n - i);
       for (std::size_t k = 0; k < N; ++k) {
         if (dx[k] == nullptr) continue;
@@ -115,7 +115,7 @@ void map_rule(Backward& r, const F& formula) {
   }
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     using D = Dual<Variable, N>;
-    const D y = formula(D::input(r.input(I), I, r.needs(I))...);
+    const D y = formula(D::input([&] { return r.input(I); }, I, r.needs(I))...);
     for (std::size_t k = 0; k < N; ++k) {
       if (!r.needs(k)) continue;
       if (y.kind[k] == Partial::one) r.give(k, r.gradient());

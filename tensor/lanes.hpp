@@ -72,18 +72,27 @@ Lanes<T> lanewise(LaneUnary op, const Lanes<T>& a) {
   lane_loop(op, r.active, a.v, r.v);
   return r;
 }
+// Into `r`, which may be an operand.
+template <class T>
+void lanewise(LaneBinary op, const Lanes<T>& a, const Lanes<T>& b, Lanes<T>& r) {
+  r.active = a.active > b.active ? a.active : b.active;
+  lane_loop(op, r.active, a.v, b.v, r.v);
+}
+template <class T>
+void lanewise(LaneBinary op, const Lanes<T>& a, T b, Lanes<T>& r) {
+  r.active = a.active;
+  lane_loop(op, r.active, a.v, b, r.v);
+}
 template <class T>
 Lanes<T> lanewise(LaneBinary op, const Lanes<T>& a, const Lanes<T>& b) {
   Lanes<T> r;
-  r.active = a.active > b.active ? a.active : b.active;
-  lane_loop(op, r.active, a.v, b.v, r.v);
+  lanewise(op, a, b, r);
   return r;
 }
 template <class T>
 Lanes<T> lanewise(LaneBinary op, const Lanes<T>& a, T b) {
   Lanes<T> r;
-  r.active = a.active;
-  lane_loop(op, r.active, a.v, b, r.v);
+  lanewise(op, a, b, r);
   return r;
 }
 template <class T>
