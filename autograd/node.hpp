@@ -35,63 +35,6 @@ namespace detail {
 class Node;
 class CheckpointFrame;
 
-/// An array whose length is fixed at construction; up to N items need no memory of their own. Items of types
-/// without constructor have no value at first.
-template <class T, std::size_t N>
-class InlineArray {
- public:
-  InlineArray() = default;
-  explicit InlineArray(std::size_t size)
-      : data_(size > N ? std::allocator<T>().allocate(size) : inline_items()), size_(size) {
-    static_assert(std::is_nothrow_default_constructible_v<T> && std::is_nothrow_move_constructible_v<T>);
-    std::uninitialized_default_construct_n(data_, size);
-  }
-  /// Item i is make(i), which must not throw.
-  template <class F>
-  InlineArray(std::size_t size, F make)
-      : data_(size > N ? std::allocator<T>().allocate(size) : inline_items()), size_(size) {
-    for (std::size_t i = 0; i < size; ++i) ::new (static_cast<void*>(data_ + i)) T(make(i));
-  }
-  InlineArray(InlineArray&& other) noexcept { take(other); }
-  InlineArray& operator=(InlineArray&& other) noexcept {
-    clear();
-    take(other);
-    return *this;
-  }
-  ~InlineArray() { clear(); }
-
-  std::size_t size() const { return size_; }
-  T* begin() { return data_; }
-  T* end() { return data_ + size_; }
-  const T* begin() const { return data_; }
-  const T* end() const { return data_ + size_; }
-  T& operator[](std::size_t i) { return data_[i]; }
-  const T& operator[](std::size_t i) const { return data_[i]; }
-
- private:
-  T* inline_items() { return reinterpret_cast<T*>(inline_); }
-  void clear() {
-    std::destroy_n(data_, size_);
-    if (size_ > N) std::allocator<T>().deallocate(data_, size_);
-    size_ = 0;
-  }
-  // Only into an empty one.
-  void take(InlineArray& other) {
-    size_ = other.size_;
-    if (size_ > N) {
-      data_ = std::exchange(other.data_, other.inline_items());
-      other.size_ = 0;
-    } else {
-      data_ = inline_items();
-      std::uninitialized_move_n(other.data_, size_, data_);
-    }
-  }
-
-  T* data_ = inline_items();
-  std::size_t size_ = 0;
-  alignas(T) std::byte inline_[N * sizeof(T)];
-};
-
 /// Where an input came from: output `output` of `node`. No node: a constant.
 struct Edge {
   Ref<Node> node;

@@ -15,6 +15,7 @@
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/operand.hpp>
 
+#include <memory>
 #include <tuple>
 #include <utility>
 
@@ -100,6 +101,37 @@ JointRule(Saves, F) -> JointRule<F>;
 
 namespace detail {
 
+/// An array whose length is fixed at construction; up to N items need no memory of their own.
+template <class T, std::size_t N>
+class InlineArray {
+ public:
+  /// Item i is make(i), which must not throw.
+  template <class F>
+  InlineArray(std::size_t size, F make)
+      : data_(size > N ? std::allocator<T>().allocate(size) : reinterpret_cast<T*>(inline_)), size_(size) {
+    for (std::size_t i = 0; i < size; ++i) ::new (static_cast<void*>(data_ + i)) T(make(i));
+  }
+  InlineArray(const InlineArray&) = delete;
+  InlineArray& operator=(const InlineArray&) = delete;
+  ~InlineArray() {
+    std::destroy_n(data_, size_);
+    if (size_ > N) std::allocator<T>().deallocate(data_, size_);
+  }
+
+  std::size_t size() const { return size_; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+
+ private:
+  T* data_;
+  std::size_t size_;
+  alignas(T) std::byte inline_[N * sizeof(T)];
+};
+
 template <class... F>
 class RuleNode final : public Node {
  public:
@@ -178,7 +210,7 @@ class Op {
     Saves saves;
     std::size_t i = 0;
     ((saves = needs(i++) ? saves | rules.saves : saves), ...);
-    auto node = detail::Node::make<detail::RuleNode<F...>>(plan({&value, 1}, saves),
+    auto node = detail::Node::make<detail::RuleNode<F...>>(recorded({&value, 1}, saves),
                                                            std::tuple<F...>(std::move(rules.formula)...));
     return connect(std::move(value), std::move(node));
   }
@@ -187,7 +219,7 @@ class Op {
   Variable record(Tensor value, JointRule<F> rule) const {
     if (!needs_any()) return constant(std::move(value));
     auto node =
-        detail::Node::make<detail::JointNode<F>>(plan({&value, 1}, rule.saves), std::move(rule.formula));
+        detail::Node::make<detail::JointNode<F>>(recorded({&value, 1}, rule.saves), std::move(rule.formula));
     return connect(std::move(value), std::move(node));
   }
   /// Several outputs; those whose bit is set in `constants` take no part in differentiation.
@@ -196,7 +228,7 @@ class Op {
                                     std::uint32_t constants = 0) const {
     detail::Ref<detail::Node> node;
     if (needs_any())
-      node = detail::Node::make<detail::JointNode<F>>(plan(values, rule.saves), std::move(rule.formula));
+      node = detail::Node::make<detail::JointNode<F>>(recorded(values, rule.saves), std::move(rule.formula));
     return connect_many(std::move(values), std::move(node), constants);
   }
 
@@ -208,7 +240,7 @@ class Op {
   void resolve(std::initializer_list<const Operand*> operands);
   [[noreturn]] static void reject_undefined(std::size_t i);
 
-  detail::Record plan(std::span<const Tensor> outputs, Saves saves) const {
+  detail::Record recorded(std::span<const Tensor> outputs, Saves saves) const {
     return {name_, Scope::current()->place(), inputs_.begin(), size(), outputs.data(), outputs.size(),
             saves, uniform_gradient_};
   }
