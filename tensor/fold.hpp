@@ -125,6 +125,16 @@ struct Extreme {
   }
 };
 
+/// The fold of lanes j, j + step, j + 2 step, ...: halves of them lane by lane, then halves of those. One
+/// expression, since a loop over halves goes through memory in pieces that wait for one another.
+template <class Op, std::size_t step, class T, std::size_t width>
+[[gnu::always_inline]] inline T fold_lanes(const std::array<T, width>& lanes, std::size_t j) {
+  if constexpr (step >= width)
+    return lanes[j];
+  else
+    return Op::combine(fold_lanes<Op, 2 * step>(lanes, j), fold_lanes<Op, 2 * step>(lanes, j + step));
+}
+
 /// The fold of terms [begin, begin + count), a run of at most a few thousand.
 template <class Op, class Terms>
 typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
@@ -151,9 +161,7 @@ typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
       for (; i + width <= count; i += width) total = Op::combine(total, terms.template load<V>(begin + i));
       std::array<T, width> lanes;
       total.store_unaligned(lanes.data());
-      for (std::size_t half = width / 2; half > 0; half /= 2)
-        for (std::size_t j = 0; j < half; ++j) lanes[j] = Op::combine(lanes[j], lanes[j + half]);
-      result = lanes[0];
+      result = fold_lanes<Op, 1>(lanes, 0);
     }
   }
   for (; i < count; ++i) result = Op::combine(result, terms.template load<T>(begin + i));
@@ -232,8 +240,9 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
 
   const Index work = std::min(block, size) * std::min(inner, fold_strip);
   parallel_for(outer * blocks * strips, grain_for(work), [&](Index task, Index last) {
+    // Counted on, since three divisions take longer than a short row.
+    Index strip = task % strips, b = task / strips % blocks, o = task / strips / blocks;
     for (; task < last; ++task) {
-      const Index strip = task % strips, o = task / strips / blocks, b = task / strips % blocks;
       const Index rows = std::min(block, size - b * block), column = strip * fold_strip;
       const Index begin = (o * size + b * block) * inner + column;
       T* to = partial + (o * blocks + b) * inner + column;
@@ -243,6 +252,11 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
         fold_narrow_rows<Op>(terms, begin, rows, inner, abreast, to);
       else
         fold_strip_rows<Op>(terms, begin, inner, rows, std::min(fold_strip, inner - column), to);
+      if (++strip < strips) continue;
+      strip = 0;
+      if (++b < blocks) continue;
+      b = 0;
+      ++o;
     }
   });
   if (blocks == 1) return;
