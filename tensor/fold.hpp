@@ -125,14 +125,29 @@ struct Extreme {
   }
 };
 
-/// The fold of lanes j, j + step, j + 2 step, ...: halves of them lane by lane, then halves of those. One
-/// expression, since a loop over halves goes through memory in pieces that wait for one another.
-template <class Op, std::size_t step, class T, std::size_t width>
-[[gnu::always_inline]] inline T fold_lanes(const std::array<T, width>& lanes, std::size_t j) {
-  if constexpr (step >= width)
-    return lanes[j];
+/// The fold of values j, j + step, j + 2 step, ... of an array: halves of them one by one, then halves of
+/// those. One expression, since a loop over halves goes through memory in pieces that wait for one another.
+template <class Op, std::size_t step, class T, std::size_t size>
+[[gnu::always_inline]] inline T fold_array(const std::array<T, size>& values, std::size_t j) {
+  if constexpr (step >= size)
+    return values[j];
   else
-    return Op::combine(fold_lanes<Op, 2 * step>(lanes, j), fold_lanes<Op, 2 * step>(lanes, j + step));
+    return Op::combine(fold_array<Op, 2 * step>(values, j), fold_array<Op, 2 * step>(values, j + step));
+}
+
+/// The same of the lanes of a vector, as vectors while there are some of half the width.
+template <class Op, class V>
+[[gnu::always_inline]] inline auto fold_lanes(const V& vector) {
+  using T = typename V::value_type;
+  constexpr std::size_t half = V::size / 2;
+  using Half = xsimd::make_sized_batch_t<T, half>;
+  std::array<T, V::size> lanes;
+  vector.store_unaligned(lanes.data());
+  if constexpr (std::is_void_v<Half>)
+    return fold_array<Op, 1>(lanes, 0);
+  else
+    return fold_lanes<Op>(
+        Op::combine(Half::load_unaligned(lanes.data()), Half::load_unaligned(lanes.data() + half)));
 }
 
 /// The fold of terms [begin, begin + count), a run of at most a few thousand.
@@ -159,9 +174,7 @@ typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
         total = Op::combine(total, Op::combine(Op::combine(a, b), Op::combine(c, d)));
       }
       for (; i + width <= count; i += width) total = Op::combine(total, terms.template load<V>(begin + i));
-      std::array<T, width> lanes;
-      total.store_unaligned(lanes.data());
-      result = fold_lanes<Op, 1>(lanes, 0);
+      result = fold_lanes<Op>(total);
     }
   }
   for (; i < count; ++i) result = Op::combine(result, terms.template load<T>(begin + i));
