@@ -16,6 +16,8 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
 using namespace xgrad;
 
 namespace {
