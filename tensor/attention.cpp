@@ -91,12 +91,18 @@ struct Matrix {
       for (Index j = from.width; j < stride; ++j) to[j] = T(0);
     }
   }
-  /// Column i = row i of the operand's matrix.
+  /// Column i = row i of the operand's matrix; a vector of columns at a time, whose rows stay in the
+  /// first-level cache.
   void copy_transposed(const Operand<const T>& from, Index number) const {
-    clear(from.width);
-    for (Index i = 0; i < from.rows; ++i) {
-      const T* x = from.row(number, i);
-      for (Index j = 0; j < from.width; ++j) data[j * stride + i] = x[j];
+    constexpr Index columns = padded<T>(1);
+    for (Index first = 0; first < from.rows; first += columns) {
+      const T* x = from.row(number, first);
+      const Index count = std::min(columns, from.rows - first);
+      for (Index j = 0; j < from.width; ++j) {
+        T* to = row(j) + first;
+        for (Index i = 0; i < count; ++i) to[i] = x[i * from.stride + j];
+        std::fill(to + count, to + columns, T(0));
+      }
     }
   }
   /// The opposite of copy.

@@ -88,6 +88,10 @@ void multiply(const Product<double>& p) {
   each(p);
 }
 
+Tensor pack(Product<float>& p) { return onednn::pack(p); }
+
+Tensor pack(Product<double>&) { return {}; }
+
 void set_threads(int threads) { openblas_set_num_threads(threads); }
 
 }  // namespace xgrad::blas

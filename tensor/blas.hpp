@@ -1,7 +1,7 @@
 // General matrix products through the system's libraries. Invariant: blas.cpp alone includes cblas.h.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/tensor.hpp>
 
 namespace xgrad::blas {
 
@@ -22,12 +22,19 @@ struct Product {
   Index ldc;
   const T* bias = nullptr;
   Index batch = 1, step_a = 0, step_b = 0, step_c = 0;
+  bool packed = false;  // b is what `pack` made of it
 };
 
 /// float goes through oneDNN where the library was built with it. Throws ShapeError when a size does not fit
 /// the integers of the BLAS.
 void multiply(const Product<float>& product);
 void multiply(const Product<double>& product);
+
+/// Points the product at a copy of its b in the order that its kernel reads fastest, and returns the copy:
+/// worth its time where many products of these sizes share one b. Undefined, with the product unchanged,
+/// where the kernel reads b as it is.
+Tensor pack(Product<float>& product);
+Tensor pack(Product<double>& product);
 
 /// The number of threads the BLAS uses.
 void set_threads(int threads);

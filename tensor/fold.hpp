@@ -125,6 +125,31 @@ struct Extreme {
   }
 };
 
+/// The fold of values j, j + step, j + 2 step, ... of an array: halves of them one by one, then halves of
+/// those. One expression, since a loop over halves goes through memory in pieces that wait for one another.
+template <class Op, std::size_t step, class T, std::size_t size>
+[[gnu::always_inline]] inline T fold_array(const std::array<T, size>& values, std::size_t j) {
+  if constexpr (step >= size)
+    return values[j];
+  else
+    return Op::combine(fold_array<Op, 2 * step>(values, j), fold_array<Op, 2 * step>(values, j + step));
+}
+
+/// The same of the lanes of a vector, as vectors while there are some of half the width.
+template <class Op, class V>
+[[gnu::always_inline]] inline auto fold_lanes(const V& vector) {
+  using T = typename V::value_type;
+  constexpr std::size_t half = V::size / 2;
+  using Half = xsimd::make_sized_batch_t<T, half>;
+  std::array<T, V::size> lanes;
+  vector.store_unaligned(lanes.data());
+  if constexpr (std::is_void_v<Half>)
+    return fold_array<Op, 1>(lanes, 0);
+  else
+    return fold_lanes<Op>(
+        Op::combine(Half::load_unaligned(lanes.data()), Half::load_unaligned(lanes.data() + half)));
+}
+
 /// The fold of terms [begin, begin + count), a run of at most a few thousand.
 template <class Op, class Terms>
 typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
@@ -149,11 +174,7 @@ typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
         total = Op::combine(total, Op::combine(Op::combine(a, b), Op::combine(c, d)));
       }
       for (; i + width <= count; i += width) total = Op::combine(total, terms.template load<V>(begin + i));
-      std::array<T, width> lanes;
-      total.store_unaligned(lanes.data());
-      for (std::size_t half = width / 2; half > 0; half /= 2)
-        for (std::size_t j = 0; j < half; ++j) lanes[j] = Op::combine(lanes[j], lanes[j + half]);
-      result = lanes[0];
+      result = fold_lanes<Op>(total);
     }
   }
   for (; i < count; ++i) result = Op::combine(result, terms.template load<T>(begin + i));
@@ -232,8 +253,9 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
 
   const Index work = std::min(block, size) * std::min(inner, fold_strip);
   parallel_for(outer * blocks * strips, grain_for(work), [&](Index task, Index last) {
+    // Counted on, since three divisions take longer than a short row.
+    Index strip = task % strips, b = task / strips % blocks, o = task / strips / blocks;
     for (; task < last; ++task) {
-      const Index strip = task % strips, o = task / strips / blocks, b = task / strips % blocks;
       const Index rows = std::min(block, size - b * block), column = strip * fold_strip;
       const Index begin = (o * size + b * block) * inner + column;
       T* to = partial + (o * blocks + b) * inner + column;
@@ -243,6 +265,11 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
         fold_narrow_rows<Op>(terms, begin, rows, inner, abreast, to);
       else
         fold_strip_rows<Op>(terms, begin, inner, rows, std::min(fold_strip, inner - column), to);
+      if (++strip < strips) continue;
+      strip = 0;
+      if (++b < blocks) continue;
+      b = 0;
+      ++o;
     }
   });
   if (blocks == 1) return;

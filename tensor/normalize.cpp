@@ -75,14 +75,15 @@ void row_statistics(const T* x, Index n, Statistics statistics, T& mean, T& vari
 template <class T>
 void normalize_rows(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
                     Statistics statistics, T* mean, T* variance, T* out) {
-  const Index n = grouping.depth;
-  parallel_for(grouping.outer * grouping.groups, detail::grain_for(n), [&](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
+  const Index n = grouping.depth, groups = grouping.groups;
+  parallel_for(grouping.outer * groups, detail::grain_for(n), [&](Index begin, Index end) {
+    // Counted on: a division takes as long as a short row.
+    for (Index r = begin, group = begin % groups; r < end; ++r, group = group + 1 < groups ? group + 1 : 0) {
       const T* from = x + r * n;
       fetch<true>(out + r * n, n);
       row_statistics(from, n, statistics, mean[r], variance[r]);
       const T m = mean[r], scale = inverse_deviation(variance[r], eps);
-      const T *w = weight + r % grouping.groups * n, *b = bias + r % grouping.groups * n;
+      const T *w = weight + group * n, *b = bias + group * n;
       T* to = out + r * n;
       if (r + 1 < end) fetch(from + n, n);
       for (Index i = 0; i < n; ++i) to[i] = (from[i] - m) * scale * w[i] + b[i];
@@ -112,8 +113,8 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
   std::vector<T> partial(static_cast<std::size_t>(blocks * 2 * channels));
   parallel_for(blocks, detail::grain_for(rows * channels), [&](Index begin, Index end) {
     const Index last = std::min(grouping.outer, end * rows) * groups;
-    for (Index r = begin * rows * groups; r < last; ++r) {
-      const T *from = x + r * n, *incoming = g + r * n, *w = weight + r % groups * n;
+    for (Index r = begin * rows * groups, row = begin * rows, group = 0; r < last; ++r) {
+      const T *from = x + r * n, *incoming = g + r * n, *w = weight + group * n;
       const T m = mean[r], scale = inverse_deviation(variance[r], eps);
       fetch<true>(dx + r * n, n);
       const Slopes<T> s(
@@ -121,7 +122,7 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
           static_cast<double>(detail::sum_terms<T>(WeightedCentred<T>{incoming, w, from, m}, n)),
           static_cast<double>(n), scale, statistics);
       T* to = dx + r * n;
-      T* __restrict dw = partial.data() + r / groups / rows * 2 * channels + r % groups * n;
+      T* __restrict dw = partial.data() + row / rows * 2 * channels + group * n;
       T* __restrict db = dw + channels;
       if (r + 1 < last) {
         fetch(from + n, n);
@@ -134,6 +135,7 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
         dw[i] += gradient * (distance * scale);
         db[i] += gradient;
       }
+      if (++group == groups) group = 0, ++row;
     }
   });
   std::vector<T> sums(static_cast<std::size_t>(2 * channels));

@@ -38,7 +38,7 @@ dnnl::stream& stream() {
 struct Key {
   std::array<Index, 10> sizes;
   float beta;
-  bool transpose_a, transpose_b, bias;
+  bool transpose_a, transpose_b, bias, packed;
   int threads;
 
   friend bool operator==(const Key&, const Key&) = default;
@@ -52,8 +52,8 @@ struct Hash {
   std::size_t operator()(const Key& key) const {
     std::uint64_t hash = std::bit_cast<std::uint32_t>(key.beta) ^ static_cast<std::uint64_t>(key.threads)
                                                                       << 32;
-    hash = hash << 3 | static_cast<std::uint64_t>(key.transpose_a) << 2 |
-           static_cast<std::uint64_t>(key.transpose_b) << 1 | static_cast<std::uint64_t>(key.bias);
+    for (const bool flag : {key.transpose_a, key.transpose_b, key.bias, key.packed})
+      hash = hash << 1 | static_cast<std::uint64_t>(flag);
     for (const Index size : key.sizes) hash = mixed(hash, size);
     return hash;
   }
@@ -68,18 +68,24 @@ struct Ready {
 // `rows` by `columns` as the product sees them; a step of zero repeats one matrix along the batch.
 dnnl::memory::desc matrices(Index batch, Index step, Index rows, Index columns, Index stride,
                             bool transposed) {
+  constexpr auto f32 = dnnl::memory::data_type::f32;
+  const Index down = transposed ? 1 : stride, right = transposed ? stride : 1;
+  if (batch == 1) return {Dims{rows, columns}, f32, Dims{down, right}};
   const Index whole = (transposed ? columns : rows) * stride;
-  return {Dims{step == 0 ? 1 : batch, rows, columns}, dnnl::memory::data_type::f32,
-          Dims{step == 0 ? whole : step, transposed ? 1 : stride, transposed ? stride : 1}};
+  return {Dims{step == 0 ? 1 : batch, rows, columns}, f32, Dims{step == 0 ? whole : step, down, right}};
+}
+dnnl::memory::desc given_b(const Matrix& p) {
+  return matrices(p.batch, p.step_b, p.inner, p.columns, p.ldb, p.transpose_b);
 }
 
 // Nothing where oneDNN has no implementation that may be used.
 std::optional<Ready> make(const Matrix& p) {
   const auto a = matrices(p.batch, p.step_a, p.rows, p.inner, p.lda, p.transpose_a);
-  const auto b = matrices(p.batch, p.step_b, p.inner, p.columns, p.ldb, p.transpose_b);
+  const dnnl::memory::desc any{Dims{p.inner, p.columns}, dnnl::memory::data_type::f32,
+                               dnnl::memory::format_tag::any};
+  const auto b = p.packed ? any : given_b(p);
   const auto c = matrices(p.batch, p.step_c, p.rows, p.columns, p.ldc, false);
-  const dnnl::memory::desc bias{Dims{1, 1, p.columns}, dnnl::memory::data_type::f32,
-                                Dims{p.columns, p.columns, 1}};
+  const auto bias = matrices(p.batch, 0, 1, p.columns, p.columns, false);
   dnnl::primitive_attr attributes;
   if (p.beta != 0) {
     dnnl::post_ops sum;
@@ -93,7 +99,7 @@ std::optional<Ready> make(const Matrix& p) {
     if (!std::string_view(chosen.impl_info_str()).starts_with("brg")) return std::nullopt;
     return Ready{dnnl::matmul(chosen),
                  {a, cpu(), DNNL_MEMORY_NONE},
-                 {b, cpu(), DNNL_MEMORY_NONE},
+                 {chosen.weights_desc(), cpu(), DNNL_MEMORY_NONE},
                  {c, cpu(), DNNL_MEMORY_NONE},
                  {bias, cpu(), DNNL_MEMORY_NONE}};
   } catch (const dnnl::error&) {
@@ -127,17 +133,17 @@ void execute(const Ready& ready, const Matrix& p) {
                           "matrix product");
 }
 
-}  // namespace
-
-bool multiply(const Matrix& p) {
+// The primitive for a product; null where OpenBLAS is faster or oneDNN cannot.
+const Ready* ready_for(const Matrix& p) {
   // Calling a primitive costs a microsecond, which OpenBLAS does not; and a row times a matrix is limited by
   // memory. The primitive reads a b that is not transposed in place, strides and all: beyond the caches
   // OpenBLAS, which packs it, was 1.2 to 2 times as fast.
   constexpr double worth_a_call = 1 << 17;
   constexpr Index fits_caches = 1 << 20;
-  if (p.rows == 1 || (!p.transpose_b && p.inner * p.columns >= fits_caches) ||
+  const bool in_place = !p.transpose_b && !p.packed;
+  if (p.rows == 1 || (in_place && p.inner * p.columns >= fits_caches) ||
       static_cast<double>(p.rows * p.columns) * static_cast<double>(p.inner * p.batch) < worth_a_call)
-    return false;
+    return nullptr;
   constexpr std::size_t most = 1024;
   thread_local std::unordered_map<Key, std::optional<Ready>, Hash> kept;
   const int threads = omp_in_parallel() != 0 ? 1 : num_threads();
@@ -146,6 +152,7 @@ bool multiply(const Matrix& p) {
                 p.transpose_a,
                 p.transpose_b,
                 p.bias != nullptr,
+                p.packed,
                 threads};
   auto found = kept.find(key);
   if (found == kept.end()) {
@@ -153,9 +160,44 @@ bool multiply(const Matrix& p) {
     const PlannedThreads planned(threads);
     found = kept.emplace(key, make(p)).first;
   }
-  if (!found->second) return false;
-  execute(*found->second, p);
+  return found->second ? &*found->second : nullptr;
+}
+
+// The code that oneDNN compiles for convolutions and reorders stands a storm of signals (2.7, with SSE 4.1,
+// AVX2 and AVX-512). "gemm:jit" stands on sgemm and does not, and "ref" is slower than the library's own
+// loops.
+bool may_be_used(std::string_view implementation) {
+  return implementation.starts_with("brg") || implementation.starts_with("jit");
+}
+
+Tensor room_for(const dnnl::memory::desc& described) {
+  const std::size_t bytes = described.get_size();
+  return Tensor::uninitialized({static_cast<Index>((bytes + sizeof(float) - 1) / sizeof(float))}, float32);
+}
+
+}  // namespace
+
+bool multiply(const Matrix& p) {
+  const Ready* ready = ready_for(p);
+  if (ready == nullptr) return false;
+  execute(*ready, p);
   return true;
+}
+
+Tensor pack(Matrix& p) {
+  Matrix packed = p;
+  packed.packed = true;
+  const Ready* ready = p.batch == 1 ? ready_for(packed) : nullptr;
+  if (ready == nullptr || ready->b.get_desc() == given_b(p)) return {};
+  dnnl::memory from(given_b(p), cpu(), const_cast<float*>(p.b));
+  const dnnl::reorder::primitive_desc order(from, ready->b);
+  if (!may_be_used(order.impl_info_str())) return {};
+  Tensor result = room_for(ready->b.get_desc());
+  dnnl::memory to(ready->b.get_desc(), cpu(), result.mutable_data<float>());
+  dnnl::reorder(order).execute(stream(), from, to);
+  packed.b = result.data<float>();
+  p = packed;
+  return result;
 }
 
 // ------------------------------------------------------------------------------------------- convolutions
@@ -194,13 +236,6 @@ struct ReadyConvolution {
   dnnl::reorder reorder;  // from the library's order to the primitive's; for the weight's gradient back
   bool reorders = false;
 };
-
-// The code that oneDNN compiles for convolutions and reorders stands a storm of signals (2.7, with SSE 4.1,
-// AVX2 and AVX-512). "gemm:jit" stands on sgemm and does not, and "ref" is slower than the library's own
-// loops.
-bool may_be_used(std::string_view implementation) {
-  return implementation.starts_with("brg") || implementation.starts_with("jit");
-}
 
 // Moves to the first implementation that is `usable`. What the description was made from, and the forward one
 // that a backward one was made with, must live and stay as they are meanwhile: oneDNN holds plain pointers.
@@ -289,9 +324,7 @@ void execute(ReadyConvolution& ready, Pass pass, const float* a, const float* b,
   point(ready.given, to_weight ? result : b);
   Tensor reordered;
   if (ready.reorders) {
-    const std::size_t bytes = ready.weight.get_desc().get_size();
-    reordered =
-        Tensor::uninitialized({static_cast<Index>((bytes + sizeof(float) - 1) / sizeof(float))}, float32);
+    reordered = room_for(ready.weight.get_desc());
     point(ready.weight, reordered.mutable_data<float>());
   } else {
     point(ready.weight, to_weight ? result : b);
@@ -333,6 +366,7 @@ bool convolve(Pass pass, const Convolution& sizes, const float* a, const float* 
 #else
 
 bool multiply(const blas::Product<float>&) { return false; }
+Tensor pack(blas::Product<float>&) { return {}; }
 bool convolve(Pass, const kernels::Convolution&, const float*, const float*, const float*, float*) {
   return false;
 }

@@ -10,6 +10,9 @@ namespace xgrad::onednn {
 /// Computes the product, whose sizes are not zero; false when oneDNN is absent or cannot, with c unchanged.
 bool multiply(const blas::Product<float>& product);
 
+/// blas::pack; undefined when oneDNN is absent or cannot.
+Tensor pack(blas::Product<float>& product);
+
 /// What a convolution computes from what: y from x and the weight; x's gradient from y's and the weight; the
 /// weight's gradient from y's and x.
 enum class Pass { forward, input_gradient, weight_gradient };

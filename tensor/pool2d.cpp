@@ -137,6 +137,30 @@ void largest(const T* x, const Taps& taps, Index channels, T* __restrict value, 
   for (; c < channels; ++c) std::tie(value[c], tap[c]) = largest<T, Tap>(x + c, taps);
 }
 
+/// Whether every pixel lies in exactly one window.
+bool tiles(const Window& w) {
+  return w.dilation == 1 && w.stride == w.kernel && w.before == 0 && w.output() * w.kernel == w.input;
+}
+
+/// max_pool2d_input_gradient of windows that tile the images, without clearing them first: each pixel has its
+/// window's gradient or zero.
+template <class T, class Tap>
+void spread_over_tiles(const T* gradient, const Tap* chosen, Index images, Index channels, const Window& h,
+                       const Window& w, T* x) {
+  const Index rows = h.output(), columns = w.output();
+  for_rows(images, rows, w.input * channels * h.kernel, [&](Index n, Index i) {
+    T* __restrict to = x + (n * rows + i) * h.kernel * w.input * channels;
+    for (Index k = 0; k < h.kernel; ++k)
+      for (Index j = 0; j < columns; ++j)
+        for (Index l = 0; l < w.kernel; ++l, to += channels) {
+          const Index window = ((n * rows + i) * columns + j) * channels;
+          const T* from = gradient + window;
+          const Tap *taps = chosen + window, number = static_cast<Tap>(k * w.kernel + l);
+          for (Index c = 0; c < channels; ++c) to[c] = taps[c] == number ? from[c] : T(0);
+        }
+  });
+}
+
 }  // namespace
 
 std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Window& h, const Window& w) {
@@ -171,6 +195,7 @@ Tensor max_pool2d_input_gradient(const Tensor& gradient, const Tensor& taps, con
     T* to = result.mutable_data<T>();
     dispatch_taps(taps.dtype(), [&]<class Tap>(std::type_identity<Tap>) {
       const Tap* chosen = taps.data<Tap>();
+      if (tiles(h) && tiles(w)) return spread_over_tiles(from, chosen, images, channels, h, w, to);
       const TapOffset<Tap> offset(h, w);
       detail::parallel_for(images, detail::grain_for(image), [&](Index begin, Index end) {
         for (Index n = begin; n < end; ++n) {

@@ -27,25 +27,41 @@ Index grain_of(const Sizes& s, Index gates) {
   return worth_a_thread / std::max<Index>(1, s.steps * s.hidden * s.hidden * gates) + 1;
 }
 
-// c (rows x columns) = a (rows x inner) b + beta c, plus a bias where there is one. b is a weight (gates H,
-// H): transposed on the way from states to gates, as it is on the way back.
+// The product that every step repeats with its own a and c: c (rows x columns) = a (rows x inner) b + beta c,
+// plus a bias where there is one. b is a weight (gates H, H): transposed on the way from states to gates, as
+// it is on the way back.
 template <class T>
-void multiply(Index rows, Index columns, Index inner, const T* a, const T* weight, bool transposed, T beta,
-              T* c, Index c_stride, const T* bias = nullptr) {
-  blas::multiply(blas::Product<T>{.transpose_a = false,
-                                  .transpose_b = transposed,
-                                  .rows = rows,
-                                  .columns = columns,
-                                  .inner = inner,
-                                  .a = a,
-                                  .lda = inner,
-                                  .b = weight,
-                                  .ldb = transposed ? inner : columns,
-                                  .beta = beta,
-                                  .c = c,
-                                  .ldc = c_stride,
-                                  .bias = bias});
-}
+class StepProduct {
+ public:
+  StepProduct(Index steps, Index rows, Index columns, Index inner, const T* weight, bool transposed, T beta,
+              Index c_stride, const T* bias = nullptr)
+      : product_{.transpose_a = false,
+                 .transpose_b = transposed,
+                 .rows = rows,
+                 .columns = columns,
+                 .inner = inner,
+                 .a = nullptr,
+                 .lda = inner,
+                 .b = weight,
+                 .ldb = transposed ? inner : columns,
+                 .beta = beta,
+                 .c = nullptr,
+                 .ldc = c_stride,
+                 .bias = bias} {
+    constexpr Index worth_packing = 8;
+    if (steps >= worth_packing) packed_ = blas::pack(product_);
+  }
+
+  void operator()(const T* a, T* c) {
+    product_.a = a;
+    product_.c = c;
+    blas::multiply(product_);
+  }
+
+ private:
+  blas::Product<T> product_;
+  Tensor packed_;
+};
 
 // The sum over all steps of gradients^T times the state before the step: one product for the first state, one
 // for all others.
@@ -182,10 +198,11 @@ LstmPass lstm(const Tensor& projected, const Tensor& hidden, const Tensor& cell,
     T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>(),
       *cells = pass.cells.mutable_data<T>();
     detail::parallel_for(s.batch, grain_of(s, 4), [&](Index begin, Index end) {
+      StepProduct<T> from_state(s.steps, end - begin, width, h, w, true, T(0), width);
       const T *state = hidden.data<T>() + begin * h, *before = cell.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
         const Index row = t * s.batch + begin;
-        multiply(end - begin, width, h, state, w, true, T(0), gates + row * width, width);
+        from_state(state, gates + row * width);
         for (Index i = 0; i < end - begin; ++i)
           lstm_cell(in + (row + i) * width, gates + (row + i) * width, before + i * h, cells + (row + i) * h,
                     out + (row + i) * h, h);
@@ -212,6 +229,7 @@ LstmGradients lstm_backward(const LstmPass& pass, const Tensor& hidden, const Te
     const T* from_cells = cells_gradient.defined() ? cells_gradient.data<T>() : nullptr;
     detail::parallel_for(s.batch, grain_of(s, 8), [&](Index begin, Index end) {
       const Index rows = end - begin;
+      StepProduct<T> to_state(s.steps, rows, h, width, w, false, T(0), h);
       for (Index t = s.steps; t-- > 0;) {
         const Index row = t * s.batch + begin;
         const T* before = t > 0 ? cells + (row - s.batch) * h : cell.data<T>() + begin * h;
@@ -220,7 +238,7 @@ LstmGradients lstm_backward(const LstmPass& pass, const Tensor& hidden, const Te
         for (Index i = 0; i < rows; ++i)
           lstm_cell_backward(gates + (row + i) * width, before + i * h, cells + (row + i) * h,
                              dh + (begin + i) * h, dc + (begin + i) * h, out + (row + i) * width, h);
-        multiply(rows, h, width, out + row * width, w, false, T(0), dh + begin * h, h);
+        to_state(out + row * width, dh + begin * h);
       }
     });
     result.weight = weight_gradient<T>(s, width, result.projected, hidden, pass.hidden);
@@ -237,10 +255,11 @@ GruPass gru(const Tensor& projected, const Tensor& hidden, const Tensor& weight,
     const T *in = projected.data<T>(), *w = weight.data<T>(), *b = bias.defined() ? bias.data<T>() : nullptr;
     T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>();
     detail::parallel_for(s.batch, grain_of(s, 3), [&](Index begin, Index end) {
+      StepProduct<T> from_state(s.steps, end - begin, 3 * h, h, w, true, T(0), width, b);
       const T* before = hidden.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
         const Index row = t * s.batch + begin;
-        multiply(end - begin, 3 * h, h, before, w, true, T(0), gates + row * width, width, b);
+        from_state(before, gates + row * width);
         for (Index i = 0; i < end - begin; ++i)
           gru_cell(in + (row + i) * 3 * h, gates + (row + i) * width, before + i * h, out + (row + i) * h, h);
         before = out + row * h;
@@ -264,6 +283,7 @@ GruGradients gru_backward(const GruPass& pass, const Tensor& hidden, const Tenso
     const T* from_hidden = hidden_gradient.data<T>();
     detail::parallel_for(s.batch, grain_of(s, 6), [&](Index begin, Index end) {
       const Index rows = end - begin;
+      StepProduct<T> to_state(s.steps, rows, h, width, w, false, T(1), h);
       for (Index t = s.steps; t-- > 0;) {
         const Index row = t * s.batch + begin;
         const T* before = t > 0 ? states + (row - s.batch) * h : hidden.data<T>() + begin * h;
@@ -271,7 +291,7 @@ GruGradients gru_backward(const GruPass& pass, const Tensor& hidden, const Tenso
         for (Index i = 0; i < rows; ++i)
           gru_cell_backward(gates + (row + i) * 4 * h, before + i * h, dh + (begin + i) * h,
                             out + (row + i) * width, state + (row + i) * width, h);
-        multiply(rows, h, width, state + row * width, w, false, T(1), dh + begin * h, h);
+        to_state(state + row * width, dh + begin * h);
       }
     });
     result.weight = weight_gradient<T>(s, width, of_state, hidden, pass.hidden);

@@ -16,6 +16,8 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
 using namespace xgrad;
 
 namespace {
@@ -190,6 +192,33 @@ TEST_CASE("LSTM, GRU: results do not depend on the number of threads beyond roun
   set_num_threads(before);
   CHECK(allclose(outputs[0], outputs[1], {.rtol = 1e-4, .atol = 1e-6}));
   CHECK(allclose(gradients[0], gradients[1], {.rtol = 1e-4, .atol = 1e-6}));
+}
+
+TEST_CASE("LSTM, GRU: long sequences in float32 agree with float64") {
+  manual_seed(4);
+  const Index steps = 12, batch = 32, h = 64;
+  const int before = num_threads();
+  set_num_threads(2);  // of 16 rows each, whose products are worth packing
+  const auto check = [&](const std::vector<Shape>& shapes, const auto& function) {
+    std::vector<Variable> single, precise;
+    for (const Shape& shape : shapes) {
+      const Tensor value = normal(shape, 0, 0.3);
+      single.push_back(leaf(value));
+      precise.push_back(leaf(value.to(float64)));
+    }
+    const Variable y = function(single), exact = function(precise);
+    sum(square(y)).backward();
+    sum(square(exact)).backward();
+    const Tolerance rounding{.rtol = 1e-3, .atol = 1e-4};
+    CHECK(allclose(y.value().to(float64), exact.value(), rounding));
+    for (std::size_t i = 0; i < single.size(); ++i)
+      CHECK(allclose(single[i].grad().value().to(float64), precise[i].grad().value(), rounding));
+  };
+  check({{steps, batch, 4 * h}, {batch, h}, {batch, h}, {4 * h, h}},
+        [](const auto& x) { return lstm(x[0], x[1], x[2], x[3]).hidden; });
+  check({{steps, batch, 3 * h}, {batch, h}, {3 * h, h}, {3 * h}},
+        [](const auto& x) { return gru(x[0], x[1], x[2], x[3]); });
+  set_num_threads(before);
 }
 
 TEST_CASE("LSTM, GRU: what does not fit is named") {
