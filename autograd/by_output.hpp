@@ -5,6 +5,7 @@
 #include <xgrad/autograd/map.hpp>
 
 #include <concepts>
+#include <type_traits>
 
 namespace xgrad::detail {
 

@@ -442,10 +442,12 @@ Dual<S, N> atan(const Dual<S, N>& x) {
 /// The angle of the point (b, a).
 template <class S, std::size_t N>
 Dual<S, N> atan2(const Dual<S, N>& a, const Dual<S, N>& b) {
-  const auto radius = [&] { return S(hypot(a.value, b.value)); };
-  return detail::chained([&] { return atan2(a.value, b.value); }, a,
-                         [&, r = radius()] { return S(b.value / r / r); }, b,
-                         [&, r = radius()] { return S(-a.value / r / r); });
+  const auto slope = [&](const S& x) {
+    const S radius = hypot(a.value, b.value);
+    return S(x / radius / radius);
+  };
+  return detail::chained([&] { return atan2(a.value, b.value); }, a, [&] { return slope(b.value); }, b,
+                         [&] { return slope(S(-a.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> sinh(const Dual<S, N>& x) {

@@ -9,7 +9,6 @@
 #include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
-#include <array>
 #include <typeinfo>
 
 namespace xgrad::detail {
@@ -34,12 +33,15 @@ void Run::start(const Edge& root, Variable seed) {
 void Run::execute() {
   while (!queue_.empty()) {
     Pending pending = queue_.take();
-    process(*pending.node, pending.gradients());
+    process(pending);
   }
 }
 
-inline void Run::process(Node& node, Variable* gradients) {
+inline void Run::process(Pending& pending) {
+  Node& node = *pending.node;
   const Scope scope(node.name, node.place());
+  if (pending.more) queue_.add_postponed(pending);
+  Variable* const gradients = pending.gradients();
   const bool watched = node.extras || reach_.wants(node);
   const bool uniform = node.uniform_gradient && !watched;
   std::size_t k = 0;
@@ -104,10 +106,8 @@ inline void Run::run_rule(Node& node, Variable* gradients) {
     __builtin_prefetch(next);
     __builtin_prefetch(next + 64);
   }
-  std::array<Variable, 4> few;
-  std::vector<Variable> many(inputs.size() > few.size() ? inputs.size() : 0);
-  Variable* const results = many.empty() ? few.data() : many.data();
-  Backward backward(node, gradients, results, reach_.restricted() ? &reach_ : nullptr, create_graph_);
+  InlineArray<Variable, 4> results(inputs.size(), [](std::size_t) { return Variable(); });
+  Backward backward(node, gradients, results.begin(), reach_.restricted() ? &reach_ : nullptr, create_graph_);
   try {
     node.run(backward);
   } catch (const Error&) {

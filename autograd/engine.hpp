@@ -34,7 +34,7 @@ class Run {
     Variable gradient;
   };
 
-  void process(Node& node, Variable* gradients);
+  void process(Pending& pending);
   // To hooks, captures and stored gradients.
   void show(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);

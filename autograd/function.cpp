@@ -12,6 +12,9 @@ std::optional<std::size_t> position(const std::vector<Variable>& list, const Var
   return std::nullopt;
 }
 
+// More than 32 of a kind are an error, which is found when all are counted.
+std::uint32_t bit(std::size_t i) { return i < 32 ? 1u << i : 0; }
+
 }  // namespace
 
 Variable FunctionBackward::gradient(std::size_t k) const {
@@ -19,6 +22,13 @@ Variable FunctionBackward::gradient(std::size_t k) const {
     fail<IndexError>("gradient " + std::to_string(k) + " asked for, but there are " +
                      std::to_string(rule_.output_count()) + " outputs");
   return zero_gradients_ || rule_.has_gradient(k) ? rule_.gradient(k) : Variable();
+}
+
+bool FunctionBackward::needs(std::size_t i) const {
+  if (i >= rule_.input_count())
+    fail<IndexError>("input " + std::to_string(i) + " asked for, but the function has " +
+                     std::to_string(rule_.input_count()) + " inputs");
+  return rule_.needs(i);
 }
 
 Variable FunctionBackward::saved(std::size_t i) const {
@@ -59,13 +69,13 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
   for (const Variable& value : context.saved_) {
     if (const auto i = position(arguments, value)) {
       saved.push_back({FunctionBackward::SavedAs::input, *i});
-      saves.inputs |= 1u << *i;
+      saves.inputs |= bit(*i);
     } else if (const auto k = position(outputs, value)) {
       saved.push_back({FunctionBackward::SavedAs::output, *k});
-      saves.outputs |= 1u << *k;
+      saves.outputs |= bit(*k);
     } else {
       saved.push_back({FunctionBackward::SavedAs::intermediate, operands.size()});
-      if (operands.size() < 32) saves.inputs |= 1u << operands.size();
+      saves.inputs |= bit(operands.size());
       operands.push_back(value.detach());
     }
   }
@@ -80,7 +90,7 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
   }
   std::uint32_t constants = 0;
   for (const Variable& output : context.constants_)
-    if (const auto k = position(outputs, output)) constants |= 1u << *k;
+    if (const auto k = position(outputs, output)) constants |= bit(*k);
 
   auto rule = [backward = backward_, saved, count = inputs.size(),
                zero_gradients = options_.zero_gradients](Backward& r) {

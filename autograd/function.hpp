@@ -42,7 +42,7 @@ class FunctionBackward {
   /// The value saved as number i.
   Variable saved(std::size_t i) const;
   /// True when the gradient of input i will be used.
-  bool needs(std::size_t i) const { return rule_.needs(i); }
+  bool needs(std::size_t i) const;
 
  private:
   friend class Function;

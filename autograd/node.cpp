@@ -2,6 +2,7 @@
 
 #include <xgrad/autograd/variable.hpp>
 
+#include <algorithm>
 #include <bit>
 
 namespace xgrad::detail {

@@ -174,12 +174,13 @@ class Node {
   std::unique_ptr<NodeExtras> extras;
 
  private:
-  // The smallest come last: a derived class continues where they end.
+  // The smallest come last: a derived class continues where they end. `line_` belongs to `file_`; as a Place
+  // the two would be followed by padding.
   int line_;
   RefCount references_;
   std::uint32_t input_count_, output_count_, block_bytes_;
   std::uint16_t head_;
-  std::uint8_t saved_count_;
+  std::uint8_t saved_count_;  // 64 at most: two masks of 32 bits
 
  public:
   bool freed : 1 = false;             // saved values were given up by a run that did not retain the graph

@@ -135,7 +135,7 @@ Variable Op::constant(Tensor value) const {
   return detail::Access::make(std::move(value));
 }
 
-void Op::obey(detail::Node& node) {
+void Op::follow_modes(detail::Node& node) {
   if (detail::modes.checkpointed) detail::CheckpointFrame::keep(node);
   if (AnomalyMode::enabled() && detail::module_path_provider != nullptr)
     node.require_extras().module_path = detail::module_path_provider();
@@ -143,14 +143,14 @@ void Op::obey(detail::Node& node) {
 
 Variable Op::connect(Tensor value, detail::Ref<detail::Node> node) const {
   check_anomaly(value);
-  if (detail::modes.anomaly || detail::modes.checkpointed) obey(*node);
+  if (detail::modes.anomaly || detail::modes.checkpointed) follow_modes(*node);
   return detail::Access::make(std::move(value), std::move(node));
 }
 
 std::vector<Variable> Op::connect_many(std::vector<Tensor> values, detail::Ref<detail::Node> node,
                                        std::uint32_t constants) const {
   for (const Tensor& value : values) check_anomaly(value);
-  if (node && (detail::modes.anomaly || detail::modes.checkpointed)) obey(*node);
+  if (node && (detail::modes.anomaly || detail::modes.checkpointed)) follow_modes(*node);
   std::vector<Variable> outputs;
   outputs.reserve(values.size());
   for (std::size_t k = 0; k < values.size(); ++k) {

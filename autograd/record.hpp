@@ -244,8 +244,8 @@ class Op {
     return {name_, Scope::current()->place(), inputs_.begin(), size(), outputs.data(), outputs.size(),
             saves, uniform_gradient_};
   }
-  // What checkpointing and anomaly mode want of a new node.
-  static void obey(detail::Node& node);
+  // In a checkpointed region the frame keeps what the node saves; in anomaly mode the node notes its module.
+  static void follow_modes(detail::Node& node);
   Variable connect(Tensor value, detail::Ref<detail::Node> node) const;
   std::vector<Variable> connect_many(std::vector<Tensor> values, detail::Ref<detail::Node> node,
                                      std::uint32_t constants) const;

@@ -14,11 +14,21 @@ namespace xgrad::detail {
 
 /// What has arrived for a node so far: one gradient for each output, undefined at first.
 struct Pending {
+  /// What few nodes have: several outputs; gradients that are small and of different shapes, by output.
+  struct More {
+    std::vector<Variable> several;
+    std::vector<std::pair<std::uint32_t, Variable>> postponed;
+  };
+
   Node* node = nullptr;  // kept alive by the graph: the run holds its roots, and nodes own their inputs
   Variable only;
-  std::unique_ptr<Variable[]> several;  // where the node has more outputs than one
+  std::unique_ptr<More> more;
 
-  Variable* gradients() { return several ? several.get() : &only; }
+  Variable* gradients() { return more && !more->several.empty() ? more->several.data() : &only; }
+  More& require_more() {
+    if (!more) more = std::make_unique<More>();
+    return *more;
+  }
 };
 
 /// Highest rank first; within a rank the latest recorded, so that sums have one order.
@@ -26,13 +36,16 @@ class RunQueue {
  public:
   explicit RunQueue(bool create_graph) : create_graph_(create_graph) {}
 
-  /// Adds a gradient to what has arrived for the output that an edge leads to.
+  /// Adds a gradient to what has arrived for the output that an edge leads to. Small ones of different shapes
+  /// are postponed.
   void add(const Edge& edge, Variable&& gradient);
+  /// Spreads out what was postponed for a node that was taken and has `more`, and adds it.
+  void add_postponed(Pending& place) const;
   bool empty() const { return next_.node == nullptr && heap_.empty(); }
-  /// Removes the first. Gradients that are still small stay so.
+  /// Removes the first. A gradient may still be smaller than its output.
   Pending take() {
-    if (next_.node == nullptr || !postponed_.empty()) return take_rare();
-    return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.several)};
+    if (next_.node == nullptr) return take_from_heap();
+    return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.more)};
   }
 
  private:
@@ -46,20 +59,13 @@ class RunQueue {
       return a.rank != b.rank ? a.rank < b.rank : a.sequence < b.sequence;
     }
   };
-  struct Postponed {
-    Edge edge;
-    Variable gradient;
-  };
-
-  Pending take_rare();
-  // The gradients of a node, which gets a place when it has none; valid until the next call.
-  Variable* at(Node& node);
+  // The place of a node, made when it has none; valid until the next call.
+  Pending& at(Node& node);
   // A place that is empty becomes the node's.
   static void open(Pending& place, Node& node);
   Pending& push(Pending&& pending);
-  // Small gradients of different shapes wait for their node's turn.
-  void postpone(const Edge& edge, Variable&& gradient);
-  void add_postponed(Pending& pending);
+  Pending take_from_heap();
+  void postpone(Pending& place, std::uint32_t output, Variable&& gradient);
 
   bool create_graph_;
   // The first may stand apart from the heap: along a chain nothing else waits but leaves.
@@ -68,7 +74,6 @@ class RunQueue {
   std::vector<Pending> pending_;  // by slot
   std::vector<std::uint32_t> free_;
   PointerMap index_;  // from nodes to slots
-  std::vector<Postponed> postponed_;
 };
 
 }  // namespace xgrad::detail

@@ -198,7 +198,7 @@ struct Tally {
     bytes += more;
     if (bytes > limit) tell();
   }
-  // The highest number is due when it is left.
+  // A peak is noted when bytes fall from it.
   void remove(std::int64_t less) {
     --buffers;
     highest = std::max(highest, bytes);

@@ -214,6 +214,16 @@ TEST_CASE("gradients of several reductions of one value add up in any order, to 
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
+TEST_CASE("the sum of reductions' gradients is named by the line of the value that was reduced") {
+  const Variable w = leaf(full({3, 4}, 1.0));
+  const int line = __LINE__ + 1;
+  const Variable x = w * 1.0;
+  const Variable y = sum(sum(x, 0)) * 3e38 + sum(sum(x, 1)) * 3e38;
+  const AnomalyMode anomalies;
+  CHECK(contains(message_of([&] { grad(y, w, {.create_graph = true}); }),
+                 "backward_test.cpp:" + std::to_string(line)));
+}
+
 TEST_CASE("create_graph makes gradients differentiable to any order") {
   const Variable x = leaf(scalar(0.7, float64));
   Variable y = sin(x);

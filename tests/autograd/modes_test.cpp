@@ -147,6 +147,20 @@ TEST_CASE("a custom function may save outputs and intermediates") {
   CHECK_THROWS_AS(grad(both(x), x, {.create_graph = true}), GraphError);
 }
 
+TEST_CASE("a custom function with more outputs than it may have throws, also when it saves the last") {
+  const Function many(
+      "test_many",
+      [](FunctionForward& f, const std::vector<Variable>& x) {
+        std::vector<Variable> outputs;
+        for (int k = 0; k < 40; ++k) outputs.push_back(x[0] * k);
+        f.save(outputs.back());
+        return outputs;
+      },
+      [](const FunctionBackward& b) { return std::vector{b.gradient()}; });
+  const Variable x = leaf(Tensor{2.0});
+  CHECK(contains(message_of([&] { many.apply({x}); }), "and 40"));
+}
+
 TEST_CASE("undefined incoming gradients are zeros by default, undefined results no contribution") {
   bool defined = false;
   const auto two_outputs = [&](FunctionOptions options) {
@@ -183,6 +197,7 @@ TEST_CASE("needs tells the truth, also under grad for a subset") {
       },
       [&](const FunctionBackward& b) {
         needs = {b.needs(0), b.needs(1)};
+        CHECK_THROWS_AS(b.needs(2), IndexError);
         return std::vector{b.gradient() * b.saved(1), b.gradient() * b.saved(0)};
       });
   const Variable a = leaf(Tensor{2.0}), b = leaf(Tensor{3.0}), constant(Tensor{4.0});
