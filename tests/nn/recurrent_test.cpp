@@ -13,9 +13,11 @@
 #include <xgrad/tensor/random.hpp>
 
 #include "goldens/recurrent.hpp"
+#include "support/signal_storm.hpp"
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <functional>
 
 using namespace xgrad;
@@ -243,4 +245,36 @@ TEST_CASE("LSTM, GRU: what does not fit is named") {
   CHECK_THROWS_AS(xgrad::gru(zeros({2, 3, 8}), zeros({3, 2}), zeros({6, 2}), zeros({6})), ShapeError);
   CHECK_THROWS_AS(nn::LSTM(3, 0), ValueError);
   CHECK_THROWS_AS(nn::GRU(3, 4, {.dropout = 1.5}), ValueError);
+}
+
+TEST_SUITE("slow") {
+  TEST_CASE("LSTM, GRU: a signal handler may run at any moment") {
+    manual_seed(5);
+    const Index steps = 12, batch = 32, h = 64;
+    const auto run = [&](const std::vector<Variable>& x, const auto& function) {
+      for (const Variable& leaf : x) Variable(leaf).clear_grad();
+      const Variable y = function(x);
+      sum(square(y)).backward();
+      std::vector<Tensor> results{y.value()};
+      for (const Variable& leaf : x) results.push_back(leaf.grad().value());
+      return results;
+    };
+    const auto check = [&](const std::vector<Shape>& shapes, const auto& function) {
+      std::vector<Variable> x;
+      for (const Shape& shape : shapes) x.push_back(leaf(normal(shape, 0, 0.3)));
+      const std::vector<Tensor> first = run(x, function);
+      const test::SignalStorm storm;
+      const auto before = test::SignalStorm::count();
+      while (test::SignalStorm::count() < before + 300) {
+        const std::vector<Tensor> again = run(x, function);
+        for (std::size_t i = 0; i < first.size(); ++i)
+          REQUIRE(std::memcmp(again[i].raw(), first[i].raw(), static_cast<std::size_t>(first[i].bytes())) ==
+                  0);
+      }
+    };
+    check({{steps, batch, 4 * h}, {batch, h}, {batch, h}, {4 * h, h}},
+          [](const auto& x) { return lstm(x[0], x[1], x[2], x[3]).hidden; });
+    check({{steps, batch, 3 * h}, {batch, h}, {3 * h, h}, {3 * h}},
+          [](const auto& x) { return gru(x[0], x[1], x[2], x[3]); });
+  }
 }

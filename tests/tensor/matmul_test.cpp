@@ -2,7 +2,6 @@
 
 #include "support/signal_storm.hpp"
 
-#include <xgrad/tensor/blas.hpp>
 #include <xgrad/tensor/matmul.hpp>
 
 #include <limits>
@@ -83,30 +82,6 @@ std::vector<Case> cases() {
   return all;
 }
 
-/// a b or a b^T, where a kernel may have packed b.
-template <class T>
-Tensor product_with_packed(const Tensor& a, const Tensor& b, bool transpose_b, const T* bias = nullptr,
-                           const Tensor& added = {}) {
-  const Index columns = b.size(transpose_b ? 0 : 1);
-  Tensor result = added.defined() ? added : Tensor::uninitialized({a.size(0), columns}, a.dtype());
-  blas::Product<T> product{.transpose_a = false,
-                           .transpose_b = transpose_b,
-                           .rows = a.size(0),
-                           .columns = columns,
-                           .inner = a.size(1),
-                           .a = a.data<T>(),
-                           .lda = a.size(1),
-                           .b = b.data<T>(),
-                           .ldb = b.size(1),
-                           .beta = added.defined() ? T(1) : T(0),
-                           .c = result.mutable_data<T>(),
-                           .ldc = columns,
-                           .bias = bias};
-  const Tensor packed = blas::pack(product);
-  blas::multiply(product);
-  return result;
-}
-
 }  // namespace
 
 TEST_SUITE("tensor") {
@@ -151,28 +126,6 @@ TEST_SUITE("tensor") {
           });
           check_equal(kernels::linear(x, weight, bias), expected, dtype == float32 ? 1e-4 : 1e-12);
         }
-  }
-
-  TEST_CASE("matmul: a packed operand gives the same products") {
-    RandomTensors random(7);
-    for (const Shape& sizes : {Shape{32, 64, 128}, Shape{40, 70, 100}, Shape{3, 5, 2}, Shape{1, 256, 1024}})
-      for (const bool transpose_b : {false, true}) {
-        const Index rows = sizes[0], inner = sizes[1], columns = sizes[2];
-        const Tensor a = random({rows, inner}), added = random({rows, columns}), bias = random({columns});
-        const Tensor b = random(transpose_b ? Shape{columns, inner} : Shape{inner, columns});
-        const Naive product = reference(a, b, {a.shape(), b.shape(), false, transpose_b});
-        const Naive more(added), offsets(bias);
-        Naive with_added = product, with_bias = product;
-        for_each_index(product.shape, [&](const Shape& i) {
-          with_added[i] += more[i];
-          with_bias[i] += offsets[{i[1]}];
-        });
-        check_equal(product_with_packed<float>(a, b, transpose_b), product, 1e-3);
-        check_equal(product_with_packed<float>(a, b, transpose_b, nullptr, added), with_added, 1e-3);
-        check_equal(product_with_packed(a, b, transpose_b, bias.data<float>()), with_bias, 1e-3);
-        const Tensor x = a.to(float64), y = b.to(float64);
-        check_equal(product_with_packed<double>(x, y, transpose_b), product, 1e-11);
-      }
   }
 
   TEST_CASE("matmul: results never read the memory they are written to") {
@@ -230,19 +183,6 @@ TEST_SUITE("slow") {
         const Tensor again = kernels::matmul(a, b, c.transpose_a, c.transpose_b);
         REQUIRE(std::memcmp(again.raw(), first.raw(), static_cast<std::size_t>(first.bytes())) == 0);
       }
-    }
-  }
-
-  TEST_CASE("matmul: a signal handler may run at any moment, with a packed operand") {
-    RandomTensors random(8);
-    const SignalStorm storm;
-    for (const bool transpose_b : {false, true}) {
-      const Tensor a = random({32, 200}), b = random(transpose_b ? Shape{300, 200} : Shape{200, 300});
-      const Tensor first = product_with_packed<float>(a, b, transpose_b);
-      check_equal(first, reference(a, b, {a.shape(), b.shape(), false, transpose_b}), 1e-2);
-      const auto before = SignalStorm::count();
-      while (SignalStorm::count() < before + 300)
-        REQUIRE(same_bits(product_with_packed<float>(a, b, transpose_b), first));
     }
   }
 }
