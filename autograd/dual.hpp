@@ -1,165 +1,13 @@
-// Dual<S, N>: a value with its partial derivatives with respect to N inputs. This file is the one table of
-// elementwise derivative rules; S is Lanes (fused loops) or Variable (derivatives that are themselves
-// recorded). Invariant: a partial that is not present is zero, so inputs that need no gradient cost nothing.
+// The one table of elementwise derivative rules, for Dual<S, N>: each function's value and slopes, once for
+// fused loops and for derivatives that are themselves recorded.
 #pragma once
 
-#include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/chain_rule.hpp>
 #include <xgrad/autograd/ops/math.hpp>
-#include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/lanes.hpp>
 
-#include <concepts>
-#include <cstddef>
 #include <numbers>
 
 namespace xgrad {
-
-enum class Partial : unsigned char { zero, one, general };
-
-template <class S, std::size_t N>
-struct Dual {
-  S value;
-  S partial[N];
-  Partial kind[N] = {};
-
-  Dual() = default;
-  explicit Dual(const S& v) : value(v) {}
-  /// The value is made in its place.
-  template <std::invocable Make>
-  explicit Dual(const Make& make) : value(make()) {}
-
-  /// The input of number i, made in its place: its own partial is 1.
-  template <std::invocable Make>
-  static Dual input(const Make& make, std::size_t i, bool needed) {
-    Dual r(make);
-    if (needed) r.kind[i] = Partial::one;
-    return r;
-  }
-};
-
-namespace detail {
-
-template <class T>
-inline constexpr bool is_dual = false;
-template <class S, std::size_t N>
-inline constexpr bool is_dual<Dual<S, N>> = true;
-
-/// A number as S. On the tape it is a float64 scalar, which takes the dtype of any tensor it meets.
-template <class S>
-S constant(double number) {
-  if constexpr (std::is_same_v<S, Variable>)
-    return Variable(scalar(number, float64));
-  else
-    return S(number);
-}
-
-// to = a * b, to += a and to = a + b, where a copy of lanes would cost as much as the work.
-inline void set_product(Variable& to, const Variable& a, const Variable& b) { to = a * b; }
-inline void set_product(Variable& to, double a, const Variable& b) { to = a * b; }
-inline void increase(Variable& to, const Variable& a) { to = to + a; }
-inline void set_sum(Variable& to, const Variable& a, const Variable& b) { to = a + b; }
-template <class T>
-void set_product(Lanes<T>& to, const Lanes<T>& a, const Lanes<T>& b) {
-  lanewise(LaneBinary::mul, a, b, to);
-}
-template <class T>
-void set_product(Lanes<T>& to, double a, const Lanes<T>& b) {
-  lanewise(LaneBinary::mul, b, static_cast<T>(a), to);
-}
-template <class T>
-void increase(Lanes<T>& to, const Lanes<T>& a) {
-  lanewise(LaneBinary::add, to, a, to);
-}
-template <class T>
-void set_sum(Lanes<T>& to, const Lanes<T>& a, const Lanes<T>& b) {
-  lanewise(LaneBinary::add, a, b, to);
-}
-
-/// Adds the chain rule of operand x to the partials of r. The slope is a function, of r's value or of
-/// nothing, computed when a partial needs it: S or a number.
-template <class S, std::size_t N, class Slope>
-void add_partials(Dual<S, N>& r, const Dual<S, N>& x, const Slope& slope_of) {
-  bool any = false;
-  for (std::size_t i = 0; i < N; ++i) any |= x.kind[i] != Partial::zero;
-  if (!any) return;
-  const auto& slope = [&]() -> decltype(auto) {
-    if constexpr (std::invocable<const Slope&, const S&>)
-      return slope_of(r.value);
-    else
-      return slope_of();
-  }();
-  constexpr bool number = std::is_same_v<decltype(slope), const double&>;
-  for (std::size_t i = 0; i < N; ++i) {
-    if (x.kind[i] == Partial::zero) continue;
-    const bool first = r.kind[i] == Partial::zero;
-    const bool one = x.kind[i] == Partial::one;
-    r.kind[i] = Partial::general;
-    if (one && first) {
-      if constexpr (number)
-        r.partial[i] = constant<S>(slope);
-      else
-        r.partial[i] = slope;
-    } else if (first) {
-      set_product(r.partial[i], slope, x.partial[i]);
-    } else if (one) {
-      if constexpr (number)
-        r.partial[i] = r.partial[i] + slope;
-      else
-        increase(r.partial[i], slope);
-    } else {
-      S term;
-      set_product(term, slope, x.partial[i]);
-      increase(r.partial[i], term);
-    }
-  }
-}
-
-/// f(x) with slope f'(x); the value is a function, and made in its place.
-template <class S, std::size_t N, class Value, class Slope>
-Dual<S, N> chained(const Value& value, const Dual<S, N>& x, const Slope& slope_of) {
-  Dual<S, N> r(value);
-  add_partials(r, x, slope_of);
-  return r;
-}
-
-/// f(a, b) with its two slopes.
-template <class S, std::size_t N, class Value, class SlopeA, class SlopeB>
-Dual<S, N> chained(const Value& value, const Dual<S, N>& a, const SlopeA& slope_a, const Dual<S, N>& b,
-                   const SlopeB& slope_b) {
-  Dual<S, N> r(value);
-  add_partials(r, a, slope_a);
-  add_partials(r, b, slope_b);
-  return r;
-}
-
-template <class S, std::size_t N>
-void copy_partial(Dual<S, N>& to, const Dual<S, N>& from, std::size_t i) {
-  to.kind[i] = from.kind[i];
-  if (from.kind[i] == Partial::general) to.partial[i] = from.partial[i];
-}
-
-/// The same partials under another value.
-template <class S, std::size_t N, class Value>
-Dual<S, N> with_value(const Value& value, const Dual<S, N>& x) {
-  Dual<S, N> r(value);
-  for (std::size_t i = 0; i < N; ++i) copy_partial(r, x, i);
-  return r;
-}
-
-template <class T>
-const T& value_of(const T& x) {
-  return x;
-}
-template <class S, std::size_t N>
-const S& value_of(const Dual<S, N>& x) {
-  return x.value;
-}
-
-/// A number on the other side of a Dual.
-template <class A, class B>
-concept DualPair = (is_dual<A> && (is_dual<B> || Number<B>)) || (Number<A> && is_dual<B>);
-
-}  // namespace detail
 
 // ------------------------------------------------------------------------------------------------ arithmetic
 
@@ -331,8 +179,7 @@ Dual<S, N> trunc(const Dual<S, N>& x) {
   return Dual<S, N>(trunc(x.value));
 }
 
-// ------------------------------------------------------------------------------------------------
-// exponentials
+// ---------------------------------------------------------------------------------------------- exponentials
 
 template <class S, std::size_t N>
 Dual<S, N> exp(const Dual<S, N>& x) {
@@ -410,8 +257,7 @@ Dual<S, N> fmod(const Dual<S, N>& a, const Dual<S, N>& b) {
                          [&] { return S(-trunc(S(a.value / b.value))); });
 }
 
-// ------------------------------------------------------------------------------------------------
-// trigonometry
+// ---------------------------------------------------------------------------------------------- trigonometry
 
 template <class S, std::size_t N>
 Dual<S, N> sin(const Dual<S, N>& x) {
@@ -476,8 +322,7 @@ Dual<S, N> atanh(const Dual<S, N>& x) {
                          [&] { return S(1 / ((1 - x.value) * (1 + x.value))); });
 }
 
-// ------------------------------------------------------------------------------------------------ special
-// functions
+// ----------------------------------------------------------------------------------------- special functions
 
 template <class S, std::size_t N>
 Dual<S, N> sigmoid(const Dual<S, N>& x) {
