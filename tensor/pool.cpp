@@ -133,14 +133,28 @@ constexpr std::size_t slab_list(std::size_t lines, detail::BlockUse use) {
 constexpr std::size_t slab_block_bytes(std::size_t list) { return (list % slab_classes + 1) * alignment; }
 
 struct SlabLists : FreeLists<slab_lists_count, slab_block_bytes> {
+  // A loop makes and frees the same graph at every turn: a thread keeps what it cut itself, and only blocks
+  // that came from others are too many beyond the allowance.
   std::size_t limit = slab_cache_bytes;
+  std::size_t cut = 0;
+
+  void* cut_slab(std::size_t list) {
+    const std::size_t size = slab_block_bytes(list);
+    const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
+    void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
+    auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
+    for (std::size_t i = blocks; i-- > 1;) push(first + i * size, list);
+    cut += slab_bytes;
+    limit += slab_bytes;
+    return first;
+  }
 
   void take(SlabLists& other) {
     for (std::size_t list = 0; list < slab_lists_count; ++list)
       while (void* block = other.pop(list)) push(block, list);
   }
 
-  // Frees every slab that is whole, then lets the lists grow to twice what remains.
+  // Frees every slab that is whole, then lets the lists grow to twice what remains at least.
   void trim() {
     for (FreeBlock* head : heads)
       for (FreeBlock* block = head; block != nullptr; block = block->next) ++Slab::of(block).free;
@@ -163,8 +177,9 @@ struct SlabLists : FreeLists<slab_lists_count, slab_block_bytes> {
     while (whole != nullptr) {
       Slab* const slab = &Slab::of(std::exchange(whole, whole->next));
       ::operator delete (slab, std::align_val_t{slab_alignment});
+      cut -= std::min(cut, slab_bytes);
     }
-    limit = std::max(slab_cache_bytes, 2 * bytes);
+    limit = std::max(slab_cache_bytes + cut, 2 * bytes);
   }
 };
 
@@ -255,12 +270,7 @@ struct ThreadEnd {
     const std::scoped_lock lock(orphans().mutex);
     if (void* block = orphans().lists.pop(list)) return block;
   }
-  const std::size_t size = slab_block_bytes(list);
-  const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
-  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
-  auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
-  for (std::size_t i = blocks; i-- > 1;) slab_lists.push(first + i * size, list);
-  return first;
+  return slab_lists.cut_slab(list);
 }
 
 [[gnu::noinline]] void free_first_or_last(void* block, std::size_t list) {

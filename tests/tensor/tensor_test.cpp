@@ -284,6 +284,33 @@ TEST_SUITE("tensor") {
       release_cached_memory();
     }
   }
+
+  TEST_CASE("memory: a thread keeps the blocks it made for their next use, and few of another's") {
+    const auto in_use = [] {
+      const auto counts = mallinfo2();
+      return counts.uordblks + counts.hblkhd;
+    };
+    constexpr std::size_t count = 1'000'000, bytes = count * 2 * 64;  // a scalar takes two lines
+    release_cached_memory();
+    const auto before = in_use();
+    std::vector<Tensor> tensors;
+    tensors.reserve(count);
+    const auto fill = [&] {
+      for (std::size_t i = 0; i < count; ++i) tensors.push_back(Tensor::uninitialized({}, float32));
+    };
+    fill();
+    tensors.clear();
+    CHECK(in_use() > before + bytes);
+    fill();
+    std::size_t kept = 0;
+    std::thread([&] {
+      tensors.clear();
+      kept = in_use() - before;
+    }).join();
+    CHECK(kept < bytes * 3 / 4);
+    release_cached_memory();
+    CHECK(in_use() < before + bytes / 8);
+  }
 #endif
 
   TEST_CASE("memory: neighbouring blocks of every size keep apart") {
