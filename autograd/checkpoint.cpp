@@ -9,7 +9,7 @@ namespace {
 
 struct ActiveRegion {
   std::shared_ptr<CheckpointFrame> recording;  // set in the forward pass
-  std::vector<Tensor>* recomputing = nullptr;  // set in the backward pass
+  std::deque<Tensor>* recomputing = nullptr;   // set in the backward pass
 };
 thread_local ActiveRegion region;
 
@@ -45,15 +45,24 @@ void CheckpointFrame::keep(Node& node) {
     if (region.recomputing != nullptr) {
       region.recomputing->push_back(saved.value);
     } else {
+      CheckpointFrame& frame = *region.recording;
       node.require_extras().frame = region.recording;
-      saved.position = region.recording->recorded_++;
-      saved.value = {};
+      saved.position = static_cast<std::uint32_t>(frame.values_.size());
+      frame.values_.push_back(std::exchange(saved.value, {}));
     }
   }
 }
 
 Variable CheckpointFrame::record(const std::shared_ptr<CheckpointFrame>& frame,
                                  const std::vector<Variable>& inputs) {
+  // Until f returns, a backward pass within f finds the values where it would after recomputing.
+  struct Drop {
+    CheckpointFrame& frame;
+    ~Drop() {
+      frame.recorded_ = frame.values_.size();
+      frame.values_.clear();
+    }
+  } const drop{*frame};
   const Region scope({frame, nullptr});
   const Scope user(Scope::Barrier{});
   return frame->f_(inputs);
@@ -68,7 +77,7 @@ void CheckpointFrame::recompute() {
   std::vector<Variable> inputs;
   for (std::size_t i = 0; i < inputs_.size(); ++i)
     inputs.emplace_back(inputs_[i], VariableOptions{.requires_grad = requires_grad_[i]});
-  std::vector<Tensor> values;
+  std::deque<Tensor> values;
   const Generator former = std::exchange(default_generator(), generator_);
   struct Restore {
     const Generator& former;

@@ -5,6 +5,7 @@
 #include <xgrad/autograd/checkpoint.hpp>
 #include <xgrad/tensor/random.hpp>
 
+#include <deque>
 #include <memory>
 
 namespace xgrad::detail {
@@ -31,8 +32,8 @@ class CheckpointFrame {
   std::vector<Tensor> inputs_;
   std::vector<bool> requires_grad_;
   Generator generator_;
-  std::uint32_t recorded_ = 0;
-  std::vector<Tensor> values_;
+  std::size_t recorded_ = 0;
+  std::deque<Tensor> values_;  // rules hold references while others are added
 };
 
 }  // namespace xgrad::detail

@@ -332,6 +332,23 @@ TEST_CASE("checkpoint recomputes with the same random numbers and gives bitwise 
   CHECK(first.requires_grad());
 }
 
+TEST_CASE("a function under checkpoint may differentiate") {
+  const Variable w = leaf(uniform({8, 8}, -1, 1));
+  const Variable x = leaf(uniform({4, 8}, -1, 1));
+  const auto penalty = [&](const std::vector<Variable>& in) {
+    const Variable y = tanh(matmul(in[0], w)) * bernoulli({4, 8}, 0.5);
+    const Variable slope = grad(sum(y * y), in[0], {.create_graph = true});
+    return sum(slope * slope) + sum(exp(y));
+  };
+  const auto gradients = [&](bool checkpointed) {
+    manual_seed(5);
+    return grad({checkpointed ? checkpoint(penalty, {x}) : penalty({x})}, {x, w});
+  };
+  const auto plain = gradients(false), recomputed = gradients(true);
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    CHECK(bitwise_equal(plain[i].value(), recomputed[i].value()));
+}
+
 TEST_CASE("a checkpoint saves memory between forward and backward") {
   const Variable x = leaf(ones({100000}));
   const auto chain = [](const std::vector<Variable>& in) {
