@@ -28,10 +28,10 @@ class AnyModule {
  public:
   template <class M>
   requires(std::derived_from<M, Module>&& std::copy_constructible<M>) AnyModule(M module)
-      : held_(std::make_unique<Held<M>>(std::move(module))) {}
+      : held_(new Held<M>(std::move(module))) {}
   /// Throws ValueError on a null pointer.
   template <std::derived_from<Module> M>
-  AnyModule(std::shared_ptr<M> shared) : held_(std::make_unique<Shared>(checked(std::move(shared)))) {}
+  AnyModule(std::shared_ptr<M> shared) : held_(new Shared(checked(std::move(shared)))) {}
 
   AnyModule(const AnyModule& other) : held_(other.held_->clone()) {}
   AnyModule(AnyModule&&) noexcept = default;
@@ -51,13 +51,13 @@ class AnyModule {
   template <class M>
   struct Held final : Holder {
     explicit Held(M m) : value(std::move(m)) {}
-    std::unique_ptr<Holder> clone() const override { return std::make_unique<Held>(value); }
+    std::unique_ptr<Holder> clone() const override { return std::unique_ptr<Holder>(new Held(value)); }
     Module& module() override { return value; }
     M value;
   };
   struct Shared final : Holder {
     explicit Shared(std::shared_ptr<Module> m) : value(std::move(m)) {}
-    std::unique_ptr<Holder> clone() const override { return std::make_unique<Shared>(value); }
+    std::unique_ptr<Holder> clone() const override { return std::unique_ptr<Holder>(new Shared(value)); }
     Module& module() override { return *value; }
     std::shared_ptr<Module> value;
   };

@@ -9,18 +9,22 @@
 #include <limits>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace xgrad::optim {
 
-/// Describes one field of an options aggregate, so that it can be validated and saved: a number is finite, at
-/// least 0 and below `below`.
+/// Describes one field of an options aggregate, so that it can be validated and saved: a number, which is
+/// finite, at least 0 and below `limit`, or a flag.
 template <class Options>
 struct Field {
+  Field(const char* its_name, double Options::*member, double limit = std::numeric_limits<double>::infinity())
+      : name(its_name), number(member), below(limit) {}
+  Field(const char* its_name, bool Options::*member) : name(its_name), flag(member) {}
+
   const char* name;
-  std::variant<double Options::*, bool Options::*> member;
-  double below = std::numeric_limits<double>::infinity();
+  double Options::*number = nullptr;
+  bool Options::*flag = nullptr;
+  double below = 0;
 };
 
 /// Parameters that share options.
@@ -144,30 +148,26 @@ class OptimizerWith : public Optimizer {
   }
   std::vector<Setting> settings(std::size_t group) const final {
     std::vector<Setting> settings;
-    for (const auto& field : Options::fields())
-      std::visit(
-          [&](auto member) {
-            const auto value = options_[group].*member;
-            settings.push_back(
-                {field.name, static_cast<double>(value), std::is_same_v<decltype(value), const bool>});
-          },
-          field.member);
+    const Options& options = options_[group];
+    for (const Field<Options>& field : Options::fields())
+      settings.push_back(field.flag != nullptr ? Setting{field.name, options.*field.flag ? 1. : 0., true}
+                                               : Setting{field.name, options.*field.number, false});
     return settings;
   }
   void apply(std::size_t group, const std::vector<Setting>& settings) final {
     std::size_t i = 0;
-    for (const auto& field : Options::fields()) {
+    for (const Field<Options>& field : Options::fields()) {
       const double number = settings[i++].number;
-      if (const auto* member = std::get_if<double Options::*>(&field.member))
-        options_[group].** member = number;
+      if (field.flag != nullptr)
+        options_[group].*field.flag = number != 0;
       else
-        options_[group].*std::get<bool Options::*>(field.member) = number != 0;
+        options_[group].*field.number = number;
     }
   }
   void check_options(std::size_t group) const final {
-    for (const auto& field : Options::fields())
-      if (const auto* member = std::get_if<double Options::*>(&field.member))
-        detail::check_number(field.name, options_[group].**member, field.below);
+    for (const Field<Options>& field : Options::fields())
+      if (field.number != nullptr)
+        detail::check_number(field.name, options_[group].*field.number, field.below);
     if constexpr (requires(const Options& options) { options.check(); }) options_[group].check();
   }
 

@@ -5,7 +5,7 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 
-#include <variant>
+#include <concepts>
 
 namespace xgrad {
 
@@ -17,7 +17,23 @@ struct Ellipsis {};
 inline constexpr Ellipsis ellipsis{};
 
 /// One item of an index: a position, a Slice, newaxis, ellipsis, an index tensor (int64) or a mask (bool).
-using IndexItem = std::variant<Index, Slice, NewAxis, Ellipsis, Variable>;
+class IndexItem {
+ public:
+  enum class Kind { position, slice, new_axis, rest, tensor };
+
+  template <std::integral I>
+  requires(!std::same_as<I, bool>) IndexItem(I at) : kind(Kind::position), position(static_cast<Index>(at)) {}
+  IndexItem(const Slice& range) : kind(Kind::slice), slice(range) {}
+  IndexItem(NewAxis) : kind(Kind::new_axis) {}
+  IndexItem(Ellipsis) : kind(Kind::rest) {}
+  IndexItem(Variable positions_or_mask) : kind(Kind::tensor), tensor(std::move(positions_or_mask)) {}
+  IndexItem(const Tensor& positions_or_mask) : IndexItem(Variable(positions_or_mask)) {}
+
+  Kind kind;
+  Index position = 0;
+  Slice slice;
+  Variable tensor;
+};
 
 /// x[items...] with NumPy's rules: positions remove their axis, slices keep it, index tensors broadcast
 /// together (their axes come first when separated by slices, else in place), a mask selects its true

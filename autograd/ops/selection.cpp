@@ -9,12 +9,7 @@
 namespace xgrad::detail {
 namespace {
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
+using Kind = IndexItem::Kind;
 
 Index wrap_position(Index position, Index size, Index axis) {
   if (position < -size || position >= size)
@@ -25,10 +20,8 @@ Index wrap_position(Index position, Index size, Index axis) {
 
 /// Axes of x that an item stands for.
 Index axes_of(const IndexItem& item) {
-  return std::visit(Overloaded{[](NewAxis) { return Index{0}; }, [](Ellipsis) { return Index{0}; },
-                               [](const Variable& v) { return v.dtype() == boolean ? v.rank() : 1; },
-                               [](const auto&) { return Index{1}; }},
-                    item);
+  if (item.kind == Kind::new_axis || item.kind == Kind::rest) return 0;
+  return item.kind == Kind::tensor && item.tensor.dtype() == boolean ? item.tensor.rank() : 1;
 }
 
 /// Positions in the `count` axes from `first` on, as one axis of `size`.
@@ -69,8 +62,8 @@ Selection::Selection(const Shape& x, const std::vector<IndexItem>& items, Tensor
   bool any_index = false;
   for (const IndexItem& item : items) {
     named += axes_of(item);
-    ellipses += std::holds_alternative<Ellipsis>(item) ? 1 : 0;
-    any_index |= std::holds_alternative<Variable>(item);
+    ellipses += item.kind == Kind::rest ? 1 : 0;
+    any_index |= item.kind == Kind::tensor;
   }
   if (named > x.rank())
     fail<IndexError>("the index names " + std::to_string(named) + " axes, " + to_string(x) + " has " +
@@ -97,30 +90,32 @@ Selection::Selection(const Shape& x, const std::vector<IndexItem>& items, Tensor
     keep(count);
   };
   for (const IndexItem& item : items) {
-    std::visit(Overloaded{[&](Index given) {
-                            const Index position = wrap_position(given, x[axis], axis);
-                            // Beside index tensors a position is one of them: it broadcasts and has a place.
-                            if (any_index)
-                              return address({Tensor({position}, int64).reshape({}), x[axis]}, 1);
-                            view_.offset += position * all.strides[axis++];
-                          },
-                          [&](const Slice& range) {
-                            gap = true;
-                            keep(1);
-                            view_ =
-                                restricted(view_, view_.shape.rank() - 1, resolve(range, view_.shape.back()));
-                          },
-                          [&](NewAxis) {
-                            gap = true;
-                            view_.shape.push_back(1);
-                            view_.strides.push_back(0);
-                          },
-                          [&](Ellipsis) {
-                            gap = true;
-                            keep(x.rank() - named);
-                          },
-                          [&](const Variable& v) { address(part_of(v, x, axis), axes_of(v)); }},
-               item);
+    gap |= item.kind == Kind::slice || item.kind == Kind::new_axis || item.kind == Kind::rest;
+    switch (item.kind) {
+      case Kind::position: {
+        const Index position = wrap_position(item.position, x[axis], axis);
+        // Beside index tensors a position is one of them: it broadcasts and has a place.
+        if (any_index)
+          address({Tensor({position}, int64).reshape({}), x[axis]}, 1);
+        else
+          view_.offset += position * all.strides[axis++];
+        break;
+      }
+      case Kind::slice:
+        keep(1);
+        view_ = restricted(view_, view_.shape.rank() - 1, resolve(item.slice, view_.shape.back()));
+        break;
+      case Kind::new_axis:
+        view_.shape.push_back(1);
+        view_.strides.push_back(0);
+        break;
+      case Kind::rest:
+        keep(x.rank() - named);
+        break;
+      case Kind::tensor:
+        address(part_of(item.tensor, x, axis), axes_of(item));
+        break;
+    }
   }
   keep(x.rank() - axis);
   shape_ = view_.shape;
