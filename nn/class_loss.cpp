@@ -2,6 +2,7 @@
 #include <xgrad/nn/loss.hpp>
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
@@ -28,14 +29,23 @@ Shape index_of(Index position, const Shape& shape) {
   return index;
 }
 
+/// Throws unless scores are (..., C) and the weight, if any, is (C).
+void check_scores(const Variable& scores, const Tensor& weight) {
+  if (!is_floating(scores.dtype()))
+    fail<DTypeError>("expects floating scores, got " + describe(scores.value()));
+  if (scores.rank() == 0) fail<ShapeError>("expects scores of shape (..., classes), got ()");
+  const Shape classes{scores.size(-1)};
+  if (weight.defined() && weight.shape() != classes)
+    fail<ShapeError>("expects class weights of shape " + to_string(classes) + ", got " +
+                     to_string(weight.shape()));
+}
+
 /// The targets as int64, every one of them a class or ignore_index.
 Tensor checked_classes(const Variable& scores, const Variable& targets, const Tensor& weight,
                        Index ignore_index) {
-  if (!is_floating(scores.dtype()))
-    fail<DTypeError>("expects floating scores, got " + describe(scores.value()));
+  check_scores(scores, weight);
   if (targets.dtype() != int64 && targets.dtype() != uint8)
     fail<DTypeError>("expects integer targets, got " + describe(targets.value()), "they are class numbers");
-  if (scores.rank() == 0) fail<ShapeError>("expects scores of shape (..., classes), got ()");
   Shape expected = scores.shape();
   const Index classes = expected.back();
   expected.erase(expected.rank() - 1);
@@ -43,9 +53,6 @@ Tensor checked_classes(const Variable& scores, const Variable& targets, const Te
     fail<ShapeError>("scores of shape " + to_string(scores.shape()) + " need targets of shape " +
                          to_string(expected) + ", got " + to_string(targets.shape()),
                      "classes are the last axis");
-  if (weight.defined() && weight.shape() != Shape{classes})
-    fail<ShapeError>("expects class weights of shape " + to_string(Shape{classes}) + ", got " +
-                     to_string(weight.shape()));
   const Tensor numbers = targets.value().to(int64);
   const std::int64_t* y = numbers.data<std::int64_t>();
   for (Index i = 0; i < numbers.count(); ++i)
@@ -75,6 +82,25 @@ double total_of(const Tensor& factors) {
   return total;
 }
 
+/// cross_entropy against probabilities.
+Variable against_probabilities(const Variable& scores, const Variable& targets,
+                               const CrossEntropyOptions& options) {
+  check_scores(scores, options.weight);
+  if (targets.shape() != scores.shape())
+    fail<ShapeError>("scores of shape " + to_string(scores.shape()) +
+                         " need probabilities of the same shape, got " + to_string(targets.shape()),
+                     "integer targets are class numbers");
+  if (options.ignore_index != CrossEntropyOptions{}.ignore_index)
+    fail<ValueError>("ignore_index is for targets that are class numbers");
+  const double smoothing = options.label_smoothing;
+  Variable p = cast(targets, scores.dtype());
+  if (smoothing > 0) p = p * (1 - smoothing) + smoothing / static_cast<double>(scores.size(-1));
+  if (options.weight.defined()) p = p * options.weight.to(scores.dtype());
+  const Variable losses = -sum(p * log_softmax(scores, -1), -1);
+  if (options.reduction == Reduction::none) return losses;
+  return options.reduction == Reduction::sum ? sum(losses) : mean(losses);
+}
+
 }  // namespace
 
 Variable cross_entropy(const Operand& logits, const Operand& targets, const CrossEntropyOptions& options) {
@@ -83,8 +109,11 @@ Variable cross_entropy(const Operand& logits, const Operand& targets, const Cros
   const double smoothing = options.label_smoothing;
   if (!(smoothing >= 0 && smoothing <= 1))
     fail<ValueError>("expects label_smoothing in [0, 1], got " + std::to_string(smoothing));
+  const Variable wanted = targets.as_variable();
+  if (is_floating(wanted.dtype()) && wanted.rank() == scores.rank())
+    return against_probabilities(scores, wanted, options);
   const Index ignore_index = options.ignore_index;
-  const Tensor given = checked_classes(scores, targets.as_variable(), options.weight, ignore_index);
+  const Tensor given = checked_classes(scores, wanted, options.weight, ignore_index);
   const Tensor classes = given.reshape({given.count()});
   std::vector<Variable> operands{scores, Variable(classes)};
   const bool weighted = options.weight.defined();

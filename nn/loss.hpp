@@ -27,9 +27,10 @@ struct NllOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// -log softmax(logits)[target] for logits (..., C) and integer targets (...), stable. The mean is
-/// sum(w[target] * loss) / sum(w[target]). Throws IndexError on a target outside [0, C) that is not
-/// ignore_index.
+/// -log softmax(logits)[target] for logits (..., C) and integer targets (...), stable; the mean is
+/// sum(w[target] * loss) / sum(w[target]). Floating targets (..., C) are the classes' probabilities:
+/// -sum(w * target * log softmax(logits)), whose mean counts every one. Throws IndexError on a target outside
+/// [0, C) that is not ignore_index.
 Variable cross_entropy(const Operand& logits, const Operand& targets,
                        const CrossEntropyOptions& options = {});
 /// -log_probabilities[target]: cross_entropy for the output of log_softmax.

@@ -226,6 +226,12 @@ TEST_CASE("derivatives of the losses, first and second order") {
           x, y, {.weight = share, .pos_weight = golden("column_weight", {5}), .reduction = mode});
     };
     check("cross_entropy", cross, golden("logits", {6, 4}));
+    check(
+        "cross_entropy of probabilities",
+        [&](auto x, auto y) {
+          return nn::cross_entropy(x, y, {.weight = weight, .label_smoothing = 0.2, .reduction = mode});
+        },
+        golden("logits", {6, 4}), softmax(golden("logits", {6, 4}) * 2, -1).value());
     check("nll_loss", nll, golden("logits", {6, 4}));
     check(
         "mse_loss", [&](auto x, auto y) { return nn::mse_loss(x, y, {mode}); }, a, b);
@@ -334,6 +340,29 @@ TEST_CASE("cross_entropy takes one sample, bytes as targets, and one class") {
   CHECK(nn::cross_entropy(Tensor{0.0, 0.0}, scalar(1)).item() == doctest::Approx(std::log(2.0)));
   CHECK(nn::cross_entropy(Tensor{{0.0, 0.0}}, Tensor({1}, uint8)).item() == doctest::Approx(std::log(2.0)));
   CHECK(nn::cross_entropy(Tensor{{7.0}, {-7.0}}, Tensor{0, 0}).item() == 0);
+}
+
+TEST_CASE("cross_entropy takes probabilities of classes") {
+  const Variable x = leaf(f64({0.5, -1, 2, 1.5, 0.25, -0.75}).reshape({2, 3}));
+  const Tensor t = f64({0.2, 0.3, 0.5, 0.7, 0.1, 0.2}).reshape({2, 3});
+  const auto loss = [&](Reduction reduction, double smoothing) {
+    return nn::cross_entropy(
+        x, t, {.weight = f64({1, 2, 0.5}), .label_smoothing = smoothing, .reduction = reduction});
+  };
+  // PyTorch 1.13's values.
+  const Tolerance tight{.rtol = 1e-12, .atol = 0};
+  CHECK(allclose(loss(Reduction::none, 0).value(), f64({2.353376861490015, 0.8056726094072242}), tight));
+  CHECK(loss(Reduction::sum, 0.2).item() == doctest::Approx(3.4023691547994805).epsilon(1e-12));
+  CHECK(loss(Reduction::mean, 0.2).item() == doctest::Approx(1.7011845773997403).epsilon(1e-12));
+  const Tensor slope = f64({-0.01926082288484699, -0.28567625234473104, 0.304937075229578, 0.0578608429280502,
+                            -0.040317754601213375, -0.017543088326836858});
+  CHECK(allclose(grad(loss(Reduction::mean, 0.2), x).value(), slope.reshape({2, 3}), {.rtol = 1e-12}));
+
+  const Tensor classes{2, 0}, certain = one_hot(classes, 3, float64).value();
+  CHECK(nn::cross_entropy(x, certain, {.label_smoothing = 0.1}).item() ==
+        doctest::Approx(nn::cross_entropy(x, classes, {.label_smoothing = 0.1}).item()).epsilon(1e-12));
+  CHECK_THROWS_AS(nn::cross_entropy(x, t.reshape({3, 2})), ShapeError);
+  CHECK_THROWS_AS(nn::cross_entropy(x, t, {.ignore_index = 1}), ValueError);
 }
 
 TEST_CASE("NaN passes through the losses") {
