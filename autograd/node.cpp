@@ -1,6 +1,7 @@
 #include <xgrad/autograd/node.hpp>
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -16,7 +17,12 @@ Node::Plan Node::allocate(const Record& record, std::size_t head) {
       head + record.input_count * sizeof(Edge) + static_cast<std::size_t>(saved) * sizeof(Saved);
   for (std::size_t k = 0; k < record.output_count; ++k)
     bytes += sizeof(OutputMeta) + static_cast<std::size_t>(record.outputs[k].rank()) * sizeof(Index);
-  return {record, head, bytes, pool_allocate(bytes, BlockUse::nodes)};
+  void* const block = pool::allocate_quickly(bytes, pool::Use::nodes);
+  return {record, head, bytes, block != nullptr ? block : pool::allocate(bytes, pool::Use::nodes)};
+}
+
+void Node::discard(const Plan& plan) noexcept {
+  pool::deallocate(plan.block, plan.bytes, pool::Use::nodes);
 }
 
 Node::Node(const Plan& plan) noexcept
@@ -85,7 +91,8 @@ void Node::bury(Node* node) {
     const std::size_t bytes = next->block_bytes_;
     dead = reinterpret_cast<Node*>(next->sequence);
     next->~Node();
-    pool_deallocate(next, bytes, BlockUse::nodes);
+    if (!pool::deallocate_quickly(next, bytes, pool::Use::nodes))
+      pool::deallocate(next, bytes, pool::Use::nodes);
   }
   digging = false;
 }

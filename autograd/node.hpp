@@ -4,7 +4,6 @@
 
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/error.hpp>
-#include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <cstdint>
@@ -130,7 +129,7 @@ class Node {
     try {
       return Ref<Node>::adopt(::new (plan.block) D(std::forward<Args>(args)..., plan));
     } catch (...) {
-      pool_deallocate(plan.block, plan.bytes, BlockUse::nodes);
+      discard(plan);
       throw;
     }
   }
@@ -189,6 +188,7 @@ class Node {
 
  private:
   static Plan allocate(const Record& record, std::size_t head);
+  static void discard(const Plan& plan) noexcept;
   // Behind the class stand arrays: outputs, inputs, saved values, the outputs' sizes.
   OutputMeta* metas() const {
     return reinterpret_cast<OutputMeta*>(reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + head_);

@@ -1,6 +1,7 @@
 #include <xgrad/autograd/variable.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -46,7 +47,29 @@ std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
 
 }  // namespace
 
-void VariableState::destroy() { delete this; }
+inline Ref<VariableState> VariableState::in(void* block, Tensor&& value, Ref<Node>&& node,
+                                            std::uint32_t output) {
+  return Ref<VariableState>::adopt(::new (block)
+                                       VariableState(std::move(value), std::move(node), output));
+}
+
+Ref<VariableState> VariableState::make(Tensor&& value, Ref<Node>&& node, std::uint32_t output) {
+  void* const block = pool::allocate_quickly(sizeof(VariableState), pool::Use::values);
+  return block != nullptr ? in(block, std::move(value), std::move(node), output)
+                          : make_slowly(std::move(value), std::move(node), output);
+}
+
+[[gnu::noinline]] Ref<VariableState> VariableState::make_slowly(Tensor&& value, Ref<Node>&& node,
+                                                                std::uint32_t output) {
+  void* const block = pool::allocate(sizeof(VariableState), pool::Use::values);
+  return in(block, std::move(value), std::move(node), output);
+}
+
+void VariableState::destroy() {
+  this->~VariableState();
+  if (!pool::deallocate_quickly(this, sizeof(VariableState), pool::Use::values))
+    pool::deallocate(this, sizeof(VariableState), pool::Use::values);
+}
 
 std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
   VariableState& state = Access::checked(variable);
@@ -63,8 +86,7 @@ Variable::Variable(Tensor value, VariableOptions options) {
   if (!value.defined())
     fail<GraphError>("a Variable needs a defined tensor", "it was default-constructed or moved from");
   if (options.requires_grad) detail::check_differentiable(value.dtype());
-  state_ = detail::Ref<detail::VariableState>::adopt(new detail::VariableState);
-  state_->value = std::move(value);
+  state_ = detail::VariableState::make(std::move(value));
   if (options.requires_grad) detail::make_leaf(*state_);
 }
 

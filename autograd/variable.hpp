@@ -16,12 +16,14 @@ class Variable;
 
 namespace detail {
 
-struct VariableState : Pooled {
+struct VariableState {
   Tensor value;
   Ref<Node> node;
-  std::uint32_t output = 0;
-  std::shared_ptr<GradientSlot> slot;
+  std::uint32_t output;
   RefCount references;
+  std::shared_ptr<GradientSlot> slot;
+
+  static Ref<VariableState> make(Tensor&& value, Ref<Node>&& node = {}, std::uint32_t output = 0);
 
   void retain() { references.add(); }
   void release() {
@@ -29,6 +31,11 @@ struct VariableState : Pooled {
   }
 
  private:
+  VariableState(Tensor&& its_value, Ref<Node>&& its_node, std::uint32_t its_output)
+      : value(std::move(its_value)), node(std::move(its_node)), output(its_output) {}
+  // A state in a block; and what is rare, whole, so that the rest calls nothing.
+  static Ref<VariableState> in(void* block, Tensor&& value, Ref<Node>&& node, std::uint32_t output);
+  static Ref<VariableState> make_slowly(Tensor&& value, Ref<Node>&& node, std::uint32_t output);
   void destroy();
 };
 
@@ -164,11 +171,7 @@ namespace detail {
 /// The library's own way into a Variable.
 struct Access {
   static Variable make(Tensor value, Ref<Node> node = {}, std::uint32_t output = 0) {
-    auto state = Ref<VariableState>::adopt(new VariableState);
-    state->value = std::move(value);
-    state->node = std::move(node);
-    state->output = output;
-    return Variable(std::move(state));
+    return Variable(VariableState::make(std::move(value), std::move(node), output));
   }
   static const Ref<VariableState>& state(const Variable& variable) { return variable.state_; }
   static VariableState& checked(const Variable& variable) { return variable.checked(); }
