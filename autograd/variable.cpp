@@ -1,6 +1,7 @@
 #include <xgrad/autograd/variable.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/tensor/pool_blocks.hpp>
 
 #include <algorithm>
@@ -11,12 +12,6 @@ namespace xgrad {
 namespace detail {
 namespace {
 
-class LeafNode final : public Node {
- public:
-  using Node::Node;
-  void run(Backward&) const override {}
-};
-
 void check_differentiable(DType dtype) {
   if (!is_floating(dtype))
     fail<DTypeError>(
@@ -26,7 +21,7 @@ void check_differentiable(DType dtype) {
 
 void make_leaf(VariableState& state) {
   check_differentiable(state.value.dtype());
-  Ref<Node> node = Node::make<LeafNode>({"leaf", Place{}, nullptr, 0, &state.value, 1});
+  Ref<Node> node = Ref<Node>::adopt(Node::create({"leaf"}, {&state.value, 1}, saves_nothing, sizeof(Node)));
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
   node->require_extras().slots.emplace_back(0, state.slot);
   state.node = std::move(node);
@@ -47,26 +42,17 @@ std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
 
 }  // namespace
 
-inline Ref<VariableState> VariableState::in(void* block, Tensor&& value, Ref<Node>&& node,
-                                            std::uint32_t output) {
-  return Ref<VariableState>::adopt(::new (block)
-                                       VariableState(std::move(value), std::move(node), output));
+Variable Access::make(Tensor&& value, Ref<Node>&& node, std::uint32_t output) {
+  return new_variable(std::move(value), std::move(node), output);
 }
 
-Ref<VariableState> VariableState::make(Tensor&& value, Ref<Node>&& node, std::uint32_t output) {
-  void* const block = pool::allocate_quickly(sizeof(VariableState), pool::Use::values);
-  return block != nullptr ? in(block, std::move(value), std::move(node), output)
-                          : make_slowly(std::move(value), std::move(node), output);
-}
-
-[[gnu::noinline]] Ref<VariableState> VariableState::make_slowly(Tensor&& value, Ref<Node>&& node,
-                                                                std::uint32_t output) {
-  void* const block = pool::allocate(sizeof(VariableState), pool::Use::values);
-  return in(block, std::move(value), std::move(node), output);
-}
+void VariableState::forget_slot() { slot = nullptr; }
 
 void VariableState::destroy() {
-  this->~VariableState();
+  // Few have a slot. Without one, a value and a node are all that there is to give up.
+  if (slot) forget_slot();
+  std::destroy_at(&value);
+  std::destroy_at(&node);
   if (!pool::deallocate_quickly(this, sizeof(VariableState), pool::Use::values))
     pool::deallocate(this, sizeof(VariableState), pool::Use::values);
 }
@@ -86,7 +72,7 @@ Variable::Variable(Tensor value, VariableOptions options) {
   if (!value.defined())
     fail<GraphError>("a Variable needs a defined tensor", "it was default-constructed or moved from");
   if (options.requires_grad) detail::check_differentiable(value.dtype());
-  state_ = detail::VariableState::make(std::move(value));
+  *this = detail::Access::make(std::move(value));
   if (options.requires_grad) detail::make_leaf(*state_);
 }
 

@@ -23,7 +23,8 @@ struct VariableState {
   RefCount references;
   std::shared_ptr<GradientSlot> slot;
 
-  static Ref<VariableState> make(Tensor&& value, Ref<Node>&& node = {}, std::uint32_t output = 0);
+  VariableState(Tensor&& its_value, Ref<Node>&& its_node, std::uint32_t its_output)
+      : value(std::move(its_value)), node(std::move(its_node)), output(its_output) {}
 
   void retain() { references.add(); }
   void release() {
@@ -31,12 +32,8 @@ struct VariableState {
   }
 
  private:
-  VariableState(Tensor&& its_value, Ref<Node>&& its_node, std::uint32_t its_output)
-      : value(std::move(its_value)), node(std::move(its_node)), output(its_output) {}
-  // A state in a block; and what is rare, whole, so that the rest calls nothing.
-  static Ref<VariableState> in(void* block, Tensor&& value, Ref<Node>&& node, std::uint32_t output);
-  static Ref<VariableState> make_slowly(Tensor&& value, Ref<Node>&& node, std::uint32_t output);
   void destroy();
+  [[gnu::noinline]] void forget_slot();
 };
 
 struct Access;
@@ -170,9 +167,12 @@ namespace detail {
 
 /// The library's own way into a Variable.
 struct Access {
-  static Variable make(Tensor value, Ref<Node> node = {}, std::uint32_t output = 0) {
-    return Variable(VariableState::make(std::move(value), std::move(node), output));
+  static Variable make(Tensor&& value, Ref<Node>&& node = {}, std::uint32_t output = 0);
+  static Variable make(const Tensor& value, Ref<Node> node = {}, std::uint32_t output = 0) {
+    return make(Tensor(value), std::move(node), output);
   }
+  /// The handle of a new state.
+  static Variable adopt(VariableState* state) { return Variable(Ref<VariableState>::adopt(state)); }
   static const Ref<VariableState>& state(const Variable& variable) { return variable.state_; }
   static VariableState& checked(const Variable& variable) { return variable.checked(); }
   static Edge edge(const Variable& variable) {

@@ -20,8 +20,8 @@ constexpr std::size_t block_bytes(std::size_t bytes) { return body_offset(bytes)
 
 }  // namespace
 
-inline Ref<TensorBody> TensorBody::in(void* block, const Shape& shape, Index count, DType dtype) {
-  const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
+inline Ref<TensorBody> TensorBody::in(void* block, std::size_t bytes, const Shape& shape, Index count,
+                                      DType dtype) {
   auto* const data = static_cast<std::byte*>(block);
   return Ref<TensorBody>::adopt(::new (data + body_offset(bytes)) TensorBody(shape, count, data, dtype, {}));
 }
@@ -30,12 +30,12 @@ Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtyp
   if (count > std::numeric_limits<Index>::max() / 32) reject_size(shape);
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   void* const block = pool::allocate_buffer_quickly(block_bytes(bytes), bytes);
-  return block != nullptr ? in(block, shape, count, dtype) : allocate_slowly(shape, count, dtype);
+  return block != nullptr ? in(block, bytes, shape, count, dtype) : allocate_slowly(shape, count, dtype);
 }
 
 [[gnu::noinline]] Ref<TensorBody> TensorBody::allocate_slowly(const Shape& shape, Index count, DType dtype) {
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
-  return in(pool::allocate_buffer(block_bytes(bytes), bytes), shape, count, dtype);
+  return in(pool::allocate_buffer(block_bytes(bytes), bytes), bytes, shape, count, dtype);
 }
 
 Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape,

@@ -120,7 +120,7 @@ class TensorBody {
              Ref<TensorBody> owner)
       : shape(its_shape), count(its_count), data(its_data), dtype(its_dtype), owner_(std::move(owner)) {}
   // A body in a block, behind the elements; and what is rare, whole, so that the rest calls nothing.
-  static Ref<TensorBody> in(void* block, const Shape& shape, Index count, DType dtype);
+  static Ref<TensorBody> in(void* block, std::size_t bytes, const Shape& shape, Index count, DType dtype);
   static Ref<TensorBody> allocate_slowly(const Shape& shape, Index count, DType dtype);
   void destroy();
   void destroy_slowly();
