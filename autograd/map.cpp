@@ -118,6 +118,10 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
   return results;
 }
 
+[[gnu::noinline]] Variable recorded_chain_input(const Backward& r, std::size_t i) {
+  return chain(r.gradient(), r.input(i));
+}
+
 }  // namespace
 
 Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
@@ -172,12 +176,6 @@ Variable chain(const Operand& cotangent, const Operand& slope) {
                    Rule{saves_input(1), [](const Backward& r) { return chain_input(r, 1, !r.needs(1)); }},
                    Rule{saves_input(0), [](const Backward& r) { return chain_input(r, 0, true); }});
 }
-
-namespace {
-[[gnu::noinline]] Variable recorded_chain_input(const Backward& r, std::size_t i) {
-  return chain(r.gradient(), r.input(i));
-}
-}  // namespace
 
 Variable chain_input(const Backward& r, std::size_t i, bool last) {
   if (r.create_graph()) return recorded_chain_input(r, i);

@@ -28,9 +28,9 @@ Node* Node::create(const Record& record, std::span<const Tensor> outputs, Saves 
     if (state.node) rank = std::max(rank, state.node->rank + 1);
     ::new (edge++) Edge{state.node, state.output};
   }
-  node.rank = rank;
   constinit static thread_local std::uint64_t recorded = 0;
-  if (record.input_count != 0) node.sequence = ++recorded;
+  node.rank = rank;
+  node.sequence = record.input_count != 0 ? ++recorded : 0;
 
   OutputMeta* meta = reinterpret_cast<OutputMeta*>(edge);
   Saved* saved = reinterpret_cast<Saved*>(meta + outputs.size());

@@ -176,8 +176,8 @@ class Node {
   const char* const file_;
 
  public:
-  std::uint64_t rank = 0;
-  std::uint64_t sequence = 0;  // creation order within the recording thread
+  std::uint64_t rank;
+  std::uint64_t sequence;  // creation order within the recording thread; 0 for leaves
   std::unique_ptr<NodeExtras> extras;
 
  private:

@@ -45,6 +45,7 @@ Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, 
   return Ref<TensorBody>::adopt(::new (memory) TensorBody(shape, count, data, other->dtype, owner));
 }
 
+// A body that has no owner holds nothing that needs destruction.
 void TensorBody::destroy() {
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   if (owner_ || !pool::deallocate_buffer_quickly(data, block_bytes(bytes), bytes)) destroy_slowly();
