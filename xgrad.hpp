@@ -52,4 +52,5 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/parallel.hpp>
+#include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/random.hpp>

@@ -16,7 +16,7 @@ namespace {
 
 // Rethrows the exception in flight with the operation named: in the text where its type is a standard one.
 template <class... E>
-[[noreturn]] void rethrow_named(const std::exception& error) {
+[[noreturn, gnu::noinline]] void rethrow_named(const std::exception& error) {
   const std::string text = message_prefix() + "backward: " + error.what();
   ((typeid(error) == typeid(E) ? throw E(text) : void()), ...);
   throw;
@@ -30,29 +30,17 @@ void Run::start(const Edge& root, Variable seed) {
   queue_.add(root, std::move(seed));
 }
 
-void Run::execute() {
-  while (!queue_.empty()) {
-    Pending pending = queue_.take();
-    process(pending);
-  }
-}
-
-inline void Run::process(Pending& pending) {
-  Node& node = *pending.node;
-  const Scope scope(node.name, node.place());
+void Run::spread(Pending& pending) const {
+  const Node& node = *pending.node;
   if (pending.more) queue_.add_postponed(pending);
-  Variable* const gradients = pending.gradients();
-  const bool watched = node.extras || reach_.wants(node);
-  const bool uniform = node.uniform_gradient && !watched;
-  std::size_t k = 0;
+  Variable* gradient = pending.gradients();
+  const bool uniform = node.uniform_gradient && !watched(node);
   for (const OutputMeta& meta : node.outputs()) {
-    Variable& gradient = gradients[k++];
-    if (gradient.defined() && !meta.fits(gradient.shape(), gradient.dtype()) &&
-        !(uniform && gradient.count() == 1))
-      gradient = broadcast_to(gradient, meta.shape());
+    if (gradient->defined() && !meta.fits(gradient->shape(), gradient->dtype()) &&
+        !(uniform && gradient->count() == 1))
+      *gradient = broadcast_to(*gradient, meta.shape());
+    ++gradient;
   }
-  if (watched) show(node, gradients);
-  if (!node.is_leaf()) run_rule(node, gradients);
 }
 
 void Run::show(Node& node, Variable* gradients) {
@@ -89,16 +77,21 @@ void Run::run_hooks(Node& node, Variable* gradients) {
   }
 }
 
-inline void Run::run_rule(Node& node, Variable* gradients) {
+void Run::make_room(std::size_t results) { results_.resize(results); }
+
+void Run::reject(const Node& node) {
+  if (node.freed)
+    fail<GraphError>("the graph was freed by an earlier backward run",
+                     "pass {.retain_graph = true} to every run but the last");
+  fail<GraphError>("has a first derivative only, and a graph of the backward run was asked for");
+}
+
+[[gnu::always_inline]] inline void Run::run_rule(Node& node, Variable* gradients) {
   const std::span<const Edge> inputs = node.inputs();
   if (reach_.restricted() &&
       std::none_of(inputs.begin(), inputs.end(), [&](const Edge& edge) { return reach_.contains(edge); }))
     return;
-  if (node.freed)
-    fail<GraphError>("the graph was freed by an earlier backward run",
-                     "pass {.retain_graph = true} to every run but the last");
-  if (create_graph_ && node.first_order_only)
-    fail<GraphError>("has a first derivative only, and a graph of the backward run was asked for");
+  if (node.freed || (create_graph_ && node.first_order_only)) reject(node);
   // What the next rule reads comes while this one computes: a long graph is not in the cache.
   for (const Edge& edge : inputs) {
     const auto* next = reinterpret_cast<const std::byte*>(edge.node.get());
@@ -106,8 +99,9 @@ inline void Run::run_rule(Node& node, Variable* gradients) {
     __builtin_prefetch(next);
     __builtin_prefetch(next + 64);
   }
-  InlineArray<Variable, 4> results(inputs.size(), [](std::size_t) { return Variable(); });
-  Backward backward(node, gradients, results.begin(), reach_.restricted() ? &reach_ : nullptr, create_graph_);
+  if (results_.size() < inputs.size()) make_room(inputs.size());
+  Variable* result = results_.data();
+  Backward backward(node, gradients, result, reach_.restricted() ? &reach_ : nullptr, create_graph_);
   try {
     node.run(backward);
   } catch (const Error&) {
@@ -116,28 +110,46 @@ inline void Run::run_rule(Node& node, Variable* gradients) {
     rethrow_named<std::runtime_error, std::logic_error, std::invalid_argument, std::out_of_range,
                   std::domain_error, std::range_error>(error);
   }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!results[i].defined() || !reach_.contains(inputs[i])) continue;
-    if (!inputs[i].node->outputs()[inputs[i].output].fits(results[i].shape(), results[i].dtype()))
-      fit(node, i, results[i]);
-    if (AnomalyMode::enabled()) check_anomaly(node, i, results[i], gradients);
-    queue_.add(inputs[i], std::move(results[i]));
+  const bool anomaly = AnomalyMode::enabled();
+  for (const Edge& edge : inputs) {
+    Variable gradient = std::move(*result++);
+    if (!gradient.defined() || !reach_.contains(edge)) continue;
+    const OutputMeta& meta = edge.node->outputs()[edge.output];
+    const auto input = [&] { return static_cast<std::size_t>(&edge - inputs.data()); };
+    const bool whole = meta.fits(gradient.shape(), gradient.dtype()) || fit(meta, input(), gradient);
+    if (anomaly) check_anomaly(node, input(), gradient, gradients);
+    if (whole)
+      queue_.add(edge, std::move(gradient));
+    else
+      queue_.add_partial(edge, std::move(gradient));
   }
   if (!retain_graph_) node.free_saved();
 }
 
-void Run::fit(const Node& node, std::size_t i, Variable& gradient) const {
-  const Edge& edge = node.inputs()[i];
-  const OutputMeta& meta = edge.node->outputs()[edge.output];
+void Run::execute() {
+  Scope scope(nullptr, {});
+  while (!queue_.empty()) {
+    Pending pending = queue_.take();
+    Node& node = *pending.node;
+    scope.rename(node.name, node.place());
+    if (pending.partial) spread(pending);
+    Variable* const gradients = pending.gradients();
+    if (watched(node)) show(node, gradients);
+    if (!node.is_leaf()) run_rule(node, gradients);
+  }
+}
+
+bool Run::fit(const OutputMeta& meta, std::size_t i, Variable& gradient) {
   if (gradient.dtype() != meta.dtype())
     fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
                      " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())));
   const Shape shape = meta.shape();
-  if (broadcasts_to(gradient.shape(), shape)) return;
+  if (broadcasts_to(gradient.shape(), shape)) return false;
   if (!broadcasts_to(shape, gradient.shape()))
     fail<ShapeError>("the rule gave a gradient of shape " + to_string(gradient.shape()) + " for input " +
                      std::to_string(i) + " of shape " + to_string(shape));
   gradient = sum_to(gradient, shape);
+  return true;
 }
 
 void Run::check_anomaly(const Node& node, std::size_t i, const Variable& gradient,

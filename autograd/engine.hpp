@@ -34,21 +34,27 @@ class Run {
     Variable gradient;
   };
 
-  void process(Pending& pending);
+  // Spreads out gradients that are smaller than their outputs.
+  [[gnu::noinline]] void spread(Pending& pending) const;
+  bool watched(const Node& node) const { return node.extras || reach_.wants(node); }
   // To hooks, captures and stored gradients.
-  void show(Node& node, Variable* gradients);
+  [[gnu::noinline]] void show(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
   void run_rule(Node& node, Variable* gradients);
-  // Brings the gradient that a rule gave into a shape that the queue takes.
-  void fit(const Node& node, std::size_t input, Variable& gradient) const;
-  void check_anomaly(const Node& node, std::size_t input, const Variable& gradient,
-                     const Variable* gradients) const;
+  [[noreturn]] static void reject(const Node& node);
+  [[gnu::noinline]] void make_room(std::size_t results);
+  // Brings the gradient that a rule gave for an input into a shape that the queue takes. False when it is
+  // smaller than the input.
+  [[gnu::noinline]] static bool fit(const OutputMeta& meta, std::size_t input, Variable& gradient);
+  [[gnu::noinline]] void check_anomaly(const Node& node, std::size_t input, const Variable& gradient,
+                                       const Variable* gradients) const;
 
   bool create_graph_;
   bool retain_graph_;
   Reach reach_;
   std::vector<Ref<Node>> roots_;
   RunQueue queue_;
+  std::vector<Variable> results_;  // what a rule gives; undefined between two rules
   std::vector<Captured> captured_;
   std::vector<std::pair<std::shared_ptr<GradientSlot>, Variable>> deposits_;
 };

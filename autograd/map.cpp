@@ -1,5 +1,6 @@
 #include <xgrad/autograd/by_output.hpp>
 
+#include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/take_gradient.hpp>
 #include <xgrad/tensor/broadcast.hpp>
@@ -16,7 +17,7 @@ template <std::size_t N>
 bool single_run(const std::array<const Tensor*, N>& operands, std::array<const std::byte*, N>& data) {
   if (operands[0]->count() > kernels::elementwise_grain) return false;
   for (std::size_t k = 0; k < N; ++k) {
-    if (operands[k]->shape() != operands[0]->shape()) return false;
+    if (k > 0 && operands[k]->shape() != operands[0]->shape()) return false;
     data[k] = operands[k]->raw();
   }
   return true;
@@ -30,14 +31,9 @@ constexpr std::array<Index, N> unit_steps() {
 }
 
 template <std::size_t N>
-Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
-  std::array<const Tensor*, N> operands;
-  std::copy(x, x + N, operands.begin());
-  if (std::array<const std::byte*, N> data; single_run(operands, data)) {
-    Tensor result = Tensor::uninitialized_like(*x[0]);
-    loops.forward(f, data.data(), unit_steps<N>().data(), result.mutable_raw(), result.count());
-    return result;
-  }
+[[gnu::noinline]] Tensor forward_broadcast(const MapLoops& loops, const void* f,
+                                           const std::array<const Tensor*, N>& operands) {
+  const Tensor* const* const x = operands.data();
   Shape shape = x[0]->shape();
   for (std::size_t k = 1; k < N; ++k) shape = broadcast_shapes(shape, x[k]->shape());
   Tensor result = Tensor::uninitialized(shape, x[0]->dtype());
@@ -50,10 +46,22 @@ Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
   return result;
 }
 
+template <std::size_t N>
+[[gnu::flatten]] Tensor forward(const MapLoops& loops, const void* f, const Tensor* const* x) {
+  std::array<const Tensor*, N> operands;
+  std::copy(x, x + N, operands.begin());
+  std::array<const std::byte*, N> data;
+  if (!single_run(operands, data)) return forward_broadcast(loops, f, operands);
+  const Index count = x[0]->count();
+  Tensor result = Tensor::uninitialized_like(*x[0]);
+  loops.forward(f, data.data(), unit_steps<N>().data(), result.mutable_raw(), count);
+  return result;
+}
+
 // Calls run(begin, n, g) for parts of an array of `count` elements: g is the cotangent of the n elements from
 // `begin` on. One that is the same everywhere stands in a block that stays in the cache.
 template <class Run>
-void over_parts(const Tensor& cotangent, Index count, Run run) {
+[[gnu::noinline]] void over_parts(const Tensor& cotangent, Index count, Run run) {
   constexpr Index block = 1024;
   const bool uniform = cotangent.count() != count;
   const Tensor repeated = uniform ? kernels::broadcast_to(cotangent.reshape({1}), {block}) : cotangent;
@@ -67,11 +75,13 @@ void over_parts(const Tensor& cotangent, Index count, Run run) {
 // The gradient of one operand, written to `out`, which may be the cotangent.
 void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor& cotangent,
                      std::byte* out) {
-  const Index width = element_size(x.dtype());
+  const Index width = element_size(x.dtype()), step = 1;
+  const std::byte* const first = x.raw();
+  if (x.count() <= kernels::elementwise_grain && cotangent.count() == x.count())
+    return loops.backward(f, &first, &step, cotangent.raw(), &out, x.count());
   over_parts(cotangent, x.count(), [&](Index begin, Index n, const std::byte* g) {
-    const std::byte* const from = x.raw() + begin * width;
+    const std::byte* const from = first + begin * width;
     std::byte* const to = out + begin * width;
-    const Index step = 1;
     loops.backward(f, &from, &step, g, &to, n);
   });
 }
@@ -108,6 +118,10 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
   return results;
 }
 
+[[gnu::noinline]] Variable recorded_chain_input(const Backward& r, std::size_t i) {
+  return chain(r.gradient(), r.input(i));
+}
+
 }  // namespace
 
 Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
@@ -141,14 +155,18 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
   }
 }
 
-Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
-                         const Tensor& saved) {
-  const Variable gradient = r.take_gradient();
-  const bool over = gradient.shape() == saved.shape() && sole(gradient);
-  Variable result = over ? gradient : Access::make(Tensor::uninitialized_like(saved));
-  std::byte* const out = result.mutable_value().mutable_raw();
-  backward_of_one(saved.dtype() == float32 ? f32 : f64, f, saved, gradient.value(), out);
-  return result;
+[[gnu::flatten]] Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64,
+                                          const void* f, const Tensor& saved) {
+  const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
+  Variable gradient = r.take_gradient();
+  if (gradient.shape() == saved.shape() && sole(gradient)) {
+    Tensor& value = gradient.mutable_value();
+    backward_of_one(loops, f, saved, value, value.mutable_raw());
+    return gradient;
+  }
+  Tensor result = Tensor::uninitialized_like(saved);
+  backward_of_one(loops, f, saved, gradient.value(), result.mutable_raw());
+  return new_variable(std::move(result));
 }
 
 Variable chain(const Operand& cotangent, const Operand& slope) {
@@ -160,7 +178,7 @@ Variable chain(const Operand& cotangent, const Operand& slope) {
 }
 
 Variable chain_input(const Backward& r, std::size_t i, bool last) {
-  if (r.create_graph()) return chain(r.gradient(), r.input(i));
+  if (r.create_graph()) return recorded_chain_input(r, i);
   const Tensor& slope = r.input_value(i);
   if (last && r.gradient().shape() == slope.shape()) {
     Variable gradient = r.take_gradient();
@@ -168,9 +186,9 @@ Variable chain_input(const Backward& r, std::size_t i, bool last) {
       kernels::chain_to(gradient.mutable_value(), slope);
       return gradient;
     }
-    return Access::make(kernels::chain(gradient.value(), slope));
+    return new_variable(kernels::chain(gradient.value(), slope));
   }
-  return Access::make(kernels::chain(r.gradient().value(), slope));
+  return new_variable(kernels::chain(r.gradient().value(), slope));
 }
 
 Variable cast_like(const Variable& x, const Variable& like) {

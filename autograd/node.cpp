@@ -1,6 +1,7 @@
 #include <xgrad/autograd/node.hpp>
 
-#include <xgrad/autograd/variable.hpp>
+#include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -8,86 +9,77 @@
 namespace xgrad::detail {
 
 static_assert(alignof(Edge) == alignof(Saved) && sizeof(OutputMeta) % alignof(Index) == 0 &&
-              sizeof(Saved) % alignof(Index) == 0 && alignof(Saved) == alignof(Index));
+              sizeof(Saved) % alignof(Index) == 0 && alignof(Saved) == alignof(Index) &&
+              alignof(Node) == alignof(Saved));
 
-Node::Plan Node::allocate(const Record& record, std::size_t head) {
-  const int saved = std::popcount(record.saves.inputs) + std::popcount(record.saves.outputs);
-  std::size_t bytes =
-      head + record.input_count * sizeof(Edge) + static_cast<std::size_t>(saved) * sizeof(Saved);
-  for (std::size_t k = 0; k < record.output_count; ++k)
-    bytes += sizeof(OutputMeta) + static_cast<std::size_t>(record.outputs[k].rank()) * sizeof(Index);
-  return {record, head, bytes, pool_allocate(bytes, BlockUse::nodes)};
-}
+Node* Node::create(const Record& record, std::span<const Tensor> outputs, Saves saves, std::size_t head) {
+  const auto kept = static_cast<std::size_t>(std::popcount(saves.inputs) + std::popcount(saves.outputs));
+  std::size_t bytes = head + record.input_count * sizeof(Edge) + kept * sizeof(Saved);
+  for (const Tensor& output : outputs)
+    bytes += sizeof(OutputMeta) + static_cast<std::size_t>(output.rank()) * sizeof(Index);
+  void* block = pool::allocate_quickly(bytes, pool::Use::nodes);
+  if (block == nullptr) block = pool::allocate(bytes, pool::Use::nodes);
+  Node& node = *::new (block) Node(record, outputs.size(), kept, head, bytes);
 
-Node::Node(const Plan& plan) noexcept
-    : name(plan.record.name),
-      file_(plan.record.place.file),
-      line_(plan.record.place.line),
-      input_count_(static_cast<std::uint32_t>(plan.record.input_count)),
-      output_count_(static_cast<std::uint32_t>(plan.record.output_count)),
-      block_bytes_(static_cast<std::uint32_t>(plan.bytes)),
-      head_(static_cast<std::uint16_t>(plan.head)),
-      uniform_gradient(plan.record.uniform_gradient) {
-  const Record& record = plan.record;
-  Edge* const edge = edges();
-  for (std::size_t i = 0; i < record.input_count; ++i) {
-    const VariableState& state = *Access::state(record.inputs[i]);
+  std::uint64_t rank = 0;
+  Edge* edge = node.edges();
+  for (const OpInput& input : std::span(record.inputs, record.input_count)) {
+    const VariableState& state = *Access::state(*input);
     if (state.node) rank = std::max(rank, state.node->rank + 1);
-    ::new (edge + i) Edge{state.node, state.output};
+    ::new (edge++) Edge{state.node, state.output};
   }
   constinit static thread_local std::uint64_t recorded = 0;
-  if (record.input_count != 0) sequence = ++recorded;
+  node.rank = rank;
+  node.sequence = record.input_count != 0 ? ++recorded : 0;
 
-  Saved* const first = reinterpret_cast<Saved*>(edge + record.input_count);
-  Saved* saved = first;
-  const auto each_bit = [](std::uint32_t bits, auto&& f) {
-    for (; bits != 0; bits &= bits - 1) f(static_cast<std::uint16_t>(std::countr_zero(bits)));
+  OutputMeta* meta = reinterpret_cast<OutputMeta*>(edge);
+  Saved* saved = reinterpret_cast<Saved*>(meta + outputs.size());
+  const auto keep_each = [&saved](std::uint32_t bits, bool is_output, auto&& value) {
+    for (; bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(bits));
+      ::new (saved++) Saved{value(i), 0, Saved::key_of(is_output, i)};
+    }
   };
-  each_bit(record.saves.inputs, [&](std::uint16_t i) {
-    ::new (saved++) Saved{Access::state(record.inputs[i])->value, 0, i, false};
-  });
-  each_bit(record.saves.outputs, [&](std::uint16_t k) {
-    ::new (saved++) Saved{record.outputs[k], 0, k, true};
-  });
-  saved_count_ = static_cast<std::uint8_t>(saved - first);
+  keep_each(saves.inputs, false, [&](std::size_t i) -> const Tensor& { return record.inputs[i]->value(); });
+  keep_each(saves.outputs, true, [&](std::size_t k) -> const Tensor& { return outputs[k]; });
 
-  OutputMeta* meta = metas();
   Index* size = reinterpret_cast<Index*>(saved);
-  for (std::size_t k = 0; k < record.output_count; ++k, ++meta) {
-    const Tensor& output = record.outputs[k];
+  for (const Tensor& output : outputs) {
     const auto offset = reinterpret_cast<std::byte*>(size) - reinterpret_cast<std::byte*>(meta);
-    ::new (meta) OutputMeta(static_cast<std::uint32_t>(offset), output.shape(), output.dtype());
-    for (const Index n : output.shape()) *size++ = n;
+    const Shape& shape = output.shape();
+    ::new (meta++) OutputMeta(static_cast<std::uint32_t>(offset), shape, output.dtype());
+    size = std::copy(shape.begin(), shape.end(), size);
   }
-}
-
-Node::~Node() {
-  std::destroy_n(edges(), input_count_);
-  std::destroy_n(saved_array(), saved_count_);
-}
-
-void Node::drop_saved() {
-  for (Saved& saved : saved()) saved.value = {};
-  if (extras) extras->frame = nullptr;
-  freed = true;
+  return &node;
 }
 
 void Node::bury(Node* node) {
-  constinit thread_local Node* dead = nullptr;
-  constinit thread_local bool digging = false;
-  // Its place in the order means nothing any more.
-  node->sequence = reinterpret_cast<std::uintptr_t>(dead);
-  dead = node;
-  if (digging) return;
-  digging = true;
-  while (dead != nullptr) {
-    Node* const next = dead;
-    const std::size_t bytes = next->block_bytes_;
-    dead = reinterpret_cast<Node*>(next->sequence);
-    next->~Node();
-    pool_deallocate(next, bytes, BlockUse::nodes);
+  // The nodes that wait, where one is being destroyed on this thread. The place of a dead node in the order
+  // means nothing any more: `sequence` holds the next one.
+  constinit static thread_local Node** waiting = nullptr;
+  const auto wait_in = [](Node*& list, Node* dead) {
+    dead->sequence = reinterpret_cast<std::uintptr_t>(list);
+    list = dead;
+  };
+  if (waiting != nullptr) return wait_in(*waiting, node);
+  Node* list = nullptr;
+  waiting = &list;
+  for (;;) {
+    const std::size_t bytes = node->block_bytes_;
+    // The edges' handles are given up here, not by their destructors.
+    for (const Edge& edge : node->inputs()) {
+      Node* const input = edge.node.get();
+      if (input != nullptr && input->references_.drop()) wait_in(list, input);
+    }
+    if (node->saved_count_ != 0) std::destroy_n(node->saved_array(), node->saved_count_);
+    if (node->kind_->destroy != nullptr) node->kind_->destroy(*node);
+    node->~Node();
+    if (!pool::deallocate_quickly(node, bytes, pool::Use::nodes))
+      pool::deallocate(node, bytes, pool::Use::nodes);
+    if (list == nullptr) break;
+    node = std::exchange(list, reinterpret_cast<Node*>(list->sequence));
   }
-  digging = false;
+  waiting = nullptr;
 }
 
 }  // namespace xgrad::detail

@@ -4,7 +4,6 @@
 
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/error.hpp>
-#include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <cstdint>
@@ -75,13 +74,16 @@ class OutputMeta {
 /// create_graph.
 struct GradientSlot;
 
-/// A value kept for the rule: input or output number `index`. Under checkpoint() it is undefined, and the
-/// node's frame finds it again.
+/// A value kept for the rule: an input or an output of the operation. Under checkpoint() it is undefined, and
+/// the node's frame finds it again.
 struct Saved {
   Tensor value;
   std::uint32_t position = 0;  // within the frame
-  std::uint16_t index = 0;
-  bool is_output = false;
+  std::uint32_t key = 0;
+
+  static constexpr std::uint32_t key_of(bool is_output, std::size_t index) {
+    return static_cast<std::uint32_t>(2 * index + (is_output ? 1 : 0));
+  }
 };
 
 using HookFunction = Callback<Variable(const Variable&)>;
@@ -99,49 +101,31 @@ struct NodeExtras {
   std::string module_path;
 };
 
-/// What a node records. A leaf has no inputs.
+class OpInput;
+
+/// What a node records of its operation. A leaf has no inputs.
 struct Record {
   const char* name;
-  Place place;
-  const Variable* inputs;
-  std::size_t input_count;
-  const Tensor* outputs;
-  std::size_t output_count;
-  Saves saves = {};
+  Place place = {};
+  const OpInput* inputs = nullptr;
+  std::size_t input_count = 0;
   bool uniform_gradient = false;
 };
 
-/// One recorded operation, or a leaf (no inputs, rank 0). A node and its arrays are one block of memory.
+/// One recorded operation, or a leaf (no inputs, rank 0). A node, its rule and its arrays are one block of
+/// memory.
 class Node {
  public:
-  /// What a node is constructed from: its record, and its block, of which the class takes `head` bytes.
-  struct Plan {
-    const Record& record;
-    std::size_t head, bytes;
-    void* block;
-  };
+  /// A new node, with one handle. Its arrays stand `head` bytes behind it: see node_head. It gets its rule
+  /// thereafter, except for leaves.
+  static Node* create(const Record& record, std::span<const Tensor> outputs, Saves saves, std::size_t head);
+  /// The rule, a function of Backward& which computes the gradients of the inputs that are needed.
+  template <class R>
+  void set_rule(R&& rule);
+  void run(Backward& backward) const { kind_->run(*this, backward); }
 
-  /// A new D, constructed from the arguments and the plan.
-  template <class D, class... Args>
-  static Ref<Node> make(const Record& record, Args&&... args) {
-    constexpr std::size_t head = (sizeof(D) + alignof(Saved) - 1) / alignof(Saved) * alignof(Saved);
-    static_assert(alignof(D) <= 64 && head <= UINT16_MAX);
-    const Plan plan = allocate(record, head);
-    try {
-      return Ref<Node>::adopt(::new (plan.block) D(std::forward<Args>(args)..., plan));
-    } catch (...) {
-      pool_deallocate(plan.block, plan.bytes, BlockUse::nodes);
-      throw;
-    }
-  }
-
-  explicit Node(const Plan& plan) noexcept;
-  virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
-
-  /// Computes the gradients of the inputs that are needed.
-  virtual void run(Backward& backward) const = 0;
 
   Place place() const { return {file_, line_}; }
   std::span<Edge> inputs() const { return {edges(), input_count_}; }
@@ -155,7 +139,10 @@ class Node {
   }
   /// Gives up what was kept for the rule.
   void free_saved() {
-    if (saved_count_ != 0) drop_saved();
+    if (saved_count_ == 0) return;
+    std::destroy_n(saved_array(), std::exchange(saved_count_, std::uint8_t{0}));
+    if (extras) extras->frame = nullptr;
+    freed = true;
   }
 
   void retain() { references_.add(); }
@@ -163,43 +150,114 @@ class Node {
     if (references_.drop()) bury(this);
   }
 
+ private:
+  /// What nodes with a rule of one type have in common.
+  struct Kind {
+    void (*run)(const Node& node, Backward& backward);
+    void (*destroy)(const Node& node) noexcept;  // null where that does nothing
+  };
+  template <class R>
+  static void run_rule(const Node& node, Backward& backward);
+  template <class R>
+  static void destroy_rule(const Node& node) noexcept;
+  template <class R>
+  static constexpr Kind kind_of{&run_rule<R>,
+                                std::is_trivially_destructible_v<R> ? nullptr : &destroy_rule<R>};
+  template <class R>
+  void* rule_place() const;
+  static constexpr Kind without_rule{nullptr, nullptr};
+
+  const Kind* kind_ = &without_rule;
+
+ public:
   const char* const name;
 
  private:
-  const char* file_;
+  const char* const file_;
 
  public:
-  std::uint64_t rank = 0;
-  std::uint64_t sequence = 0;  // creation order within the recording thread
+  std::uint64_t rank;
+  std::uint64_t sequence;  // creation order within the recording thread; 0 for leaves
   std::unique_ptr<NodeExtras> extras;
 
  private:
-  // The smallest come last: a derived class continues where they end. `line_` belongs to `file_`; as a Place
-  // the two would be followed by padding.
-  int line_;
+  // `line_` belongs to `file_`; as a Place the two would be followed by padding.
+  const int line_;
   RefCount references_;
-  std::uint32_t input_count_, output_count_, block_bytes_;
-  std::uint16_t head_;
+  const std::uint32_t input_count_, output_count_, block_bytes_;
+  const std::uint16_t head_;
   std::uint8_t saved_count_;  // 64 at most: two masks of 32 bits
 
  public:
   bool freed : 1 = false;             // saved values were given up by a run that did not retain the graph
   bool first_order_only : 1 = false;  // the rule's own operations are not all on the tape
   bool uniform_gradient : 1;          // the rule takes one element for a gradient that is the same everywhere
+  std::uint8_t unused : 5 = 0;        // the whole byte is written, never read first
 
  private:
-  static Plan allocate(const Record& record, std::size_t head);
-  // Behind the class stand arrays: outputs, inputs, saved values, the outputs' sizes.
-  OutputMeta* metas() const {
-    return reinterpret_cast<OutputMeta*>(reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + head_);
-  }
-  Edge* edges() const { return reinterpret_cast<Edge*>(metas() + output_count_); }
-  Saved* saved_array() const { return reinterpret_cast<Saved*>(edges() + input_count_); }
+  Node(const Record& record, std::size_t outputs, std::size_t saved, std::size_t head, std::size_t bytes)
+      : name(record.name),
+        file_(record.place.file),
+        line_(record.place.line),
+        input_count_(static_cast<std::uint32_t>(record.input_count)),
+        output_count_(static_cast<std::uint32_t>(outputs)),
+        block_bytes_(static_cast<std::uint32_t>(bytes)),
+        head_(static_cast<std::uint16_t>(head)),
+        saved_count_(static_cast<std::uint8_t>(saved)),
+        uniform_gradient(record.uniform_gradient) {}
+  ~Node() = default;
 
-  void drop_saved();
+  // Behind the rule stand arrays: inputs, outputs, saved values, the outputs' sizes.
+  Edge* edges() const {
+    return reinterpret_cast<Edge*>(reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + head_);
+  }
+  OutputMeta* metas() const { return reinterpret_cast<OutputMeta*>(edges() + input_count_); }
+  Saved* saved_array() const { return reinterpret_cast<Saved*>(metas() + output_count_); }
+
   // Destroys without recursion: nodes that die while another is being destroyed wait in a list.
   static void bury(Node* node);
 };
+
+/// A rule without state takes no place: it is made anew whenever it runs.
+template <class R>
+inline constexpr bool stateless_rule =
+    std::is_empty_v<R>&& std::is_default_constructible_v<R>&& std::is_trivially_destructible_v<R>;
+
+/// Where a rule stands behind its node.
+template <class R>
+inline constexpr std::size_t rule_offset = (sizeof(Node) + alignof(R) - 1) / alignof(R) * alignof(R);
+
+/// The bytes of a node and its rule.
+template <class R>
+inline constexpr std::size_t node_head = stateless_rule<R>
+                                             ? sizeof(Node)
+                                             : (rule_offset<R> + sizeof(R) + alignof(Node) - 1) /
+                                                   alignof(Node) * alignof(Node);
+
+template <class R>
+void Node::set_rule(R&& rule) {
+  static_assert(!std::is_reference_v<R> && alignof(R) <= 64 && node_head<R> <= UINT16_MAX);
+  if constexpr (!stateless_rule<R>) ::new (rule_place<R>()) R(std::move(rule));
+  kind_ = &kind_of<R>;
+}
+
+template <class R>
+void* Node::rule_place() const {
+  return reinterpret_cast<std::byte*>(const_cast<Node*>(this)) + rule_offset<R>;
+}
+
+template <class R>
+void Node::run_rule(const Node& node, Backward& backward) {
+  if constexpr (stateless_rule<R>)
+    R()(backward);
+  else
+    (*static_cast<const R*>(node.rule_place<R>()))(backward);
+}
+
+template <class R>
+void Node::destroy_rule(const Node& node) noexcept {
+  static_cast<R*>(node.rule_place<R>())->~R();
+}
 
 }  // namespace detail
 }  // namespace xgrad

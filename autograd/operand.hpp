@@ -27,6 +27,8 @@ class Operand {
   DType dtype() const { return is_number() ? number_->dtype() : variable().dtype(); }
   bool requires_grad() const { return !is_number() && variable().requires_grad(); }
 
+  /// True when the Variable given is the caller's own.
+  bool borrows() const { return variable_ != nullptr; }
   /// The Variable given; not for numbers.
   const Variable& variable() const { return variable_ != nullptr ? *variable_ : owned_; }
   /// The operand as a Variable; a number becomes a scalar of `dtype` (default: its own category).

@@ -30,8 +30,8 @@ class PointerMap {
     --size_;
     // Later entries of the run move up, so that no probe meets a hole before its key.
     for (std::size_t i = next(hole); entries_[i].key != nullptr; i = next(i)) {
-      const std::size_t distance_from_home = (i - home(entries_[i].key)) & mask();
-      if (distance_from_home >= ((i - hole) & mask())) {
+      const std::size_t distance_from_home = (i - home(entries_[i].key)) & mask_;
+      if (distance_from_home >= ((i - hole) & mask_)) {
         entries_[hole] = entries_[i];
         hole = i;
       }
@@ -45,12 +45,11 @@ class PointerMap {
     std::uint32_t value = 0;
   };
 
-  std::size_t mask() const { return entries_.size() - 1; }
-  std::size_t next(std::size_t i) const { return (i + 1) & mask(); }
+  std::size_t next(std::size_t i) const { return (i + 1) & mask_; }
   std::size_t home(const void* key) const {
     return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(key) >> 6) * 0x9E3779B97F4A7C15u >>
                                     20) &
-           mask();
+           mask_;
   }
   std::size_t probe(const void* key) const {
     std::size_t i = home(key);
@@ -60,11 +59,13 @@ class PointerMap {
   void grow() {
     std::vector<Entry> old(entries_.empty() ? 64 : 2 * entries_.size());
     old.swap(entries_);
+    mask_ = entries_.size() - 1;
     for (const Entry& entry : old)
       if (entry.key != nullptr) entries_[probe(entry.key)] = entry;
   }
 
   std::vector<Entry> entries_;
+  std::size_t mask_ = 0;  // one less than the number of entries, a power of two
   std::size_t size_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <xgrad/autograd/checkpoint.hpp>
 #include <xgrad/autograd/checkpoint_frame.hpp>
+#include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/reach.hpp>
 #include <xgrad/tensor/elementwise.hpp>
@@ -56,43 +57,63 @@ DType result_type(std::initializer_list<const Operand*> operands) {
 
 // ------------------------------------------------------------------------------------------------ operations
 
+inline void Op::Common::note(const Variable& x) {
+  const detail::VariableState* const state = detail::Access::state(x).get();
+  if (state == nullptr) {
+    undefined = true;
+    return;
+  }
+  requires_grad |= static_cast<bool>(state->node);
+  dtypes |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(state->value.dtype()));
+}
+
 Op::Op(const char* name, Place place, std::initializer_list<const Operand*> operands)
-    : name_(name),
-      scope_(name, place),
-      recording_(grad_enabled()),
-      inputs_(operands.size(), [given = operands.begin()](std::size_t i) {
-        return given[i]->is_number() ? Variable() : given[i]->variable();
-      }) {
-  for (const Variable& x : inputs_)
-    if (!x.defined()) {
-      resolve(operands);
-      break;
-    }
+    : scope_(name, place),
+      inputs_(operands.size(),
+              [this, given = operands.begin()](std::size_t i) {
+                common_.note(given[i]->variable());
+                return detail::OpInput(*given[i]);
+              }),
+      record_{name, scope_.named()->place(), inputs_.begin(), operands.size()},
+      recording_(common_.requires_grad && grad_enabled()) {
+  if (common_.undefined) resolve(operands);
   if (tracking.load(std::memory_order_relaxed)) track();
 }
 
 Op::Op(const char* name, Place place, const std::vector<Variable>& inputs)
-    : name_(name),
-      scope_(name, place),
-      recording_(grad_enabled()),
-      inputs_(inputs.size(), [&](std::size_t i) { return inputs[i]; }) {
+    : scope_(name, place),
+      inputs_(inputs.size(), [&](std::size_t i) { return detail::OpInput(inputs[i]); }),
+      record_{name, scope_.named()->place(), inputs_.begin(), inputs.size()} {
   for (std::size_t i = 0; i < size(); ++i)
-    if (!inputs_[i].defined()) reject_undefined(i);
+    if (!inputs_[i]->defined()) reject_undefined(i);
+  note_inputs();
   if (tracking.load(std::memory_order_relaxed)) track();
 }
 
 void Op::resolve(std::initializer_list<const Operand*> operands) {
   const Operand* const* given = operands.begin();
   for (std::size_t i = 0; i < size(); ++i)
-    if (!given[i]->is_number() && !inputs_[i].defined()) reject_undefined(i);
+    if (!given[i]->is_number() && !inputs_[i]->defined()) reject_undefined(i);
   const DType type = result_type(operands);
   for (std::size_t i = 0; i < size(); ++i)
-    if (given[i]->is_number()) inputs_[i] = given[i]->as_variable(type);
+    if (given[i]->is_number()) inputs_[i].replace(given[i]->as_variable(type));
+  note_inputs();
+}
+
+void Op::note_inputs() {
+  common_ = {};
+  for (const detail::OpInput& x : inputs_) common_.note(*x);
+  recording_ = common_.requires_grad && grad_enabled();
+}
+
+void Op::replace(std::size_t i, Variable variable) {
+  inputs_[i].replace(std::move(variable));
+  note_inputs();
 }
 
 void Op::track() const {
   const std::scoped_lock lock(names_mutex);
-  names().insert(name_);
+  names().insert(record_.name);
 }
 
 void Op::reject_undefined(std::size_t i) {
@@ -103,31 +124,31 @@ void Op::reject_undefined(std::size_t i) {
 DType Op::promote_mixed() {
   const auto category = [](DType d) { return d == boolean ? 0 : is_floating(d) ? 2 : 1; };
   int highest = 0;
-  for (const Variable& x : inputs_) highest = std::max(highest, category(x.dtype()));
+  for (const detail::OpInput& x : inputs_) highest = std::max(highest, category(x->dtype()));
   std::optional<DType> with_axes, scalars;
-  for (const Variable& x : inputs_)
-    if (category(x.dtype()) == highest) {
-      std::optional<DType>& slot = x.rank() > 0 ? with_axes : scalars;
-      slot = slot ? xgrad::promote(*slot, x.dtype()) : x.dtype();
+  for (const detail::OpInput& x : inputs_)
+    if (category(x->dtype()) == highest) {
+      std::optional<DType>& slot = x->rank() > 0 ? with_axes : scalars;
+      slot = slot ? xgrad::promote(*slot, x->dtype()) : x->dtype();
     }
   const DType type = with_axes ? *with_axes : *scalars;
-  for (Variable& x : inputs_)
-    if (x.dtype() != type) x = cast(x, type);
+  for (std::size_t i = 0; i < size(); ++i)
+    if (dtype(i) != type) replace(i, cast(*inputs_[i], type));
   return type;
 }
 
-DType Op::promote_floating() {
-  DType type = promote();
+DType Op::promote_to_floating() {
+  const DType type = promote();
   if (is_floating(type)) return type;
-  for (Variable& x : inputs_) x = cast(x, float32);
+  for (std::size_t i = 0; i < size(); ++i) replace(i, cast(*inputs_[i], float32));
   return float32;
 }
 
 void Op::reject_anomaly(const Tensor& value) const {
   if (kernels::all_finite(value)) return;
-  for (const Variable& x : inputs_)
-    if (!kernels::all_finite(x.value())) return;
-  fail<NumericError>(std::string(name_) + " made a NaN or an infinity from finite inputs");
+  for (const detail::OpInput& x : inputs_)
+    if (!kernels::all_finite(x->value())) return;
+  fail<NumericError>(std::string(record_.name) + " made a NaN or an infinity from finite inputs");
 }
 
 Variable Op::constant(Tensor value) const {
@@ -141,10 +162,12 @@ void Op::follow_modes(detail::Node& node) {
     node.require_extras().module_path = detail::module_path_provider();
 }
 
-Variable Op::connect(Tensor value, detail::Ref<detail::Node> node) const {
-  check_anomaly(value);
-  if (detail::modes.anomaly || detail::modes.checkpointed) follow_modes(*node);
-  return detail::Access::make(std::move(value), std::move(node));
+Variable Op::connect(Tensor&& value, Saves saves, std::size_t head) const {
+  const bool followed = detail::modes.anomaly || detail::modes.checkpointed;
+  if (followed) check_anomaly(value);
+  auto node = detail::Ref<detail::Node>::adopt(detail::Node::create(record_, {&value, 1}, saves, head));
+  if (followed) follow_modes(*node);
+  return detail::new_variable(std::move(value), std::move(node));
 }
 
 std::vector<Variable> Op::connect_many(std::vector<Tensor> values, detail::Ref<detail::Node> node,
@@ -170,10 +193,11 @@ void Backward::set_zero(std::size_t k) const {
 
 bool Backward::reaches(const detail::Edge& edge) const { return reach_->contains(edge); }
 
-const Tensor& Backward::saved_value(bool is_output, std::size_t index) const {
-  for (const detail::Saved& saved : node_.saved())
-    if (saved.index == index && saved.is_output == is_output)
-      return saved.value.defined() ? saved.value : node_.extras->frame->value(saved.position);
+const Tensor& Backward::recomputed_value(const detail::Saved& saved) const {
+  return node_.extras->frame->value(saved.position);
+}
+
+void Backward::reject_unsaved(bool is_output, std::size_t index) {
   fail<GraphError>(std::string("the rule asks for ") + (is_output ? "output " : "input ") +
                    std::to_string(index) + ", which was not saved");
 }

@@ -69,7 +69,14 @@ class Backward {
   void give(std::size_t i, Variable gradient) { results_[i] = std::move(gradient); }
 
  private:
-  const Tensor& saved_value(bool is_output, std::size_t index) const;
+  const Tensor& saved_value(bool is_output, std::size_t index) const {
+    const std::uint32_t key = detail::Saved::key_of(is_output, index);
+    for (const detail::Saved& saved : node_.saved())
+      if (saved.key == key) return saved.value.defined() ? saved.value : recomputed_value(saved);
+    reject_unsaved(is_output, index);
+  }
+  const Tensor& recomputed_value(const detail::Saved& saved) const;
+  [[noreturn]] static void reject_unsaved(bool is_output, std::size_t index);
   void set_zero(std::size_t k) const;
   bool reaches(const detail::Edge& edge) const;
 
@@ -109,7 +116,8 @@ class InlineArray {
   template <class F>
   InlineArray(std::size_t size, F make)
       : data_(size > N ? std::allocator<T>().allocate(size) : reinterpret_cast<T*>(inline_)), size_(size) {
-    for (std::size_t i = 0; i < size; ++i) ::new (static_cast<void*>(data_ + i)) T(make(i));
+    T* const data = data_;
+    for (std::size_t i = 0; i < size; ++i) ::new (static_cast<void*>(data + i)) T(make(i));
   }
   InlineArray(const InlineArray&) = delete;
   InlineArray& operator=(const InlineArray&) = delete;
@@ -132,29 +140,39 @@ class InlineArray {
   alignas(T) std::byte inline_[N * sizeof(T)];
 };
 
-template <class... F>
-class RuleNode final : public Node {
+/// An operand of an operation under way: the caller's Variable, or one of its own in place of it.
+class OpInput {
  public:
-  RuleNode(std::tuple<F...> formulas, const Plan& plan) : Node(plan), formulas_(std::move(formulas)) {}
-  void run(Backward& backward) const override {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((backward.needs(I) ? backward.give(I, std::get<I>(formulas_)(std::as_const(backward))) : void()), ...);
-    }
-    (std::index_sequence_for<F...>{});
+  /// `given` must outlive the operation, unless it stands in an Operand, which may be a temporary.
+  explicit OpInput(const Operand& given)
+      : variable_(given.borrows() ? &given.variable() : &own_),
+        own_(given.borrows() ? Variable() : given.variable()) {}
+  explicit OpInput(const Variable& copied) : variable_(&own_), own_(copied) {}
+  OpInput(const OpInput&) = delete;
+  OpInput& operator=(const OpInput&) = delete;
+
+  const Variable& operator*() const { return *variable_; }
+  const Variable* operator->() const { return variable_; }
+  void replace(Variable variable) {
+    own_ = std::move(variable);
+    variable_ = &own_;
   }
 
  private:
-  [[no_unique_address]] std::tuple<F...> formulas_;
+  const Variable* variable_;
+  Variable own_;
 };
 
-template <class F>
-class JointNode final : public Node {
- public:
-  JointNode(F formula, const Plan& plan) : Node(plan), formula_(std::move(formula)) {}
-  void run(Backward& backward) const override { formula_(backward); }
-
- private:
-  [[no_unique_address]] F formula_;
+/// One rule for each input, as one rule.
+template <class... F>
+struct Rules {
+  void operator()(Backward& backward) const {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((backward.needs(I) ? backward.give(I, std::get<I>(formulas)(std::as_const(backward))) : void()), ...);
+    }
+    (std::index_sequence_for<F...>{});
+  }
+  [[no_unique_address]] std::tuple<F...> formulas;
 };
 
 }  // namespace detail
@@ -162,43 +180,40 @@ class JointNode final : public Node {
 /// An operation under way: its scope for messages, its operands as Variables, and the door onto the tape.
 class Op {
  public:
-  /// Operands as they are; numbers become scalars of the operation's result_type. Throws on undefined
-  /// Variables.
+  /// Operands as they are, which must outlive the operation; numbers become scalars of its result_type.
+  /// Throws on undefined Variables.
   template <class... Operands>
   requires(std::is_same_v<Operands, Operand>&&...)
       Op(const char* name, const Operand& first, const Operands&... others)
       : Op(name, first.place(), {&first, &others...}) {}
+  template <class... Operands>
+  Op(const char* name, Variable&& temporary, const Operands&... others) = delete;
   /// Any number of Variables.
   Op(const char* name, Place place, const std::vector<Variable>& inputs);
 
   /// Casts every operand to the common result_type of them all, through the tape. Returns it.
-  DType promote() {
-    const DType type = dtype(0);
-    for (std::size_t i = 1; i < size(); ++i)
-      if (dtype(i) != type) return promote_mixed();
-    return type;
-  }
+  DType promote() { return common_.mixed() ? promote_mixed() : dtype(0); }
   /// The same, and to float32 when that type is not floating.
-  DType promote_floating();
+  DType promote_floating() {
+    return !common_.mixed() && is_floating(dtype(0)) ? dtype(0) : promote_to_floating();
+  }
 
   std::size_t size() const { return inputs_.size(); }
-  const Variable& operator[](std::size_t i) const { return inputs_[i]; }
-  Variable& operator[](std::size_t i) { return inputs_[i]; }
-  const Tensor& value(std::size_t i = 0) const { return inputs_[i].value(); }
-  const Shape& shape(std::size_t i = 0) const { return inputs_[i].shape(); }
-  DType dtype(std::size_t i = 0) const { return inputs_[i].dtype(); }
+  const Variable& operator[](std::size_t i) const { return *inputs_[i]; }
+  const Tensor& value(std::size_t i = 0) const { return inputs_[i]->value(); }
+  const Shape& shape(std::size_t i = 0) const { return inputs_[i]->shape(); }
+  DType dtype(std::size_t i = 0) const { return inputs_[i]->dtype(); }
+  /// From now on input i is `variable`.
+  void replace(std::size_t i, Variable variable);
   /// True when the operation is recorded and input i takes part in it.
-  bool needs(std::size_t i) const { return recording_ && inputs_[i].requires_grad(); }
-  bool needs_any() const {
-    if (recording_)
-      for (const Variable& x : inputs_)
-        if (x.requires_grad()) return true;
-    return false;
+  bool needs(std::size_t i) const {
+    return recording_ && static_cast<bool>(detail::Access::state(*inputs_[i])->node);
   }
+  bool needs_any() const { return recording_; }
 
   /// Declares that the rules also take a gradient of one element in place of one that is the same everywhere,
   /// as the gradient of sum(x) is. For operations of one operand and its shape.
-  void take_uniform_gradient() { uniform_gradient_ = true; }
+  void take_uniform_gradient() { record_.uniform_gradient = true; }
 
   /// The output without history: for operations that are constant almost everywhere or not differentiable.
   Variable constant(Tensor value) const;
@@ -206,47 +221,60 @@ class Op {
   /// The output, recorded when an input requires a gradient; one Rule per input, in order.
   template <class... F>
   Variable record(Tensor value, Rule<F>... rules) const {
-    if (!needs_any()) return constant(std::move(value));
+    if (!recording_) return constant(std::move(value));
     Saves saves;
     std::size_t i = 0;
     ((saves = needs(i++) ? saves | rules.saves : saves), ...);
-    auto node = detail::Node::make<detail::RuleNode<F...>>(recorded({&value, 1}, saves),
-                                                           std::tuple<F...>(std::move(rules.formula)...));
-    return connect(std::move(value), std::move(node));
+    return recorded(std::move(value), saves, detail::Rules<F...>{{std::move(rules.formula)...}});
   }
   /// The same with one rule for all inputs.
   template <class F>
   Variable record(Tensor value, JointRule<F> rule) const {
-    if (!needs_any()) return constant(std::move(value));
-    auto node =
-        detail::Node::make<detail::JointNode<F>>(recorded({&value, 1}, rule.saves), std::move(rule.formula));
-    return connect(std::move(value), std::move(node));
+    if (!recording_) return constant(std::move(value));
+    return recorded(std::move(value), rule.saves, std::move(rule.formula));
   }
   /// Several outputs; those whose bit is set in `constants` take no part in differentiation.
   template <class F>
   std::vector<Variable> record_many(std::vector<Tensor> values, JointRule<F> rule,
                                     std::uint32_t constants = 0) const {
     detail::Ref<detail::Node> node;
-    if (needs_any())
-      node = detail::Node::make<detail::JointNode<F>>(recorded(values, rule.saves), std::move(rule.formula));
+    if (recording_) {
+      node = detail::Ref<detail::Node>::adopt(
+          detail::Node::create(record_, values, rule.saves, detail::node_head<F>));
+      node->set_rule(std::move(rule.formula));
+    }
     return connect_many(std::move(values), std::move(node), constants);
   }
 
  private:
+  // What the inputs have in common.
+  struct Common {
+    bool undefined = false;  // one at least
+    bool requires_grad = false;
+    std::uint8_t dtypes = 0;  // a bit for each
+
+    void note(const Variable& input);
+    bool mixed() const { return (dtypes & (dtypes - 1)) != 0; }
+  };
   Op(const char* name, Place place, std::initializer_list<const Operand*> operands);
   DType promote_mixed();
+  DType promote_to_floating();
+  void note_inputs();
   void track() const;
   // Numbers become scalars; any other operand that is undefined is an error.
   void resolve(std::initializer_list<const Operand*> operands);
   [[noreturn]] static void reject_undefined(std::size_t i);
 
-  detail::Record recorded(std::span<const Tensor> outputs, Saves saves) const {
-    return {name_, Scope::current()->place(), inputs_.begin(), size(), outputs.data(), outputs.size(),
-            saves, uniform_gradient_};
+  template <class R>
+  Variable recorded(Tensor&& value, Saves saves, R&& rule) const {
+    Variable result = connect(std::move(value), saves, detail::node_head<R>);
+    detail::Access::state(result)->node->set_rule(std::move(rule));
+    return result;
   }
   // In a checkpointed region the frame keeps what the node saves; in anomaly mode the node notes its module.
   static void follow_modes(detail::Node& node);
-  Variable connect(Tensor value, detail::Ref<detail::Node> node) const;
+  // The output of a new node, which has no rule yet.
+  Variable connect(Tensor&& value, Saves saves, std::size_t head) const;
   std::vector<Variable> connect_many(std::vector<Tensor> values, detail::Ref<detail::Node> node,
                                      std::uint32_t constants) const;
   void check_anomaly(const Tensor& value) const {
@@ -254,11 +282,11 @@ class Op {
   }
   void reject_anomaly(const Tensor& value) const;
 
-  const char* name_;
   Scope scope_;
-  bool recording_;
-  bool uniform_gradient_ = false;
-  detail::InlineArray<Variable, 3> inputs_;
+  Common common_;
+  detail::InlineArray<detail::OpInput, 3> inputs_;
+  detail::Record record_;
+  bool recording_ = false;
 };
 
 /// While enabled, every operation called in the process notes its name: what a test table must cover.

@@ -9,13 +9,16 @@ namespace xgrad::detail {
 
 inline Pending& RunQueue::at(Node& node) {
   if (&node == next_.node) return next_;
-  const Turn turn(node);
-  if ((next_.node == nullptr || Turn(*next_.node) < turn) && (heap_.empty() || heap_.front() < turn)) {
+  if (const std::uint32_t* slot = index_.find(&node)) return pending_[*slot];
+  return place_for(node);
+}
+
+Pending& RunQueue::place_for(Node& node) {
+  if ((next_.node == nullptr || Turn(*next_.node) < Turn(node)) && precedes_heap(node)) {
     if (next_.node != nullptr) push(std::move(next_));
     open(next_, node);
     return next_;
   }
-  if (const std::uint32_t* slot = index_.find(&node)) return pending_[*slot];
   Pending pending;
   open(pending, node);
   return push(std::move(pending));
@@ -23,6 +26,7 @@ inline Pending& RunQueue::at(Node& node) {
 
 void RunQueue::open(Pending& place, Node& node) {
   place.node = &node;
+  place.partial = false;
   if (const std::size_t outputs = node.outputs().size(); outputs > 1)
     place.require_more().several.resize(outputs);
 }
@@ -42,14 +46,21 @@ Pending& RunQueue::push(Pending&& pending) {
   return pending_[turn.slot] = std::move(pending);
 }
 
-void RunQueue::add(const Edge& edge, Variable&& gradient) {
+void RunQueue::add_elsewhere(const Edge& edge, Variable&& gradient) {
   Pending& place = at(*edge.node);
+  if (place.partial) return add_to_partial(place, edge, std::move(gradient));
+  accumulate(place.gradients()[edge.output], std::move(gradient), create_graph_);
+}
+
+void RunQueue::add_partial(const Edge& edge, Variable&& gradient) {
+  Pending& place = at(*edge.node);
+  place.partial = true;
+  add_to_partial(place, edge, std::move(gradient));
+}
+
+void RunQueue::add_to_partial(Pending& place, const Edge& edge, Variable&& gradient) {
   Variable& total = place.gradients()[edge.output];
-  if (!total.defined()) {
-    total = std::move(gradient);
-    return;
-  }
-  if (total.shape() != gradient.shape()) {
+  if (total.defined() && total.shape() != gradient.shape()) {
     const OutputMeta& meta = edge.node->outputs()[edge.output];
     if (meta.fits(gradient.shape(), gradient.dtype()))
       std::swap(total, gradient);

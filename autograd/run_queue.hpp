@@ -23,6 +23,7 @@ struct Pending {
   Node* node = nullptr;  // kept alive by the graph: the run holds its roots, and nodes own their inputs
   Variable only;
   std::unique_ptr<More> more;
+  bool partial = false;  // a gradient may be smaller than its output
 
   Variable* gradients() { return more && !more->several.empty() ? more->several.data() : &only; }
   More& require_more() {
@@ -36,16 +37,24 @@ class RunQueue {
  public:
   explicit RunQueue(bool create_graph) : create_graph_(create_graph) {}
 
-  /// Adds a gradient to what has arrived for the output that an edge leads to. Small ones of different shapes
-  /// are postponed.
-  void add(const Edge& edge, Variable&& gradient);
+  /// Adds a gradient to what has arrived for the output that an edge leads to, of the output's shape.
+  void add(const Edge& edge, Variable&& gradient) {
+    Node& node = *edge.node;
+    if (next_.node != nullptr || node.outputs().size() != 1 || !precedes_heap(node))
+      return add_elsewhere(edge, std::move(gradient));
+    next_.node = &node;
+    next_.only = std::move(gradient);
+    next_.partial = false;
+  }
+  /// The same with one that is smaller. Those of different shapes are postponed.
+  void add_partial(const Edge& edge, Variable&& gradient);
   /// Spreads out what was postponed for a node that was taken and has `more`, and adds it.
   void add_postponed(Pending& place) const;
   bool empty() const { return next_.node == nullptr && heap_.empty(); }
   /// Removes the first. A gradient may still be smaller than its output.
   Pending take() {
     if (next_.node == nullptr) return take_from_heap();
-    return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.more)};
+    return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.more), next_.partial};
   }
 
  private:
@@ -59,8 +68,12 @@ class RunQueue {
       return a.rank != b.rank ? a.rank < b.rank : a.sequence < b.sequence;
     }
   };
+  bool precedes_heap(const Node& node) const { return heap_.empty() || heap_.front() < Turn(node); }
+  void add_elsewhere(const Edge& edge, Variable&& gradient);
+  [[gnu::noinline]] void add_to_partial(Pending& place, const Edge& edge, Variable&& gradient);
   // The place of a node, made when it has none; valid until the next call.
   Pending& at(Node& node);
+  [[gnu::noinline]] Pending& place_for(Node& node);
   // A place that is empty becomes the node's.
   static void open(Pending& place, Node& node);
   Pending& push(Pending&& pending);

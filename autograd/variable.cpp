@@ -1,6 +1,8 @@
 #include <xgrad/autograd/variable.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/new_variable.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -9,12 +11,6 @@
 namespace xgrad {
 namespace detail {
 namespace {
-
-class LeafNode final : public Node {
- public:
-  using Node::Node;
-  void run(Backward&) const override {}
-};
 
 void check_differentiable(DType dtype) {
   if (!is_floating(dtype))
@@ -25,7 +21,7 @@ void check_differentiable(DType dtype) {
 
 void make_leaf(VariableState& state) {
   check_differentiable(state.value.dtype());
-  Ref<Node> node = Node::make<LeafNode>({"leaf", Place{}, nullptr, 0, &state.value, 1});
+  Ref<Node> node = Ref<Node>::adopt(Node::create({"leaf"}, {&state.value, 1}, saves_nothing, sizeof(Node)));
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
   node->require_extras().slots.emplace_back(0, state.slot);
   state.node = std::move(node);
@@ -46,7 +42,20 @@ std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
 
 }  // namespace
 
-void VariableState::destroy() { delete this; }
+Variable Access::make(Tensor&& value, Ref<Node>&& node, std::uint32_t output) {
+  return new_variable(std::move(value), std::move(node), output);
+}
+
+void VariableState::forget_slot() { slot = nullptr; }
+
+void VariableState::destroy() {
+  // Few have a slot. Without one, a value and a node are all that there is to give up.
+  if (slot) forget_slot();
+  std::destroy_at(&value);
+  std::destroy_at(&node);
+  if (!pool::deallocate_quickly(this, sizeof(VariableState), pool::Use::values))
+    pool::deallocate(this, sizeof(VariableState), pool::Use::values);
+}
 
 std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
   VariableState& state = Access::checked(variable);
@@ -63,8 +72,7 @@ Variable::Variable(Tensor value, VariableOptions options) {
   if (!value.defined())
     fail<GraphError>("a Variable needs a defined tensor", "it was default-constructed or moved from");
   if (options.requires_grad) detail::check_differentiable(value.dtype());
-  state_ = detail::Ref<detail::VariableState>::adopt(new detail::VariableState);
-  state_->value = std::move(value);
+  *this = detail::Access::make(std::move(value));
   if (options.requires_grad) detail::make_leaf(*state_);
 }
 

@@ -16,12 +16,15 @@ class Variable;
 
 namespace detail {
 
-struct VariableState : Pooled {
+struct VariableState {
   Tensor value;
   Ref<Node> node;
-  std::uint32_t output = 0;
-  std::shared_ptr<GradientSlot> slot;
+  std::uint32_t output;
   RefCount references;
+  std::shared_ptr<GradientSlot> slot;
+
+  VariableState(Tensor&& its_value, Ref<Node>&& its_node, std::uint32_t its_output)
+      : value(std::move(its_value)), node(std::move(its_node)), output(its_output) {}
 
   void retain() { references.add(); }
   void release() {
@@ -30,6 +33,7 @@ struct VariableState : Pooled {
 
  private:
   void destroy();
+  [[gnu::noinline]] void forget_slot();
 };
 
 struct Access;
@@ -163,13 +167,12 @@ namespace detail {
 
 /// The library's own way into a Variable.
 struct Access {
-  static Variable make(Tensor value, Ref<Node> node = {}, std::uint32_t output = 0) {
-    auto state = Ref<VariableState>::adopt(new VariableState);
-    state->value = std::move(value);
-    state->node = std::move(node);
-    state->output = output;
-    return Variable(std::move(state));
+  static Variable make(Tensor&& value, Ref<Node>&& node = {}, std::uint32_t output = 0);
+  static Variable make(const Tensor& value, Ref<Node> node = {}, std::uint32_t output = 0) {
+    return make(Tensor(value), std::move(node), output);
   }
+  /// The handle of a new state.
+  static Variable adopt(VariableState* state) { return Variable(Ref<VariableState>::adopt(state)); }
   static const Ref<VariableState>& state(const Variable& variable) { return variable.state_; }
   static VariableState& checked(const Variable& variable) { return variable.checked(); }
   static Edge edge(const Variable& variable) {

@@ -43,10 +43,11 @@ void pair_loop(const std::byte* a, Index a_step, const std::byte* b, Index b_ste
   return result;
 }
 
-Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
-  if (a.count() > elementwise_grain || a.shape() != b.shape()) return zip_broadcast(a, b, dtype, loop);
+[[gnu::flatten]] Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
+  const Index count = a.count();
+  if (count > elementwise_grain || a.shape() != b.shape()) return zip_broadcast(a, b, dtype, loop);
   Tensor result = Tensor::uninitialized_like(a, dtype);
-  loop(a.raw(), 1, b.raw(), 1, result.mutable_raw(), a.count());
+  loop(a.raw(), 1, b.raw(), 1, result.mutable_raw(), count);
   return result;
 }
 
@@ -54,6 +55,19 @@ Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
 template <class Out, class A, class B, class F>
 Tensor zip(const Tensor& a, const Tensor& b, F) {
   return zip(a, b, dtype_of<Out>, pair_loop<Out, A, B, F>);
+}
+
+// target[i] = f(target[i], x[i]); same shape and dtype.
+template <class T, class F>
+[[gnu::flatten]] void update(Tensor& target, const Tensor& x, F f) {
+  const Index count = target.count();
+  T* const out = reinterpret_cast<T*>(target.mutable_raw());
+  const T* const in = x.data<T>();
+  const auto range = [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) out[i] = f(out[i], in[i]);
+  };
+  if (count > elementwise_grain) return detail::parallel_for(count, elementwise_grain, range);
+  range(0, count);
 }
 
 template <class Out, class A, class F>
@@ -240,13 +254,8 @@ Tensor chain(const Tensor& cotangent, const Tensor& slope) {
 
 void chain_to(Tensor& cotangent, const Tensor& slope) {
   check_same_dtype(cotangent, slope);
-  detail::dispatch_floating(cotangent.dtype(), [&]<class T>(std::type_identity<T>) {
-    T* const g = cotangent.mutable_data<T>();
-    const T* const s = slope.data<T>();
-    detail::parallel_for(cotangent.count(), elementwise_grain, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) g[i] = chained(g[i], s[i]);
-    });
-  });
+  detail::dispatch_floating(cotangent.dtype(),
+                            [&]<class T>(std::type_identity<T>) { update<T>(cotangent, slope, chained); });
 }
 
 Tensor neg(const Tensor& x) {
@@ -274,12 +283,7 @@ void add_to(Tensor& target, const Tensor& x) {
   }
   if (x.shape() != target.shape()) return add_broadcast(target, x);
   detail::dispatch_number(target.dtype(), [&]<class T>(std::type_identity<T>) {
-    T* out = target.mutable_data<T>();
-    const T* in = x.data<T>();
-    detail::parallel_for(target.count(), elementwise_grain, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i)
-        out[i] = wrapping<T>([](auto a, auto b) { return a + b; }, out[i], in[i]);
-    });
+    update<T>(target, x, [](T a, T b) { return wrapping<T>([](auto p, auto q) { return p + q; }, a, b); });
   });
 }
 

@@ -93,11 +93,19 @@ class Scope {
   struct Barrier {};
   explicit Scope(Barrier) : outer_(top_) { top_ = this; }
 
+  /// From now on the scope is that of another operation.
+  void rename(const char* operation, Place place) {
+    operation_ = operation;
+    place_ = place;
+  }
+
   const char* operation() const { return operation_; }
   Place place() const { return place_; }
 
-  /// The scope whose name and place messages carry, or null outside every operation.
-  static const Scope* current() { return top_ != nullptr ? top_->effective_ : nullptr; }
+  /// The scope whose name and place messages carry while this one is the innermost; null for a barrier.
+  const Scope* named() const { return effective_; }
+  /// The same at present; null outside every operation.
+  static const Scope* current() { return top_ != nullptr ? top_->named() : nullptr; }
 
  private:
   static constinit thread_local const Scope* top_;

@@ -1,5 +1,7 @@
 #include <xgrad/tensor/pool.hpp>
 
+#include <xgrad/tensor/pool_blocks.hpp>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -14,56 +16,37 @@
 #include <sys/mman.h>
 #endif
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define XGRAD_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define XGRAD_SANITIZED 1
-#endif
+namespace xgrad::detail::pool {
 
-namespace xgrad {
+constinit thread_local ThreadPool thread_pool;
+
 namespace {
 
-constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t slab_alignment = std::size_t{64} << 10;
 constexpr std::size_t slab_bytes = slab_alignment - 16;      // malloc's own record fits in between two slabs
-constexpr std::size_t slab_limit = std::size_t{1} << 10;     // blocks up to this are cut from slabs
 constexpr std::size_t thread_limit = std::size_t{64} << 10;  // blocks up to this are recycled per thread
-constexpr std::size_t slab_cache_bytes = std::size_t{64} << 20;
+constexpr std::size_t small_cache_bytes = std::size_t{64} << 20;
 constexpr std::size_t thread_cache_bytes = std::size_t{8} << 20;
 constexpr std::size_t large_cache_bytes = std::size_t{512} << 20;
+constexpr std::int64_t tally_limit = std::int64_t{64} << 10;
 
-// A sanitizer sees a use after free only when freed blocks are not handed out again.
-#ifdef XGRAD_SANITIZED
-constexpr bool recycle = false;
-#else
-constexpr bool recycle = true;
-#endif
-
-constexpr std::size_t lines_of(std::size_t bytes) {
-  return (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
+// The first classes are those of small blocks; beyond, four classes per doubling keep the waste under a
+// quarter.
+constexpr std::size_t class_of(std::size_t bytes) {
+  const std::size_t rest = size_class(bytes);
+  if (rest < small_classes) return rest;
+  const auto shift = static_cast<std::size_t>(std::bit_width(rest)) - 3;
+  return small_classes + 4 * (shift - 2) + (rest >> shift) - 4;
 }
 
-// Small blocks have a class for each number of cache lines; beyond, four classes per doubling keep the waste
-// under a quarter.
-constexpr std::size_t slab_classes = slab_limit / alignment;
-
-constexpr std::size_t class_of(std::size_t lines) {
-  if (lines <= slab_classes) return lines - 1;
-  const auto shift = static_cast<std::size_t>(std::bit_width(lines - 1)) - 3;
-  return slab_classes + 4 * (shift - 2) + ((lines - 1) >> shift) - 4;
-}
-
-constexpr std::size_t bytes_of(std::size_t size_class) {
-  if (size_class < slab_classes) return (size_class + 1) * alignment;
-  const std::size_t step = size_class - slab_classes;
+constexpr std::size_t bytes_of(std::size_t its_class) {
+  if (its_class < small_classes) return (its_class + 1) * alignment;
+  const std::size_t step = its_class - small_classes;
   return (5 + step % 4) << (step / 4 + 2) << 6;
 }
-static_assert(class_of(slab_classes + 1) == slab_classes && bytes_of(slab_classes) == 20 * alignment &&
-              class_of(20) == slab_classes && class_of(21) == slab_classes + 1);
+static_assert(class_of(17 * alignment) == small_classes && bytes_of(small_classes) == 20 * alignment &&
+              class_of(20 * alignment) == small_classes && class_of(20 * alignment + 1) == small_classes + 1);
 
 // Large blocks ask for huge pages, where the system leaves the choice to programs: fewer page faults when
 // they are first written, fewer misses of address translation ever after.
@@ -79,34 +62,27 @@ void* system_allocate(std::size_t bytes) {
 }
 void system_free(void* block) noexcept { std::free(block); }
 
-constexpr std::size_t class_count = slab_classes + 4 * 55;
-constexpr std::size_t thread_classes = class_of(lines_of(thread_limit)) + 1;
+constexpr std::size_t class_count = small_classes + 4 * 55;
+constexpr std::size_t thread_classes = class_of(thread_limit) + 1;
 
-// Free blocks form lists through their own first bytes.
-struct FreeBlock {
-  FreeBlock* next;
-};
-
-template <std::size_t lists, std::size_t (*block_bytes)(std::size_t list) = bytes_of>
-struct FreeLists {
+// Free blocks of one class in each list.
+template <std::size_t lists>
+struct LargeLists {
   std::array<FreeBlock*, lists> heads{};
   std::size_t bytes = 0;
 
-  // `size` is that of the list's blocks.
-  void* pop(std::size_t list, std::size_t size) {
-    FreeBlock* block = heads[list];
+  void* pop(std::size_t list) {
+    FreeBlock* const block = heads[list];
     if (block != nullptr) {
       heads[list] = block->next;
-      bytes -= size;
+      bytes -= bytes_of(list);
     }
     return block;
   }
-  void push(void* memory, std::size_t list, std::size_t size) {
+  void push(void* memory, std::size_t list) {
     heads[list] = ::new (memory) FreeBlock{heads[list]};
-    bytes += size;
+    bytes += bytes_of(list);
   }
-  void* pop(std::size_t list) { return pop(list, block_bytes(list)); }
-  void push(void* memory, std::size_t list) { push(memory, list, block_bytes(list)); }
   void clear() {
     for (FreeBlock*& head : heads)
       while (head != nullptr) system_free(std::exchange(head, head->next));
@@ -125,69 +101,11 @@ struct alignas(alignment) Slab {
   }
 };
 
-// Lists by class, and again by class for nodes.
-constexpr std::size_t slab_lists_count = 2 * slab_classes;
-constexpr std::size_t slab_list(std::size_t lines, detail::BlockUse use) {
-  return lines - 1 + static_cast<std::size_t>(use) * slab_classes;
-}
-constexpr std::size_t slab_block_bytes(std::size_t list) { return (list % slab_classes + 1) * alignment; }
-
-struct SlabLists : FreeLists<slab_lists_count, slab_block_bytes> {
-  // A loop makes and frees the same graph at every turn: a thread keeps what it cut itself, and only blocks
-  // that came from others are too many beyond the allowance.
-  std::size_t limit = slab_cache_bytes;
-  std::size_t cut = 0;
-
-  void* cut_slab(std::size_t list) {
-    const std::size_t size = slab_block_bytes(list);
-    const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
-    void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
-    auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
-    for (std::size_t i = blocks; i-- > 1;) push(first + i * size, list);
-    cut += slab_bytes;
-    limit += slab_bytes;
-    return first;
-  }
-
-  void take(SlabLists& other) {
-    for (std::size_t list = 0; list < slab_lists_count; ++list)
-      while (void* block = other.pop(list)) push(block, list);
-  }
-
-  // Frees every slab that is whole, then lets the lists grow to twice what remains at least.
-  void trim() {
-    for (FreeBlock* head : heads)
-      for (FreeBlock* block = head; block != nullptr; block = block->next) ++Slab::of(block).free;
-    FreeBlock* whole = nullptr;
-    for (std::size_t list = 0; list < slab_lists_count; ++list) {
-      FreeBlock* block = std::exchange(heads[list], nullptr);
-      while (block != nullptr) {
-        FreeBlock* const next = block->next;
-        bytes -= slab_block_bytes(list);
-        Slab& slab = Slab::of(block);
-        if (slab.free < slab.blocks)
-          push(block, list);
-        else if (reinterpret_cast<std::byte*>(block) == reinterpret_cast<std::byte*>(&slab + 1))
-          whole = ::new (block) FreeBlock{whole};
-        block = next;
-      }
-    }
-    for (FreeBlock* head : heads)
-      for (FreeBlock* block = head; block != nullptr; block = block->next) Slab::of(block).free = 0;
-    while (whole != nullptr) {
-      Slab* const slab = &Slab::of(std::exchange(whole, whole->next));
-      ::operator delete (slab, std::align_val_t{slab_alignment});
-      cut -= std::min(cut, slab_bytes);
-    }
-    limit = std::max(slab_cache_bytes + cut, 2 * bytes);
-  }
-};
-
 // Free slab blocks of threads that have ended. Never destroyed: tensors of static lifetime may be freed after
 // it would have been.
 struct Orphans {
   std::mutex mutex;
-  SlabLists lists;
+  SmallLists lists{.limit = small_cache_bytes};
 };
 Orphans& orphans() {
   static Orphans* orphans = new Orphans;
@@ -198,111 +116,92 @@ std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> peak_bytes{0};
 std::atomic<std::int64_t> live_buffers{0};
 
-// The rare ways out of the functions that every operation calls several times are kept out of line there.
-
-// What a thread has counted since it last added to the totals: one buffer costs no atomic operation.
-struct Tally {
-  std::int64_t bytes = 0;
-  std::int64_t buffers = 0;
-  std::int64_t highest = 0;
-
-  static constexpr std::int64_t limit = 1 << 16;
-
-  void add(std::int64_t more) {
-    ++buffers;
-    bytes += more;
-    if (bytes > limit) tell();
-  }
-  // A peak is noted when bytes fall from it.
-  void remove(std::int64_t less) {
-    --buffers;
-    highest = std::max(highest, bytes);
-    bytes -= less;
-    if (bytes < -limit) tell();
-  }
-  [[gnu::noinline]] void tell() {
-    highest = std::max(highest, bytes);
-    const std::int64_t high = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + highest;
-    live_buffers.fetch_add(buffers, std::memory_order_relaxed);
-    std::int64_t peak = peak_bytes.load(std::memory_order_relaxed);
-    while (high > peak && !peak_bytes.compare_exchange_weak(peak, high, std::memory_order_relaxed)) {
-    }
-    *this = {};
-  }
-};
-
-// Trivially destructible, so that they outlive every static and thread-local tensor; `ThreadEnd` empties
-// them.
-constinit thread_local SlabLists slab_lists;
-constinit thread_local FreeLists<thread_classes> thread_lists;
-constinit thread_local Tally tally;
-// What is cached here is given back when the thread ends, and nothing is cached thereafter.
+// Recycled by the thread that freed it. Trivially destructible, as ThreadPool is.
+constinit thread_local LargeLists<thread_classes> thread_lists;
+// What a thread keeps is given back when it ends, and nothing is kept thereafter.
 enum class Phase : std::uint8_t { fresh, running, ended };
 constinit thread_local Phase phase = Phase::fresh;
+
+void give_to_orphans() {
+  const std::scoped_lock lock(orphans().mutex);
+  orphans().lists.take(thread_pool.lists);
+  if (orphans().lists.bytes > orphans().lists.limit) orphans().lists.trim();
+}
 
 struct ThreadEnd {
   ~ThreadEnd() {
     phase = Phase::ended;
     thread_lists.clear();
-    const std::scoped_lock lock(orphans().mutex);
-    orphans().lists.take(slab_lists);
-    if (orphans().lists.bytes > orphans().lists.limit) orphans().lists.trim();
-    tally.tell();
+    thread_pool.lists.limit = 0;
+    give_to_orphans();
+    thread_pool.tally.high = Tally{}.high;
+    thread_pool.tally.low = Tally{}.low;
+    thread_pool.tally.tell();
   }
 };
 
 // False when the thread is ending.
-[[gnu::noinline]] bool await_end() {
+bool await_end() {
   if (phase == Phase::ended) return false;
   static thread_local ThreadEnd end;
-  phase = Phase::running;
+  if (phase == Phase::fresh) {
+    phase = Phase::running;
+    thread_pool.lists.limit = small_cache_bytes + thread_pool.lists.cut;
+    thread_pool.tally.high = tally_limit;
+    thread_pool.tally.low = -tally_limit;
+  }
   return true;
 }
 
-// What an ending thread counts is told at once.
-[[gnu::noinline]] void tell_if_ending() {
-  if (!await_end()) tally.tell();
-}
-
 // A block from a list that is empty: from the orphans, or the first of a new slab.
-[[gnu::noinline]] void* refill(std::size_t list) {
+void* refill(std::size_t list) {
   {
     const std::scoped_lock lock(orphans().mutex);
     if (void* block = orphans().lists.pop(list)) return block;
   }
-  return slab_lists.cut_slab(list);
+  const std::size_t size = SmallLists::block_bytes(list);
+  const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
+  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
+  auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
+  SmallLists& lists = thread_pool.lists;
+  for (std::size_t i = blocks; i-- > 1;) lists.push(first + i * size, list);
+  lists.cut += slab_bytes;
+  if (await_end())
+    lists.limit = std::max(lists.limit, small_cache_bytes + lists.cut);
+  else
+    give_to_orphans();
+  return first;
 }
 
-[[gnu::noinline]] void free_first_or_last(void* block, std::size_t list) {
-  if (await_end()) return slab_lists.push(block, list);
+// The thread's lists hold more than their limit.
+void relieve_lists() {
+  if (!await_end()) return give_to_orphans();
+  SmallLists& lists = thread_pool.lists;
+  if (lists.bytes <= lists.limit) return;  // it was the thread's first
   const std::scoped_lock lock(orphans().mutex);
-  orphans().lists.push(block, list);
+  lists.trim();
 }
 
-[[gnu::noinline]] void trim_slabs() {
-  const std::scoped_lock lock(orphans().mutex);
-  slab_lists.trim();
-}
-
-struct LargeLists {
+// Blocks too large for the lists of threads.
+struct SharedLists {
   std::mutex mutex;
-  FreeLists<class_count> lists;
+  LargeLists<class_count> lists;
 };
 
 // Never destroyed: tensors of static lifetime may be freed after it would have been.
-LargeLists& large() {
-  static LargeLists* lists = new LargeLists;
+SharedLists& shared() {
+  static SharedLists* lists = new SharedLists;
   return *lists;
 }
 
-[[gnu::noinline]] void* allocate_large(std::size_t size_class) {
-  if (size_class >= class_count) throw std::bad_alloc();
-  const std::size_t bytes = bytes_of(size_class);
+void* allocate_large(std::size_t its_class) {
+  if (its_class >= class_count) throw std::bad_alloc();
+  const std::size_t bytes = bytes_of(its_class);
   if (bytes <= thread_limit) {
-    if (void* block = thread_lists.pop(size_class)) return block;
+    if (void* block = thread_lists.pop(its_class)) return block;
   } else {
-    const std::scoped_lock lock(large().mutex);
-    if (void* block = large().lists.pop(size_class)) return block;
+    const std::scoped_lock lock(shared().mutex);
+    if (void* block = shared().lists.pop(its_class)) return block;
   }
   try {
     return system_allocate(bytes);
@@ -312,46 +211,110 @@ LargeLists& large() {
   }
 }
 
-[[gnu::noinline]] void free_large(void* block, std::size_t size_class) noexcept {
-  const std::size_t bytes = bytes_of(size_class);
+void free_large(void* block, std::size_t its_class) noexcept {
+  const std::size_t bytes = bytes_of(its_class);
   if (bytes <= thread_limit) {
     if (!await_end() || thread_lists.bytes + bytes > thread_cache_bytes) return system_free(block);
-    return thread_lists.push(block, size_class);
+    return thread_lists.push(block, its_class);
   }
-  const std::scoped_lock lock(large().mutex);
-  if (large().lists.bytes + bytes > large_cache_bytes) return system_free(block);
-  large().lists.push(block, size_class);
-}
-
-inline void* allocate(std::size_t bytes, detail::BlockUse use) {
-  if (!recycle) return system_allocate(bytes);
-  const std::size_t lines = lines_of(bytes);
-  if (lines > slab_classes) return allocate_large(class_of(lines));
-  const std::size_t list = slab_list(lines, use);
-  void* block = slab_lists.pop(list, lines * alignment);
-  return block != nullptr ? block : refill(list);
-}
-
-inline void deallocate(void* block, std::size_t bytes, detail::BlockUse use) noexcept {
-  if (!recycle) return system_free(block);
-  const std::size_t lines = lines_of(bytes);
-  if (lines > slab_classes) return free_large(block, class_of(lines));
-  const std::size_t list = slab_list(lines, use);
-  if (phase != Phase::running) return free_first_or_last(block, list);
-  slab_lists.push(block, list, lines * alignment);
-  if (slab_lists.bytes > slab_lists.limit) trim_slabs();
+  const std::scoped_lock lock(shared().mutex);
+  if (shared().lists.bytes + bytes > large_cache_bytes) return system_free(block);
+  shared().lists.push(block, its_class);
 }
 
 }  // namespace
 
+void SmallLists::take(SmallLists& other) {
+  for (std::size_t list = 0; list < count; ++list)
+    while (void* block = other.pop(list)) push(block, list);
+}
+
+void SmallLists::trim() {
+  for (FreeBlock* head : heads)
+    for (FreeBlock* block = head; block != nullptr; block = block->next) ++Slab::of(block).free;
+  FreeBlock* whole = nullptr;
+  for (std::size_t list = 0; list < count; ++list) {
+    FreeBlock* block = std::exchange(heads[list], nullptr);
+    while (block != nullptr) {
+      FreeBlock* const next = block->next;
+      bytes -= block_bytes(list);
+      Slab& slab = Slab::of(block);
+      if (slab.free < slab.blocks)
+        push(block, list);
+      else if (reinterpret_cast<std::byte*>(block) == reinterpret_cast<std::byte*>(&slab + 1))
+        whole = ::new (block) FreeBlock{whole};
+      block = next;
+    }
+  }
+  for (FreeBlock* head : heads)
+    for (FreeBlock* block = head; block != nullptr; block = block->next) Slab::of(block).free = 0;
+  while (whole != nullptr) {
+    Slab* const slab = &Slab::of(std::exchange(whole, whole->next));
+    ::operator delete (slab, std::align_val_t{slab_alignment});
+    cut -= std::min(cut, slab_bytes);
+  }
+  limit = std::max(small_cache_bytes + cut, 2 * bytes);
+}
+
+void Tally::tell() {
+  await_end();
+  highest = std::max(highest, bytes);
+  const std::int64_t peak_here = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + highest;
+  live_buffers.fetch_add(buffers, std::memory_order_relaxed);
+  std::int64_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (peak_here > peak && !peak_bytes.compare_exchange_weak(peak, peak_here, std::memory_order_relaxed)) {
+  }
+  bytes = highest = buffers = 0;
+}
+
+void* allocate(std::size_t bytes, Use use) {
+  if (!recycle) return system_allocate(bytes);
+  const std::size_t its_class = class_of(bytes);
+  if (its_class >= small_classes) return allocate_large(its_class);
+  void* const block = allocate_quickly(bytes, use);
+  return block != nullptr ? block : refill(SmallLists::list_of(its_class, use));
+}
+
+void deallocate(void* block, std::size_t bytes, Use use) noexcept {
+  if (!recycle) return system_free(block);
+  const std::size_t its_class = class_of(bytes);
+  if (its_class >= small_classes) return free_large(block, its_class);
+  thread_pool.lists.push(block, SmallLists::list_of(its_class, use));
+  if (thread_pool.lists.bytes > thread_pool.lists.limit) relieve_lists();
+}
+
+void* allocate_buffer(std::size_t bytes, std::size_t counted) {
+  void* const block = allocate(bytes, Use::values);
+  Tally& tally = thread_pool.tally;
+  ++tally.buffers;
+  tally.bytes += static_cast<std::int64_t>(counted);
+  if (tally.bytes > tally.high) tally.tell();
+  return block;
+}
+
+void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept {
+  Tally& tally = thread_pool.tally;
+  --tally.buffers;
+  tally.highest = std::max(tally.highest, tally.bytes);
+  tally.bytes -= static_cast<std::int64_t>(counted);
+  if (tally.bytes < tally.low) tally.tell();
+  deallocate(block, bytes, Use::values);
+}
+
+}  // namespace xgrad::detail::pool
+
+namespace xgrad {
+
+using namespace detail::pool;
+
 MemoryStats memory_stats() {
-  tally.tell();
+  thread_pool.tally.tell();
   const auto size = [](const std::atomic<std::int64_t>& n) { return static_cast<std::size_t>(n.load()); };
   return {size(live_bytes), size(peak_bytes), size(live_buffers)};
 }
 
 void reset_peak_memory() {
-  tally.tell();
+  thread_pool.tally.tell();
   peak_bytes = live_bytes.load();
 }
 
@@ -359,31 +322,12 @@ void release_cached_memory() {
   thread_lists.clear();
   {
     const std::scoped_lock lock(orphans().mutex);
-    slab_lists.take(orphans().lists);
-    slab_lists.trim();
+    SmallLists& lists = await_end() ? thread_pool.lists : orphans().lists;
+    if (&lists != &orphans().lists) lists.take(orphans().lists);
+    lists.trim();
   }
-  const std::scoped_lock lock(large().mutex);
-  large().lists.clear();
+  const std::scoped_lock lock(shared().mutex);
+  shared().lists.clear();
 }
 
-namespace detail {
-
-void* pool_allocate(std::size_t bytes, BlockUse use) { return allocate(bytes, use); }
-
-void pool_deallocate(void* block, std::size_t bytes, BlockUse use) noexcept { deallocate(block, bytes, use); }
-
-void* allocate_buffer(std::size_t bytes, std::size_t counted) {
-  void* block = allocate(bytes, BlockUse::values);
-  tally.add(static_cast<std::int64_t>(counted));
-  if (phase != Phase::running) tell_if_ending();
-  return block;
-}
-
-void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept {
-  tally.remove(static_cast<std::int64_t>(counted));
-  if (phase != Phase::running) tell_if_ending();
-  deallocate(block, bytes, BlockUse::values);
-}
-
-}  // namespace detail
 }  // namespace xgrad

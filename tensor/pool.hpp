@@ -1,5 +1,4 @@
-// Recycled memory for buffers and tape nodes: 64-byte aligned blocks in size classes.
-// Invariant: a block is returned with the size it was asked for, from any thread.
+// What the library's recycled memory holds.
 #pragma once
 
 #include <cstddef>
@@ -22,24 +21,4 @@ void reset_peak_memory();
 /// Gives recycled blocks, of the calling thread and of all that have ended, back to the system.
 void release_cached_memory();
 
-namespace detail {
-
-/// What a block is for. Nodes have lists of their own: a run frees values and nodes at different times, and
-/// in lists that they share the order of addresses would be shuffled further by every run.
-enum class BlockUse : std::size_t { values, nodes };
-
-void* pool_allocate(std::size_t bytes, BlockUse use = BlockUse::values);
-void pool_deallocate(void* block, std::size_t bytes, BlockUse use = BlockUse::values) noexcept;
-
-/// Blocks that hold a tensor's elements, of which MemoryStats counts `counted` bytes.
-void* allocate_buffer(std::size_t bytes, std::size_t counted);
-void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept;
-
-/// Gives a class recycled memory: inherit from it. Needs a virtual destructor or the exact type at deletion.
-struct Pooled {
-  static void* operator new(std::size_t bytes) { return pool_allocate(bytes); }
-  static void operator delete(void* block, std::size_t bytes) noexcept { pool_deallocate(block, bytes); }
-};
-
-}  // namespace detail
 }  // namespace xgrad

@@ -1,6 +1,6 @@
 #include <xgrad/tensor/storage.hpp>
 
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
 
 #include <limits>
 #include <new>
@@ -8,10 +8,11 @@
 namespace xgrad::detail {
 namespace {
 
-// Where the body stands behind `bytes` of elements.
+// Where the body stands behind `bytes` of elements, and what both take.
 constexpr std::size_t body_offset(std::size_t bytes) {
   return (bytes + alignof(TensorBody) - 1) / alignof(TensorBody) * alignof(TensorBody);
 }
+constexpr std::size_t block_bytes(std::size_t bytes) { return body_offset(bytes) + sizeof(TensorBody); }
 
 [[noreturn, gnu::noinline]] void reject_size(const Shape& shape) {
   fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
@@ -19,30 +20,46 @@ constexpr std::size_t body_offset(std::size_t bytes) {
 
 }  // namespace
 
+inline Ref<TensorBody> TensorBody::in(void* block, std::size_t bytes, const Shape& shape, Index count,
+                                      DType dtype) {
+  auto* const data = static_cast<std::byte*>(block);
+  return Ref<TensorBody>::adopt(::new (data + body_offset(bytes)) TensorBody(shape, count, data, dtype, {}));
+}
+
 Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtype) {
   if (count > std::numeric_limits<Index>::max() / 32) reject_size(shape);
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
-  void* block = allocate_buffer(body_offset(bytes) + sizeof(TensorBody), bytes);
-  auto* data = static_cast<std::byte*>(block);
-  return Ref<TensorBody>::adopt(::new (data + body_offset(bytes)) TensorBody(shape, count, data, dtype, {}));
+  void* const block = pool::allocate_buffer_quickly(block_bytes(bytes), bytes);
+  return block != nullptr ? in(block, bytes, shape, count, dtype) : allocate_slowly(shape, count, dtype);
+}
+
+[[gnu::noinline]] Ref<TensorBody> TensorBody::allocate_slowly(const Shape& shape, Index count, DType dtype) {
+  const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
+  return in(pool::allocate_buffer(block_bytes(bytes), bytes), bytes, shape, count, dtype);
 }
 
 Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape,
                                  Index count) {
-  void* memory = pool_allocate(sizeof(TensorBody));
+  void* memory = pool::allocate(sizeof(TensorBody), pool::Use::values);
   const Ref<TensorBody>& owner = other->owner_ ? other->owner_ : other;
   return Ref<TensorBody>::adopt(::new (memory) TensorBody(shape, count, data, other->dtype, owner));
 }
 
+// A body that has no owner holds nothing that needs destruction.
 void TensorBody::destroy() {
-  if (owner_) {
-    this->~TensorBody();
-    return pool_deallocate(this, sizeof(TensorBody));
-  }
+  const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
+  if (owner_ || !pool::deallocate_buffer_quickly(data, block_bytes(bytes), bytes)) destroy_slowly();
+}
+
+[[gnu::noinline]] void TensorBody::destroy_slowly() {
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   std::byte* const elements = data;
+  const bool owns = !owner_;
   this->~TensorBody();
-  deallocate_buffer(elements, body_offset(bytes) + sizeof(TensorBody), bytes);
+  if (owns)
+    pool::deallocate_buffer(elements, block_bytes(bytes), bytes);
+  else
+    pool::deallocate(this, sizeof(TensorBody), pool::Use::values);
 }
 
 }  // namespace xgrad::detail

@@ -119,7 +119,11 @@ class TensorBody {
   TensorBody(const Shape& its_shape, Index its_count, std::byte* its_data, DType its_dtype,
              Ref<TensorBody> owner)
       : shape(its_shape), count(its_count), data(its_data), dtype(its_dtype), owner_(std::move(owner)) {}
+  // A body in a block, behind the elements; and what is rare, whole, so that the rest calls nothing.
+  static Ref<TensorBody> in(void* block, std::size_t bytes, const Shape& shape, Index count, DType dtype);
+  static Ref<TensorBody> allocate_slowly(const Shape& shape, Index count, DType dtype);
   void destroy();
+  void destroy_slowly();
 
   RefCount references_;
   Ref<TensorBody> owner_;  // null: the elements are its own

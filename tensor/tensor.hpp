@@ -59,13 +59,11 @@ class Tensor {
 
   /// `shape` elements of unspecified value. Throws ShapeError before allocating when the size is not
   /// possible.
-  static Tensor uninitialized(const Shape& shape, DType dtype) {
-    return Tensor(detail::TensorBody::allocate(shape, shape.count(), dtype));
-  }
+  static Tensor uninitialized(const Shape& shape, DType dtype) { return Tensor(shape, shape.count(), dtype); }
   /// The same with the shape of `other`. Throws GraphError when that is undefined.
   static Tensor uninitialized_like(const Tensor& other, DType dtype) {
     other.check_type(other.dtype());
-    return Tensor(detail::TensorBody::allocate(other.body_->shape, other.body_->count, dtype));
+    return Tensor(other.body_->shape, other.body_->count, dtype);
   }
   static Tensor uninitialized_like(const Tensor& other) { return uninitialized_like(other, other.dtype()); }
 
@@ -156,6 +154,8 @@ class Tensor {
 
  private:
   explicit Tensor(detail::Ref<detail::TensorBody> body) : body_(std::move(body)) {}
+  Tensor(const Shape& shape, Index count, DType dtype)
+      : body_(detail::TensorBody::allocate(shape, count, dtype)) {}
   static Tensor copied(const void* values, Index count, const Shape& shape, DType dtype);
   void make_unique() {
     if (!body_->unique()) detach();

@@ -31,7 +31,7 @@ template <class T, class F>
 void map_batches(const T* x, T* out, Index n, F f) {
   constexpr auto width = static_cast<Index>(Batch<T>::size);
   const Index whole = n - n % width;
-  map_vectors(x, out, whole / width, f);
+  if (whole != 0) map_vectors(x, out, whole / width, f);
   if (whole == n) return;
   std::array<T, Batch<T>::size> last;
   last.fill(T(1));
@@ -45,7 +45,7 @@ template <class T, class F>
 void map_batches(const T* x, const T* y, T* out, Index n, F f) {
   constexpr auto width = static_cast<Index>(Batch<T>::size);
   const Index whole = n - n % width;
-  map_vectors(x, y, out, whole / width, f);
+  if (whole != 0) map_vectors(x, y, out, whole / width, f);
   if (whole == n) return;
   std::array<T, Batch<T>::size> last_x, last_y;
   last_x.fill(T(1));

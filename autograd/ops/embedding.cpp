@@ -21,7 +21,7 @@ Variable embedding(const Operand& ids, const Operand& weight, std::optional<Inde
     fail<IndexError>("padding_idx " + std::to_string(*padding) + " is outside the table of " +
                      std::to_string(count) + " rows");
   if (padding && *padding < 0) *padding += count;
-  op[0] = Variable(op.value(0).to(int64));
+  op.replace(0, Variable(op.value(0).to(int64)));
   for (const Index id : op.value(0).span<Index>())
     if (id < 0 || id >= count)
       fail<IndexError>("id " + std::to_string(id) + " is outside [0, " + std::to_string(count) + ")",

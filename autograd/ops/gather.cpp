@@ -76,7 +76,7 @@ Index line_axis(Index axis, Index rank) {
 Variable gather(const Operand& x, Index axis, const Operand& index) {
   Op op("gather", x, index);
   axis = detail::line_axis(axis, op.value().rank());
-  op[1] = Variable(positions(op[0], axis, index));
+  op.replace(1, Variable(positions(op[0], axis, index)));
   return op.record(
       kernels::gather(op.value(), axis, op.value(1)),
       JointRule{saves_input(1), [axis](Backward& r) {

@@ -87,7 +87,7 @@ Variable prod(const Operand& x, const Axes& axes, ReduceOptions options) {
 
 Variable sum_to(const Operand& x, const Shape& shape) {
   Op op("sum_to", x);
-  if (!is_floating(op.dtype())) op[0] = cast(op[0], int64);
+  if (!is_floating(op.dtype())) op.replace(0, cast(op[0], int64));
   if (op.shape() == shape) return op[0];
   if (!broadcasts_to(shape, op.shape()))
     fail<ShapeError>(to_string(shape) + " does not broadcast to " + to_string(op.shape()),

@@ -46,7 +46,7 @@ Variable recurrence(const Operand& a, const Operand& b, Index axis, ScanOptions 
   const Shape shape = broadcast_shapes(op.shape(0), op.shape(1));
   axis = detail::axis_along(shape, axis);
   for (std::size_t i = 0; i < 2; ++i)
-    if (op.shape(i) != shape) op[i] = broadcast_to(op[i], shape);
+    if (op.shape(i) != shape) op.replace(i, broadcast_to(op[i], shape));
 
   Tensor value = Tensor::uninitialized(shape, dtype);
   if (value.count() > 0)

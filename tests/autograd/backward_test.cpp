@@ -214,6 +214,12 @@ TEST_CASE("gradients of several reductions of one value add up in any order, to 
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
+TEST_CASE("gradients that wait until others are spread out are summed") {
+  const Variable x = leaf(ones({3, 4}));
+  (sum(sum(x, 0) * 2) + sum(sum(x, 1) * 3) + sum(sum(x, 0) * 5) + sum(sum(x, 1) * 7)).backward();
+  CHECK(allclose(x.grad().value(), full({3, 4}, 17)));
+}
+
 TEST_CASE("the sum of reductions' gradients is named by the line of the value that was reduced") {
   const Variable w = leaf(full({3, 4}, 1.0));
   const int line = __LINE__ + 1;

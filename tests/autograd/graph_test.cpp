@@ -137,6 +137,54 @@ TEST_CASE("a forward that throws leaves its inputs usable and leaks nothing") {
   CHECK(x.grad().value().at({0, 0}) == 2);
 }
 
+namespace {
+
+/// Throws when it is moved or copied for the last time allowed.
+struct Fragile {
+  explicit Fragile(int& moves) : left(&moves) {}
+  Fragile(const Fragile& other) : left(other.left) {
+    if (--*left == 0) throw std::runtime_error("moved too often");
+  }
+  int* left;
+};
+
+}  // namespace
+
+TEST_CASE("a rule that throws while it is moved leaves nothing behind") {
+  const Variable x = leaf(ones({3}));
+  const std::size_t before = memory_stats().live_buffers;
+  bool recorded = false;
+  for (int moves = 1; !recorded; ++moves) {
+    int left = moves;
+    try {
+      const Op op("test_fragile", x);
+      const Fragile fragile(left);
+      const Variable y = op.record(
+          op.value(), JointRule{saves_input(0), [fragile](Backward& r) { r.give(0, r.gradient()); }});
+      recorded = y.requires_grad();
+      y.backward(Variable(ones({3})));
+    } catch (const std::runtime_error& error) {
+      CHECK(std::string(error.what()) == "moved too often");
+      CHECK(memory_stats().live_buffers == before);
+    }
+    REQUIRE(moves < 100);
+  }
+  CHECK(allclose(x.grad().value(), ones({3})));
+}
+
+TEST_CASE("an operation keeps what only its temporary operands hold") {
+  static_assert(std::is_constructible_v<Op, const char*, const Variable&>);
+  static_assert(!std::is_constructible_v<Op, const char*, Variable>);
+  const Variable x = leaf(full({2}, 3));
+  Op op("test_scaled", x, Operand(full({2}, 4)), Operand(2));
+  op.replace(2, op[2] * 5);
+  const Variable y = op.record(
+      op.value(0), JointRule{saves_input(1), [](Backward& r) { r.give(0, r.gradient() * r.input(1)); }});
+  CHECK(op[2].item() == 10);
+  y.backward(Variable(ones({2})));
+  CHECK(allclose(x.grad().value(), full({2}, 4)));
+}
+
 TEST_SUITE("threads") {
   TEST_CASE("independent graphs on many threads give bitwise the sequential result") {
     const Tensor x = uniform({5, 6}, -1, 1), w = uniform({6, 4}, -1, 1);

@@ -1,0 +1,19 @@
+// Variables on new states, in recycled memory; private to the library.
+#pragma once
+
+#include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
+
+#include <new>
+#include <utility>
+
+namespace xgrad::detail {
+
+/// Access::make for the callers that every operation has.
+inline Variable new_variable(Tensor&& value, Ref<Node>&& node = {}, std::uint32_t output = 0) {
+  void* block = pool::allocate_quickly(sizeof(VariableState), pool::Use::values);
+  if (block == nullptr) block = pool::allocate(sizeof(VariableState), pool::Use::values);
+  return Access::adopt(::new (block) VariableState(std::move(value), std::move(node), output));
+}
+
+}  // namespace xgrad::detail
