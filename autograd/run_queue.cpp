@@ -1,7 +1,9 @@
 #include <xgrad/autograd/run_queue.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
 
@@ -46,10 +48,19 @@ Pending& RunQueue::push(Pending&& pending) {
   return pending_[turn.slot] = std::move(pending);
 }
 
+void RunQueue::sum(Variable& total, Variable&& gradient, const Node& node) const {
+  const bool watched = AnomalyMode::enabled() && total.defined() && kernels::all_finite(total.value()) &&
+                       kernels::all_finite(gradient.value());
+  accumulate(total, std::move(gradient), create_graph_);
+  if (watched && !kernels::all_finite(total.value()))
+    fail<NumericError>(
+        std::string("backward made an infinity in the sum of the gradients of the result of ") + node.name);
+}
+
 void RunQueue::add_elsewhere(const Edge& edge, Variable&& gradient) {
   Pending& place = at(*edge.node);
   if (place.partial) return add_to_partial(place, edge, std::move(gradient));
-  accumulate(place.gradients()[edge.output], std::move(gradient), create_graph_);
+  sum(place.gradients()[edge.output], std::move(gradient), *edge.node);
 }
 
 void RunQueue::add_partial(const Edge& edge, Variable&& gradient) {
@@ -67,14 +78,14 @@ void RunQueue::add_to_partial(Pending& place, const Edge& edge, Variable&& gradi
     else if (!meta.fits(total.shape(), total.dtype()))
       return postpone(place, edge.output, std::move(gradient));
   }
-  accumulate(total, std::move(gradient), create_graph_);
+  sum(total, std::move(gradient), *edge.node);
 }
 
-void RunQueue::postpone(Pending& place, std::uint32_t output, Variable&& gradient) {
+void RunQueue::postpone(Pending& place, std::uint32_t output, Variable&& gradient) const {
   auto& postponed = place.require_more().postponed;
-  for (auto& [its_output, sum] : postponed)
-    if (its_output == output && sum.shape() == gradient.shape())
-      return accumulate(sum, std::move(gradient), create_graph_);
+  for (auto& [its_output, total] : postponed)
+    if (its_output == output && total.shape() == gradient.shape())
+      return sum(total, std::move(gradient), *place.node);
   postponed.emplace_back(output, std::move(gradient));
 }
 
@@ -83,7 +94,7 @@ void RunQueue::add_postponed(Pending& place) const {
     Variable& total = place.gradients()[output];
     const OutputMeta& meta = place.node->outputs()[output];
     if (!meta.fits(total.shape(), total.dtype())) total = broadcast_to(total, meta.shape());
-    accumulate(total, std::move(gradient), create_graph_);
+    sum(total, std::move(gradient), *place.node);
   }
 }
 

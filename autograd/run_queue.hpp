@@ -70,6 +70,9 @@ class RunQueue {
   };
   bool precedes_heap(const Node& node) const { return heap_.empty() || heap_.front() < Turn(node); }
   void add_elsewhere(const Edge& edge, Variable&& gradient);
+  // `total` is what has arrived for an output of the node so far. In anomaly mode two finite gradients whose
+  // sum is not throw.
+  void sum(Variable& total, Variable&& gradient, const Node& node) const;
   [[gnu::noinline]] void add_to_partial(Pending& place, const Edge& edge, Variable&& gradient);
   // The place of a node, made when it has none; valid until the next call.
   Pending& at(Node& node);
@@ -78,7 +81,7 @@ class RunQueue {
   static void open(Pending& place, Node& node);
   Pending& push(Pending&& pending);
   Pending take_from_heap();
-  void postpone(Pending& place, std::uint32_t output, Variable&& gradient);
+  void postpone(Pending& place, std::uint32_t output, Variable&& gradient) const;
 
   bool create_graph_;
   // The first may stand apart from the heap: along a chain nothing else waits but leaves.

@@ -302,6 +302,12 @@ TEST_CASE("anomaly mode names the operation where a NaN or an infinity is born")
   CHECK_FALSE(x.grad().defined());
   const Variable masked(Tensor{-INFINITY, 0.0});
   CHECK_NOTHROW(masked + 1);
+  // Finite gradients whose sum is not.
+  const Variable low = leaf(Tensor{-5.0});
+  const Variable e = exp(low);
+  const std::string summed = message_of([&] { sum(e * 3e38 + e * 2e38).backward(); });
+  CHECK(contains(summed, "sum of the gradients of the result of exp"));
+  CHECK_FALSE(low.grad().defined());
 }
 
 TEST_CASE("checkpoint recomputes with the same random numbers and gives bitwise the same gradients") {
