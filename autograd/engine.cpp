@@ -165,6 +165,14 @@ void Run::check_anomaly(const Node& node, std::size_t i, const Variable& gradien
 }
 
 void Run::deposit() {
+  if (AnomalyMode::enabled())
+    for (const auto& [slot, gradient] : deposits_) {
+      const Variable stored = slot->load();
+      if (stored.defined() && kernels::all_finite(stored.value()) && kernels::all_finite(gradient.value()) &&
+          !kernels::all_finite(kernels::add(stored.value(), gradient.value())))
+        fail<NumericError>("the sum of a gradient and the one stored before is infinite",
+                           "clear gradients between runs");
+    }
   for (auto& [slot, gradient] : deposits_) {
     // A handle of its own for every slot: rules may give one Variable to several inputs.
     const VariableState& state = *Access::state(gradient);

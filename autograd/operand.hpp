@@ -13,6 +13,9 @@ class Operand {
  public:
   Operand(const Variable& variable, const char* file = __builtin_FILE(), int line = __builtin_LINE())
       : variable_(&variable), place_{file, line} {}
+  /// A temporary is kept.
+  Operand(Variable&& variable, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : owned_(std::move(variable)), place_{file, line} {}
   Operand(const Tensor& tensor, const char* file = __builtin_FILE(), int line = __builtin_LINE())
       : owned_(tensor.defined() ? Variable(tensor) : Variable()), place_{file, line} {}
   template <class T>

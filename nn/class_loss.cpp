@@ -19,6 +19,7 @@ namespace xgrad::nn {
 namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Shape index_of(Index position, const Shape& shape) {
   Shape index = shape;
@@ -96,7 +97,13 @@ Variable against_probabilities(const Variable& scores, const Variable& targets,
   Variable p = cast(targets, scores.dtype());
   if (smoothing > 0) p = p * (1 - smoothing) + smoothing / static_cast<double>(scores.size(-1));
   if (options.weight.defined()) p = p * options.weight.to(scores.dtype());
-  const Variable losses = -sum(p * log_softmax(scores, -1), -1);
+  const Variable log_p = log_softmax(scores, -1);
+  // A class that has no probability adds nothing, however unlikely the scores make it.
+  const Tensor nothing = kernels::logical(
+      kernels::Logical::both,
+      kernels::compare(kernels::Comparison::equal, p.value(), xgrad::scalar(0, p.dtype())),
+      kernels::compare(kernels::Comparison::equal, log_p.value(), xgrad::scalar(-infinity, p.dtype())));
+  const Variable losses = -sum(p * where(nothing, 0.0, log_p), -1);
   if (options.reduction == Reduction::none) return losses;
   return options.reduction == Reduction::sum ? sum(losses) : mean(losses);
 }

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <new>
 #include <utility>
+#include <vector>
 
 #if __has_include(<sys/mman.h>)
 #include <sys/mman.h>
@@ -93,6 +94,7 @@ struct LargeLists {
 // The head of a slab, which is aligned to its size: 64 KiB cut into blocks of one class. A slab goes back to
 // the system when all its blocks are in the lists that are being trimmed.
 struct alignas(alignment) Slab {
+  std::atomic<std::int64_t>* cut;  // the counter of the thread that cut it
   std::uint32_t blocks;
   std::uint32_t free = 0;  // used under the mutex of `orphans` only
 
@@ -101,11 +103,24 @@ struct alignas(alignment) Slab {
   }
 };
 
-// Free slab blocks of threads that have ended. Never destroyed: tensors of static lifetime may be freed after
+// What threads that have ended leave behind. Never destroyed: tensors of static lifetime may be freed after
 // it would have been.
 struct Orphans {
   std::mutex mutex;
   SmallLists lists{.limit = small_cache_bytes};
+  // Counters go from thread to thread, with the slabs that are still out.
+  std::vector<std::atomic<std::int64_t>*> counters;
+  std::size_t counters_made = 0;
+
+  std::atomic<std::int64_t>* lend_counter() {
+    if (counters.empty()) {
+      counters.reserve(++counters_made);  // taking one back must not fail
+      return new std::atomic<std::int64_t>(0);
+    }
+    std::atomic<std::int64_t>* const counter = counters.back();
+    counters.pop_back();
+    return counter;
+  }
 };
 Orphans& orphans() {
   static Orphans* orphans = new Orphans;
@@ -118,6 +133,11 @@ std::atomic<std::int64_t> live_buffers{0};
 
 // Recycled by the thread that freed it. Trivially destructible, as ThreadPool is.
 constinit thread_local LargeLists<thread_classes> thread_lists;
+// Bytes of the slabs that the thread cut and that have not gone back to the system, and the most of them that
+// were in use at once. A thread may keep as much beyond the allowance: a loop makes and frees the same graph
+// at every turn.
+constinit thread_local std::atomic<std::int64_t>* cut = nullptr;
+constinit thread_local std::size_t most_in_use = 0;
 // What a thread keeps is given back when it ends, and nothing is kept thereafter.
 enum class Phase : std::uint8_t { fresh, running, ended };
 constinit thread_local Phase phase = Phase::fresh;
@@ -125,6 +145,7 @@ constinit thread_local Phase phase = Phase::fresh;
 void give_to_orphans() {
   const std::scoped_lock lock(orphans().mutex);
   orphans().lists.take(thread_pool.lists);
+  if (cut != nullptr) orphans().counters.push_back(std::exchange(cut, nullptr));
   if (orphans().lists.bytes > orphans().lists.limit) orphans().lists.trim();
 }
 
@@ -146,7 +167,7 @@ bool await_end() {
   static thread_local ThreadEnd end;
   if (phase == Phase::fresh) {
     phase = Phase::running;
-    thread_pool.lists.limit = small_cache_bytes + thread_pool.lists.cut;
+    thread_pool.lists.limit = small_cache_bytes;
     thread_pool.tally.high = tally_limit;
     thread_pool.tally.low = -tally_limit;
   }
@@ -158,18 +179,19 @@ void* refill(std::size_t list) {
   {
     const std::scoped_lock lock(orphans().mutex);
     if (void* block = orphans().lists.pop(list)) return block;
+    if (cut == nullptr) cut = orphans().lend_counter();
   }
   const std::size_t size = SmallLists::block_bytes(list);
   const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
   void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
-  auto* first = reinterpret_cast<std::byte*>(::new (memory) Slab{static_cast<std::uint32_t>(blocks)} + 1);
+  auto* first =
+      reinterpret_cast<std::byte*>(::new (memory) Slab{cut, static_cast<std::uint32_t>(blocks)} + 1);
   SmallLists& lists = thread_pool.lists;
   for (std::size_t i = blocks; i-- > 1;) lists.push(first + i * size, list);
-  lists.cut += slab_bytes;
-  if (await_end())
-    lists.limit = std::max(lists.limit, small_cache_bytes + lists.cut);
-  else
-    give_to_orphans();
+  const std::int64_t in_use = cut->fetch_add(slab_bytes, std::memory_order_relaxed) +
+                              std::int64_t{slab_bytes} - static_cast<std::int64_t>(lists.bytes);
+  if (in_use > static_cast<std::int64_t>(most_in_use)) most_in_use = static_cast<std::size_t>(in_use);
+  if (!await_end()) give_to_orphans();
   return first;
 }
 
@@ -177,7 +199,8 @@ void* refill(std::size_t list) {
 void relieve_lists() {
   if (!await_end()) return give_to_orphans();
   SmallLists& lists = thread_pool.lists;
-  if (lists.bytes <= lists.limit) return;  // it was the thread's first
+  lists.limit = std::max(lists.limit, small_cache_bytes + most_in_use);
+  if (lists.bytes <= lists.limit) return;
   const std::scoped_lock lock(orphans().mutex);
   lists.trim();
 }
@@ -250,10 +273,10 @@ void SmallLists::trim() {
     for (FreeBlock* block = head; block != nullptr; block = block->next) Slab::of(block).free = 0;
   while (whole != nullptr) {
     Slab* const slab = &Slab::of(std::exchange(whole, whole->next));
+    slab->cut->fetch_sub(slab_bytes, std::memory_order_relaxed);
     ::operator delete (slab, std::align_val_t{slab_alignment});
-    cut -= std::min(cut, slab_bytes);
   }
-  limit = std::max(small_cache_bytes + cut, 2 * bytes);
+  limit = std::max(small_cache_bytes, 2 * bytes);
 }
 
 void Tally::tell() {
@@ -309,7 +332,10 @@ using namespace detail::pool;
 
 MemoryStats memory_stats() {
   thread_pool.tally.tell();
-  const auto size = [](const std::atomic<std::int64_t>& n) { return static_cast<std::size_t>(n.load()); };
+  // What other threads have not told yet may be missing.
+  const auto size = [](const std::atomic<std::int64_t>& n) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(n.load(), 0));
+  };
   return {size(live_bytes), size(peak_bytes), size(live_buffers)};
 }
 
@@ -325,6 +351,7 @@ void release_cached_memory() {
     SmallLists& lists = await_end() ? thread_pool.lists : orphans().lists;
     if (&lists != &orphans().lists) lists.take(orphans().lists);
     lists.trim();
+    most_in_use = 0;
   }
   const std::scoped_lock lock(shared().mutex);
   shared().lists.clear();

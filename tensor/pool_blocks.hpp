@@ -49,9 +49,6 @@ struct SmallLists {
   // The lists are trimmed when they hold more. None until a thread has freed its first block, and none when
   // it ends, so that this one test also tells those.
   std::size_t limit = 0;
-  // In slabs that the owner cut. It may keep as much beyond the allowance: a loop makes and frees the same
-  // graph at every turn, and only blocks from others are too many.
-  std::size_t cut = 0;
 
   static constexpr std::size_t list_of(std::size_t size_class, Use use) {
     return size_class + static_cast<std::size_t>(use) * small_classes;

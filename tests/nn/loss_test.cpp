@@ -361,6 +361,12 @@ TEST_CASE("cross_entropy takes probabilities of classes") {
   const Tensor classes{2, 0}, certain = one_hot(classes, 3, float64).value();
   CHECK(nn::cross_entropy(x, certain, {.label_smoothing = 0.1}).item() ==
         doctest::Approx(nn::cross_entropy(x, classes, {.label_smoothing = 0.1}).item()).epsilon(1e-12));
+  const Variable apart = leaf(Tensor{3e38, -3e38}), sure = leaf(Tensor{1.0, 0.0});
+  const Variable none_lost = nn::cross_entropy(apart, sure);
+  CHECK(none_lost.item() == 0);
+  none_lost.backward();
+  CHECK(bitwise_equal(apart.grad().value(), Tensor{0.0, 0.0}));
+  CHECK(allclose(sure.grad().value(), Tensor{0.0, 0.0}));
   CHECK_THROWS_AS(nn::cross_entropy(x, t.reshape({3, 2})), ShapeError);
   CHECK_THROWS_AS(nn::cross_entropy(x, t, {.ignore_index = 1}), ValueError);
 }

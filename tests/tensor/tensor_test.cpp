@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <malloc.h>
+#include <algorithm>
+#include <barrier>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -310,6 +312,46 @@ TEST_SUITE("tensor") {
     CHECK(kept < bytes * 3 / 4);
     release_cached_memory();
     CHECK(in_use() < before + bytes / 8);
+  }
+
+  TEST_CASE("memory: what others freed does not let a thread keep more") {
+    const auto in_use = [] { return mallinfo2().uordblks; };
+    constexpr int rounds = 1000, batch = 1000;  // 1 MB made and freed at a time, 1 GB in all
+    release_cached_memory();
+    const auto before = in_use();
+    std::vector<Tensor> tensors;
+    const auto make = [&] {
+      for (int i = 0; i < batch; ++i) tensors.push_back(Tensor::uninitialized({200}, float32));
+    };
+    // A thread that lives on: it makes what this one frees, then frees what this one makes.
+    std::barrier turn(2);
+    std::thread other([&] {
+      for (int i = 0; i < rounds; ++i) {
+        make();
+        turn.arrive_and_wait();
+        turn.arrive_and_wait();
+      }
+      for (int i = 0; i < rounds; ++i) {
+        turn.arrive_and_wait();
+        tensors.clear();
+        turn.arrive_and_wait();
+      }
+    });
+    for (int i = 0; i < rounds; ++i) {
+      turn.arrive_and_wait();
+      tensors.clear();
+      turn.arrive_and_wait();
+    }
+    std::size_t most = 0;
+    for (int i = 0; i < rounds; ++i) {
+      make();
+      turn.arrive_and_wait();
+      turn.arrive_and_wait();
+      most = std::max(most, in_use() - before);
+    }
+    other.join();
+    release_cached_memory();
+    CHECK(most < std::size_t{256} << 20);
   }
 #endif
 
