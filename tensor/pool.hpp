@@ -18,9 +18,9 @@ MemoryStats memory_stats();
 /// Makes the present number of live bytes the peak.
 void reset_peak_memory();
 
-/// Gives recycled blocks, of the calling thread and of all that have ended, back to the system. Else a thread
-/// keeps free blocks for its next step: of up to a KiB all that it made and 64 MiB of others', of up to 64 KiB
-/// 8 MiB; all threads together keep 512 MiB of larger ones.
+/// Gives recycled blocks, of the calling thread and of all that have ended, back to the system. Until then a
+/// thread keeps free blocks for its next step: of up to a KiB as many as it once had in use, and 64 MiB; of
+/// up to 64 KiB 8 MiB. All threads together keep 512 MiB of larger ones.
 void release_cached_memory();
 
 }  // namespace xgrad
