@@ -6,6 +6,7 @@
 #include <xgrad/tensor/tile_product.hpp>
 #include <xgrad/tensor/vmath_kernels.hpp>
 
+#include <array>
 #include <limits>
 
 namespace xgrad::kernels {
@@ -21,6 +22,13 @@ struct Operand {
 
   T* matrix(Index number) const { return data + number / heads * rows * stride + number % heads * width; }
   T* row(Index number, Index i) const { return matrix(number) + i * stride; }
+  /// Bytes of the matrices that stand side by side.
+  Index bytes() const { return rows * heads * width * Index{sizeof(T)}; }
+  /// Row i of the first of them and of those beside it.
+  template <bool written = false>
+  void fetch(Index number, Index i) const {
+    if (i < rows) detail::fetch<written>(row(number, i), heads * width);
+  }
 };
 
 /// An operand that is part `part` of `parts` in the last axis of the tensor that starts at `data`.
@@ -52,20 +60,23 @@ class Mask {
     for (Index i = 0; i < batch_.rank(); ++i) strides_[i] = stride(2 + batch_.rank() - i);
   }
 
-  /// scores[j] with the mask of this query applied, for the first n keys.
+  /// Applied to scores that hold a row for each of the first `keys` keys, with `count` queries side by side
+  /// from `first` on.
   template <class T>
-  void apply(Index matrix, Index query, T* scores, Index n) const {
+  void apply(Index matrix, Index first, Index count, Index keys, T* scores, Index stride) const {
     if (!mask_.defined()) return;
-    Index at = query * query_stride_;
+    Index at = first * query_stride_;
     for (Index i = batch_.rank(); i-- > 0; matrix /= batch_[i]) at += matrix % batch_[i] * strides_[i];
-    if (mask_.dtype() == boolean) {
-      const bool* allowed = mask_.data<bool>() + at;
-      for (Index j = 0; j < n; ++j)
-        if (!allowed[j * key_stride_]) scores[j] = -std::numeric_limits<T>::infinity();
-    } else {
-      const T* added = mask_.data<T>() + at;
-      for (Index j = 0; j < n; ++j) scores[j] += added[j * key_stride_];
-    }
+    const auto each = [&](auto f) {
+      for (Index j = 0; j < keys; ++j)
+        for (Index i = 0; i < count; ++i) f(scores[j * stride + i], at + j * key_stride_ + i * query_stride_);
+    };
+    if (mask_.dtype() == boolean)
+      each([allowed = mask_.data<bool>()](T& score, Index place) {
+        if (!allowed[place]) score = -std::numeric_limits<T>::infinity();
+      });
+    else
+      each([added = mask_.data<T>()](T& score, Index place) { score += added[place]; });
   }
 
  private:
@@ -91,18 +102,14 @@ struct Matrix {
       for (Index j = from.width; j < stride; ++j) to[j] = T(0);
     }
   }
-  /// Column i = row i of the operand's matrix; a vector of columns at a time, whose rows stay in the
-  /// first-level cache.
-  void copy_transposed(const Operand<const T>& from, Index number) const {
-    constexpr Index columns = padded<T>(1);
-    for (Index first = 0; first < from.rows; first += columns) {
-      const T* x = from.row(number, first);
-      const Index count = std::min(columns, from.rows - first);
-      for (Index j = 0; j < from.width; ++j) {
-        T* to = row(j) + first;
-        for (Index i = 0; i < count; ++i) to[i] = x[i * from.stride + j];
-        std::fill(to + count, to + columns, T(0));
-      }
+  /// Column i = factor * row `first + i` of the operand's matrix, for i < columns; zeros up to `stride`.
+  void copy_transposed(const Operand<const T>& from, Index number, Index first, Index columns,
+                       T factor = T(1)) const {
+    const T* x = from.row(number, first);
+    for (Index j = 0; j < from.width; ++j) {
+      T* __restrict to = row(j);
+      for (Index i = 0; i < columns; ++i) to[i] = factor * x[i * from.stride + j];
+      std::fill(to + columns, to + stride, T(0));
     }
   }
   /// The opposite of copy.
@@ -149,70 +156,122 @@ struct Kernel {
         causal(given.causal),
         scale(static_cast<T>(given.scale)),
         matrices(batch.count()),
-        // Scores that stay in the second-level cache; few rows, so that little beyond a causal diagonal is
-        // computed.
-        rows(std::clamp<Index>((Index{1} << 17) / std::max<Index>(k.rows, 1), 8, 32)),
-        blocks((q.rows + rows - 1) / rows) {}
+        blocks((q.rows + queries - 1) / queries) {}
 
   Block block(Index number) const {
-    const Index first = number * rows, count = std::min(rows, q.rows - first);
+    const Index first = number * queries, count = std::min(queries, q.rows - first);
     return {first, count, causal ? std::min(k.rows, first + count) : k.rows};
   }
   /// Of one block, in elements of a simple loop.
-  Index work() const { return rows * k.rows * (1 + (k.width + v.width) / 8); }
-  /// The keys that query row i of the matrix looks at, but for the mask.
-  Index reach(Index i) const { return causal ? std::min(k.rows, i + 1) : k.rows; }
+  Index work() const { return queries * k.rows * (1 + (k.width + v.width) / 8); }
 
-  /// to[i, j] = scale q_i k_j + mask for the keys in reach, of queries that hold `scale` already.
-  void scores(Index matrix, const Block& block, const Matrix<T>& queries, const Matrix<T>& keys,
-              const Matrix<T>& to) const {
-    multiply(TileProduct{block.count, padded<T>(block.keys), k.width, queries.data, queries.stride, 1,
-                         keys.data, keys.stride, to.data, to.stride});
-    for (Index i = 0; i < block.count; ++i)
-      mask.apply(matrix, block.first + i, to.row(i), reach(block.first + i));
+  /// Calls f(next, i) for all rows i of the next entry of the batch, where this matrix is the first of its
+  /// own: time to bring them into cache, all heads at once. One head's pieces of rows are too short and too
+  /// far apart for memory to deliver quickly.
+  template <class F>
+  void ahead(Index matrix, F f) const {
+    constexpr Index fits_cache = 1 << 18;
+    const Index next = matrix + q.heads;
+    if (matrix % q.heads != 0 || next >= matrices || q.bytes() + k.bytes() + v.bytes() > fits_cache) return;
+    for (Index i = 0; i < std::max(q.rows, k.rows); ++i) f(next, i);
+  }
+
+  /// scores[j, i] = k_j q_i + mask for queries that hold `scale` already, one a column.
+  void score(Index matrix, const Block& block, const Matrix<T>& turned_queries,
+             const Matrix<T>& scores) const {
+    multiply(TileProduct{block.keys, queries, k.width, k.matrix(matrix), k.stride, 1, turned_queries.data,
+                         turned_queries.stride, scores.data, scores.stride});
+    mask.apply(matrix, block.first, block.count, block.keys, scores.data, scores.stride);
+    if (!causal) return;
+    for (Index j = block.first + 1; j < block.keys; ++j)
+      std::fill_n(scores.row(j), j - block.first, -std::numeric_limits<T>::infinity());
   }
 
   using TileProduct = detail::TileProduct<T>;
+  /// Queries of a block, side by side in whole vectors: what belongs to one query never crosses a vector.
+  /// Few, so that little beyond a causal diagonal is computed.
+  static constexpr Index queries = padded<T>(16);
   Operand<const T> q, k, v;
   Shape batch;
   Mask mask;
   bool causal;
   T scale;
-  Index matrices, rows, blocks;
+  Index matrices, blocks;
 };
 
-// Short rows, in loops of their own that are compiled in one piece.
-
+/// A number for every query of a block.
 template <class T>
-T dot(const T* a, const T* b, Index n) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < n; ++j) sum += a[j] * b[j];
-  return sum;
-}
+using PerQuery = std::array<T, Kernel<T>::queries>;
 
-/// row[j] = exp(row[j] - largest) for j < n, zeros up to `end`. Returns the sum.
-template <class T>
-[[gnu::flatten]] T exponentials(T* row, T largest, Index n, Index end) {
+/// For the vectors of columns c of a block, sums[c] = sum over its rows j of term(j, c), in stretches that
+/// are summed in double precision.
+template <class T, class Term>
+PerQuery<T> sum_columns(Index rows, Term term) {
   using Vector = detail::Batch<T>;
-  for (Index j = 0; j < n; j += padded<T>(1))
-    detail::exp_kernel(Vector::load_unaligned(row + j) - Vector(largest)).store_unaligned(row + j);
-  std::fill(row + n, row + end, T(0));
-  return detail::row_sum(row, n);
-}
-
-/// row[j] = factor exp(row[j] - largest), the probability, and slopes[j] = row[j] (slopes[j] - along), for
-/// j < n, zeros up to `end`.
-template <class T>
-[[gnu::flatten]] void slopes_of(T* row, T* slopes, T largest, T factor, T along, Index n, Index end) {
-  using Vector = detail::Batch<T>;
-  for (Index j = 0; j < n; j += padded<T>(1)) {
-    const Vector p = Vector(factor) * detail::exp_kernel(Vector::load_unaligned(row + j) - Vector(largest));
-    p.store_unaligned(row + j);
-    (p * (Vector::load_unaligned(slopes + j) - Vector(along))).store_unaligned(slopes + j);
+  constexpr Index width = padded<T>(1), stretch = 64;
+  PerQuery<T> sums;
+  for (Index c = 0; c < Kernel<T>::queries; c += width) {
+    std::array<double, width> total{};
+    for (Index first = 0; first < rows; first += stretch) {
+      Vector part(T(0));
+      for (Index j = first; j < std::min(rows, first + stretch); ++j) part += term(j, c);
+      alignas(Vector) std::array<T, width> lanes;
+      part.store_aligned(lanes.data());
+      for (std::size_t i = 0; i < width; ++i) total[i] += static_cast<double>(lanes[i]);
+    }
+    for (std::size_t i = 0; i < width; ++i) sums[static_cast<std::size_t>(c) + i] = static_cast<T>(total[i]);
   }
-  std::fill(row + n, row + end, T(0));
-  std::fill(slopes + n, slopes + end, T(0));
+  return sums;
+}
+
+/// The largest score of every query; 0 where it may look at no key.
+template <class T>
+PerQuery<T> largest_of(const Matrix<T>& scores, Index keys) {
+  using Vector = detail::Batch<T>;
+  const Vector none(-std::numeric_limits<T>::infinity());
+  PerQuery<T> largest;
+  for (Index c = 0; c < Kernel<T>::queries; c += padded<T>(1)) {
+    Vector most = none;
+    for (Index j = 0; j < keys; ++j) most = xsimd::max(Vector::load_unaligned(scores.row(j) + c), most);
+    xsimd::select(most == none, Vector(T(0)), most).store_unaligned(largest.data() + c);
+  }
+  return largest;
+}
+
+/// Scores become exp(score - largest). Returns the sum of every query's.
+template <class T>
+[[gnu::flatten]] PerQuery<T> exponentials(const Matrix<T>& scores, Index keys, const PerQuery<T>& largest) {
+  using Vector = detail::Batch<T>;
+  return sum_columns<T>(keys, [&](Index j, Index c) {
+    T* at = scores.row(j) + c;
+    const Vector e =
+        detail::exp_kernel(Vector::load_unaligned(at) - Vector::load_unaligned(largest.data() + c));
+    e.store_unaligned(at);
+    return e;
+  });
+}
+
+/// Scores become probabilities p_j = factor exp(score_j - largest), and slopes become
+/// p_j (slope_j - sum over k of p_k slope_k).
+template <class T>
+[[gnu::flatten]] void slopes_of(const Matrix<T>& scores, const Matrix<T>& slopes, Index keys,
+                                const PerQuery<T>& largest, const PerQuery<T>& factor) {
+  using Vector = detail::Batch<T>;
+  const PerQuery<T> along = sum_columns<T>(keys, [&](Index j, Index c) {
+    T* at = scores.row(j) + c;
+    const Vector p =
+        Vector::load_unaligned(factor.data() + c) *
+        detail::exp_kernel(Vector::load_unaligned(at) - Vector::load_unaligned(largest.data() + c));
+    p.store_unaligned(at);
+    return p * Vector::load_unaligned(slopes.row(j) + c);
+  });
+  for (Index j = 0; j < keys; ++j)
+    for (Index c = 0; c < Kernel<T>::queries; c += padded<T>(1)) {
+      T* at = slopes.row(j) + c;
+      (Vector::load_unaligned(scores.row(j) + c) *
+       (Vector::load_unaligned(at) - Vector::load_unaligned(along.data() + c)))
+          .store_unaligned(at);
+    }
 }
 
 /// The result, of this shape.
@@ -229,31 +288,32 @@ Attention run(const Kernel<T>& kernel, const Shape& shape) {
   detail::parallel_for(
       kernel.matrices * kernel.blocks, detail::grain_for(kernel.work()), [&](Index begin, Index end) {
         Workspace<T> workspace;
-        const Matrix<T> k = workspace.matrix(width, keys), v = workspace.matrix(keys, value_width),
-                        q = workspace.matrix(kernel.rows, width), p = workspace.matrix(kernel.rows, keys),
-                        y = workspace.matrix(kernel.rows, value_width);
+        const Matrix<T> v = workspace.matrix(keys, value_width), q = workspace.matrix(width, kernel.queries),
+                        p = workspace.matrix(keys, kernel.queries),
+                        y = workspace.matrix(kernel.queries, value_width);
         for (Index task = begin; task < end; ++task) {
           const Index matrix = task / kernel.blocks;
           const Block block = kernel.block(task % kernel.blocks);
           if (task == begin || task % kernel.blocks == 0) {
-            k.copy_transposed(kernel.k, matrix);
+            kernel.ahead(matrix, [&](Index next, Index i) {
+              for (const Operand<const T>& x : {kernel.q, kernel.k, kernel.v}) x.fetch(next, i);
+              out.template fetch<true>(next, i);
+            });
             v.copy(kernel.v, matrix, 0, keys);
           }
-          q.copy(kernel.q, matrix, block.first, block.count, kernel.scale);
-          kernel.scores(matrix, block, q, k, p);
-          for (Index i = 0; i < block.count; ++i) {
-            const Index reach = kernel.reach(block.first + i), at = matrix * kernel.q.rows + block.first + i;
-            const T most = detail::row_max(p.row(i), reach);
-            largest[at] = most == -std::numeric_limits<T>::infinity() ? T(0) : most;
-            const T sum = exponentials(p.row(i), largest[at], reach, block.keys);
-            inverse[at] = sum == T(0) ? T(0) : 1 / sum;
-          }
-          multiply(TileProduct{block.count, y.stride, block.keys, p.data, p.stride, 1, v.data, v.stride,
+          q.copy_transposed(kernel.q, matrix, block.first, block.count, kernel.scale);
+          kernel.score(matrix, block, q, p);
+          const PerQuery<T> most = largest_of(p, block.keys);
+          PerQuery<T> factor = exponentials(p, block.keys, most);
+          for (T& sum : factor) sum = sum == T(0) ? T(0) : 1 / sum;
+          multiply(TileProduct{block.count, y.stride, block.keys, p.data, 1, p.stride, v.data, v.stride,
                                y.data, y.stride});
+          const Index at = matrix * kernel.q.rows + block.first;
+          std::copy_n(most.data(), block.count, largest + at);
+          std::copy_n(factor.data(), block.count, inverse + at);
           for (Index i = 0; i < block.count; ++i) {
-            const T factor = inverse[matrix * kernel.q.rows + block.first + i];
             T* to = out.row(matrix, block.first + i);
-            for (Index j = 0; j < value_width; ++j) to[j] = factor * y.row(i)[j];
+            for (Index j = 0; j < value_width; ++j) to[j] = inverse[at + i] * y.row(i)[j];
           }
         }
       });
@@ -267,26 +327,30 @@ struct Gradients {
 };
 
 template <class T>
-void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Attention& forward,
+void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Tensor& statistics,
                   const Gradients<T>& gradients) {
   using TileProduct = detail::TileProduct<T>;
-  const Operand<const T> incoming = operand(gradient.shape(), kernel.q.heads, gradient.data<T>()),
-                         output = operand(gradient.shape(), kernel.q.heads, forward.output.data<T>());
-  const T *largest = forward.statistics.data<T>(), *inverse = largest + kernel.matrices * kernel.q.rows;
+  const Operand<const T> incoming = operand(gradient.shape(), kernel.q.heads, gradient.data<T>());
+  const T *largest = statistics.data<T>(), *inverse = largest + kernel.matrices * kernel.q.rows;
   const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
   // One thread a matrix, block after block: the sums over queries have one order.
   detail::parallel_for(
       kernel.matrices, detail::grain_for(kernel.blocks * kernel.work()), [&](Index begin, Index end) {
         Workspace<T> workspace;
-        const Matrix<T> k_turned = workspace.matrix(width, keys),
-                        v_turned = workspace.matrix(value_width, keys), k = workspace.matrix(keys, width),
-                        dk = workspace.matrix(keys, width), dv = workspace.matrix(keys, value_width),
-                        q = workspace.matrix(kernel.rows, width), dq = workspace.matrix(kernel.rows, width),
-                        g = workspace.matrix(kernel.rows, value_width),
-                        p = workspace.matrix(kernel.rows, keys), ds = workspace.matrix(kernel.rows, keys);
+        const Matrix<T> k = workspace.matrix(keys, width), q = workspace.matrix(kernel.queries, width),
+                        g = workspace.matrix(kernel.queries, value_width),
+                        q_turned = workspace.matrix(width, kernel.queries),
+                        g_turned = workspace.matrix(value_width, kernel.queries),
+                        p = workspace.matrix(keys, kernel.queries),
+                        ds = workspace.matrix(keys, kernel.queries), dk = workspace.matrix(keys, width),
+                        dv = workspace.matrix(keys, value_width),
+                        dq = workspace.matrix(kernel.queries, width);
         for (Index matrix = begin; matrix < end; ++matrix) {
-          k_turned.copy_transposed(kernel.k, matrix);
-          v_turned.copy_transposed(kernel.v, matrix);
+          kernel.ahead(matrix, [&](Index next, Index i) {
+            for (const Operand<const T>& x : {kernel.q, kernel.k, kernel.v, incoming}) x.fetch(next, i);
+            for (const Operand<T>& x : {gradients.q, gradients.k, gradients.v})
+              x.template fetch<true>(next, i);
+          });
           k.copy(kernel.k, matrix, 0, keys);
           dk.clear(keys);
           dv.clear(keys);
@@ -294,20 +358,21 @@ void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Attenti
             const Block block = kernel.block(number);
             q.copy(kernel.q, matrix, block.first, block.count, kernel.scale);
             g.copy(incoming, matrix, block.first, block.count);
-            kernel.scores(matrix, block, q, k_turned, p);
-            multiply(TileProduct{block.count, padded<T>(block.keys), value_width, g.data, g.stride, 1,
-                                 v_turned.data, v_turned.stride, ds.data, ds.stride});
-            for (Index i = 0; i < block.count; ++i) {
-              const Index at = matrix * kernel.q.rows + block.first + i;
-              const T along = dot(g.row(i), output.row(matrix, block.first + i), value_width);
-              slopes_of(p.row(i), ds.row(i), largest[at], inverse[at], along, kernel.reach(block.first + i),
-                        block.keys);
-            }
-            multiply(TileProduct{block.keys, dv.stride, block.count, p.data, 1, p.stride, g.data, g.stride,
+            q_turned.copy_transposed(kernel.q, matrix, block.first, block.count, kernel.scale);
+            g_turned.copy_transposed(incoming, matrix, block.first, block.count);
+            kernel.score(matrix, block, q_turned, p);
+            multiply(TileProduct{block.keys, ds.stride, value_width, kernel.v.matrix(matrix), kernel.v.stride,
+                                 1, g_turned.data, g_turned.stride, ds.data, ds.stride});
+            const Index at = matrix * kernel.q.rows + block.first;
+            PerQuery<T> most{}, factor{};
+            std::copy_n(largest + at, block.count, most.data());
+            std::copy_n(inverse + at, block.count, factor.data());
+            slopes_of(p, ds, block.keys, most, factor);
+            multiply(TileProduct{block.keys, dv.stride, block.count, p.data, p.stride, 1, g.data, g.stride,
                                  dv.data, dv.stride, true});
-            multiply(TileProduct{block.keys, dk.stride, block.count, ds.data, 1, ds.stride, q.data, q.stride,
+            multiply(TileProduct{block.keys, dk.stride, block.count, ds.data, ds.stride, 1, q.data, q.stride,
                                  dk.data, dk.stride, true});
-            multiply(TileProduct{block.count, dq.stride, block.keys, ds.data, ds.stride, 1, k.data, k.stride,
+            multiply(TileProduct{block.count, dq.stride, block.keys, ds.data, 1, ds.stride, k.data, k.stride,
                                  dq.data, dq.stride});
             dq.write(gradients.q, matrix, block.first, block.count, kernel.scale);
           }
@@ -356,26 +421,26 @@ Attention packed_attention(const Tensor& packed, const AttentionScores& scores) 
 
 AttentionGradients attention_backward(const Tensor& gradient, const Tensor& query, const Tensor& key,
                                       const Tensor& value, const AttentionScores& scores,
-                                      const Attention& forward) {
+                                      const Tensor& statistics) {
   return detail::dispatch_floating(query.dtype(), [&]<class T>(std::type_identity<T>) {
     const Kernel<T> kernel = kernel_of<T>(query, key, value, scores);
     if (kernel.k.rows == 0) return AttentionGradients{zeros_like(query), zeros_like(key), zeros_like(value)};
     const auto like = [](const Tensor& x) { return Tensor::uninitialized(x.shape(), x.dtype()); };
     const auto whole = [&](Tensor& x) { return operand(x.shape(), kernel.q.heads, x.mutable_data<T>()); };
     AttentionGradients result{like(query), like(key), like(value)};
-    run_backward(kernel, gradient, forward, {whole(result.query), whole(result.key), whole(result.value)});
+    run_backward(kernel, gradient, statistics, {whole(result.query), whole(result.key), whole(result.value)});
     return result;
   });
 }
 
 Tensor packed_attention_backward(const Tensor& gradient, const Tensor& packed, const AttentionScores& scores,
-                                 const Attention& forward) {
+                                 const Tensor& statistics) {
   return detail::dispatch_floating(packed.dtype(), [&]<class T>(std::type_identity<T>) {
     const Kernel<T> kernel = kernel_of<T>(packed, scores);
     Tensor result = Tensor::uninitialized(packed.shape(), packed.dtype());
     T* to = result.mutable_data<T>();
     const auto part = [&](Index number) { return operand(packed.shape(), kernel.q.heads, to, number, 3); };
-    run_backward(kernel, gradient, forward, {part(0), part(1), part(2)});
+    run_backward(kernel, gradient, statistics, {part(0), part(1), part(2)});
     return result;
   });
 }

@@ -35,11 +35,11 @@ struct AttentionGradients {
 };
 AttentionGradients attention_backward(const Tensor& gradient, const Tensor& query, const Tensor& key,
                                       const Tensor& value, const AttentionScores& scores,
-                                      const Attention& forward);
+                                      const Tensor& statistics);
 
 /// The same for q, k and v side by side in the last axis, (batch..., T, 3 d), and their gradients likewise.
 Attention packed_attention(const Tensor& packed, const AttentionScores& scores);
 Tensor packed_attention_backward(const Tensor& gradient, const Tensor& packed, const AttentionScores& scores,
-                                 const Attention& forward);
+                                 const Tensor& statistics);
 
 }  // namespace xgrad::kernels

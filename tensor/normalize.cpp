@@ -13,6 +13,7 @@
 namespace xgrad::kernels {
 namespace {
 
+using detail::fetch;
 using detail::load_as;
 using detail::parallel_for;
 
@@ -29,14 +30,6 @@ std::vector<T> channels_of(const Tensor& given, Index channels, T neutral) {
 }
 
 // ------------------------------------------------------------------------------------------------ rows
-
-/// Asks for the beginning of a row that will be read, or written, soon: memory then works while another row
-/// is used from cache.
-template <bool written = false, class T>
-void fetch(T* row, Index n) {
-  constexpr Index line = 64 / Index{sizeof(T)}, most = 128 * line;
-  for (Index i = 0; i < std::min(n, most); i += line) __builtin_prefetch(row + i, written);
-}
 
 template <class T>
 struct CentredSquares {

@@ -22,6 +22,16 @@ void for_row_groups(Index rows, Index size, F f) {
   });
 }
 
+/// Asks for the beginning of a row that will be read, or written, soon: memory then works while another row
+/// is used from cache.
+template <bool written = false, class T>
+void fetch(T* row, Index n) {
+  constexpr Index line = 64 / Index{sizeof(T)}, most = 128 * line;
+  for (Index i = 0; i < std::min(n, most); i += line) __builtin_prefetch(row + i, written);
+  // GCC 12 would take a function that only fetches for one without effects, and drop calls of it.
+  asm volatile("");
+}
+
 /// x - centre.
 template <class T>
 struct Centred {

@@ -6,6 +6,8 @@
 #include <xgrad/tensor/shape.hpp>
 #include <xgrad/tensor/simd.hpp>
 
+#include <utility>
+
 namespace xgrad::detail {
 
 /// n elements of T, rounded up to whole vectors.
@@ -29,26 +31,37 @@ struct TileProduct {
   bool add = false;
 };
 
+/// f(0) to f(count - 1) with constants for indices. Loops would be unrolled only after the arrays that they
+/// index were given places in memory, which then are written and read around every product.
+template <int count, class F>
+void unrolled(F f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) { (f(std::integral_constant<int, i>()), ...); }
+  (std::make_integer_sequence<int, count>());
+}
+
 /// The rows from i and the columns from j, which stay in registers.
 template <int Rows, int Vectors, class T>
 void tile(const TileProduct<T>& p, Index i, Index j) {
   constexpr auto width = static_cast<Index>(Batch<T>::size);
-  const T *a = p.a + i * p.row_a, *b = p.b + j;
-  T* c = p.c + i * p.row_c + j;
-  Batch<T> sums[Rows][Vectors];
-  for (int r = 0; r < Rows; ++r)
-    for (int v = 0; v < Vectors; ++v)
-      sums[r][v] = p.add ? Batch<T>::load_unaligned(c + r * p.row_c + v * width) : Batch<T>(T(0));
-  for (Index k = 0; k < p.inner; ++k, a += p.inner_a, b += p.row_b) {
+  const Index row_a = p.row_a, inner_a = p.inner_a, row_b = p.row_b, row_c = p.row_c, inner = p.inner;
+  const T *a = p.a + i * row_a, *b = p.b + j;
+  T* c = p.c + i * row_c + j;
+  const auto at = [=](int n) { return c + n / Vectors * row_c + n % Vectors * width; };
+  Batch<T> sums[Rows * Vectors];
+  if (p.add)
+    unrolled<Rows * Vectors>([&](auto n) { sums[n] = Batch<T>::load_unaligned(at(n)); });
+  else
+    unrolled<Rows * Vectors>([&](auto n) { sums[n] = Batch<T>(T(0)); });
+  for (Index k = 0; k < inner; ++k, a += inner_a, b += row_b) {
     Batch<T> row[Vectors];
-    for (int v = 0; v < Vectors; ++v) row[v] = Batch<T>::load_unaligned(b + v * width);
-    for (int r = 0; r < Rows; ++r) {
-      const Batch<T> factor(a[r * p.row_a]);
-      for (int v = 0; v < Vectors; ++v) sums[r][v] = fused(factor, row[v], sums[r][v]);
-    }
+    unrolled<Vectors>([&](auto v) { row[v] = Batch<T>::load_unaligned(b + v * width); });
+    unrolled<Rows>([&](auto r) {
+      const Batch<T> factor(a[r * row_a]);
+      unrolled<Vectors>(
+          [&](auto v) { sums[r * Vectors + v] = fused(factor, row[v], sums[r * Vectors + v]); });
+    });
   }
-  for (int r = 0; r < Rows; ++r)
-    for (int v = 0; v < Vectors; ++v) sums[r][v].store_unaligned(c + r * p.row_c + v * width);
+  unrolled<Rows * Vectors>([&](auto n) { sums[n].store_unaligned(at(n)); });
 }
 
 /// The columns from j, in tiles of at most `Rows` rows.

@@ -158,7 +158,7 @@ Variable scaled_dot_product_attention(const Operand& query, const Operand& key, 
   Op op("scaled_dot_product_attention", query.place(), operands);
   auto [output, statistics] = kernels::attention(op.value(0), op.value(1), op.value(2),
                                                  scores.with(scores.masked ? op.value(3) : Tensor()));
-  Saves saves = saves_input(0) | saves_input(1) | saves_input(2) | saves_output(0) | saves_output(1);
+  Saves saves = saves_input(0) | saves_input(1) | saves_input(2) | saves_output(1);
   if (scores.masked) saves = saves | saves_input(3);
   const auto rule = [scores](Backward& r) {
     // The gradient of a mask is the matrix that the fused form never stores.
@@ -173,7 +173,7 @@ Variable scaled_dot_product_attention(const Operand& query, const Operand& key, 
     }
     auto given = kernels::attention_backward(
         r.gradient().value(), r.input_value(0), r.input_value(1), r.input_value(2),
-        scores.with(scores.masked ? r.input_value(3) : Tensor()), {r.output_value(0), r.output_value(1)});
+        scores.with(scores.masked ? r.input_value(3) : Tensor()), r.output_value(1));
     if (r.needs(0)) r.give(0, Variable(std::move(given.query)));
     if (r.needs(1)) r.give(1, Variable(std::move(given.key)));
     if (r.needs(2)) r.give(2, Variable(std::move(given.value)));
@@ -205,7 +205,7 @@ Variable self_attention(const Operand& packed, const AttentionOptions& options) 
   Op op("self_attention", packed.place(), operands);
   auto [output, statistics] =
       kernels::packed_attention(op.value(0), scores.with(scores.masked ? op.value(1) : Tensor()));
-  Saves saves = saves_input(0) | saves_output(0) | saves_output(1);
+  Saves saves = saves_input(0) | saves_output(1);
   if (scores.masked) saves = saves | saves_input(1);
   const auto rule = [scores, parts](Backward& r) {
     if (r.create_graph() || (scores.masked && r.needs(1))) {
@@ -219,8 +219,7 @@ Variable self_attention(const Operand& packed, const AttentionOptions& options) 
     if (r.needs(0))
       r.give(0, Variable(kernels::packed_attention_backward(
                     r.gradient().value(), r.input_value(0),
-                    scores.with(scores.masked ? r.input_value(1) : Tensor()),
-                    {r.output_value(0), r.output_value(1)})));
+                    scores.with(scores.masked ? r.input_value(1) : Tensor()), r.output_value(1))));
   };
   return op.record_many({std::move(output), std::move(statistics)}, JointRule{saves, rule}, 0b10)[0];
 }
