@@ -13,18 +13,23 @@ namespace xgrad {
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
+namespace detail {
+// Long enough that a call costs little beside its work; a dozen of them in first-level cache.
+inline constexpr int lane_bytes = 512;
+}  // namespace detail
+
 /// The truth values of a comparison of Lanes<T>: 0 or -1, as wide as T so that selection needs no conversion.
 template <class T>
 struct LaneMask {
   using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  static constexpr int width = 256 / sizeof(T);
+  static constexpr int width = detail::lane_bytes / sizeof(T);
   alignas(64) Bits bits[width];
 };
 
-/// 64 floats or 32 doubles.
+/// 128 floats or 64 doubles.
 template <class T>
 struct Lanes {
-  static constexpr int width = 256 / sizeof(T);
+  static constexpr int width = detail::lane_bytes / sizeof(T);
   alignas(64) T v[width];
   int active = 0;
 
