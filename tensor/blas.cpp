@@ -92,6 +92,10 @@ Tensor pack(Product<float>& p) { return onednn::pack(p); }
 
 Tensor pack(Product<double>&) { return {}; }
 
+bool faster_turned(const Product<float>& p) { return onednn::faster_turned(p); }
+
+bool faster_turned(const Product<double>&) { return false; }
+
 void set_threads(int threads) { openblas_set_num_threads(threads); }
 
 }  // namespace xgrad::blas

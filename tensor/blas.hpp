@@ -36,6 +36,10 @@ void multiply(const Product<double>& product);
 Tensor pack(Product<float>& product);
 Tensor pack(Product<double>& product);
 
+/// True where op(b)^T op(a)^T is so much faster than the product that its result is worth turning.
+bool faster_turned(const Product<float>& product);
+bool faster_turned(const Product<double>& product);
+
 /// The number of threads the BLAS uses.
 void set_threads(int threads);
 

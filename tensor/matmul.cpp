@@ -4,6 +4,7 @@
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/reduce.hpp>
+#include <xgrad/tensor/strided.hpp>
 
 #include <algorithm>
 
@@ -99,6 +100,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
     T* out = result.mutable_data<T>();
     blas::Product<T> each = product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out);
     const Index matrices = sizes.batch.count();
+    if (a.rank() == 2 && b.rank() == 2 && blas::faster_turned(each))
+      return permute(matmul(b, a, !transpose_b, !transpose_a), {1, 0});
     if (fold_batch_into_rows(sizes, transpose_a)) {
       each.rows = sizes.rows;
       blas::multiply(each);

@@ -133,13 +133,15 @@ void execute(const Ready& ready, const Matrix& p) {
                           "matrix product");
 }
 
+// A primitive reads a b that is not transposed in place, strides and all: beyond the caches OpenBLAS, which
+// packs it, was 1.2 to 2 times as fast.
+constexpr Index fits_caches = 1 << 20;
+
 // The primitive for a product; null where OpenBLAS is faster or oneDNN cannot.
 const Ready* ready_for(const Matrix& p) {
   // Calling a primitive costs a microsecond, which OpenBLAS does not; and a row times a matrix is limited by
-  // memory. The primitive reads a b that is not transposed in place, strides and all: beyond the caches
-  // OpenBLAS, which packs it, was 1.2 to 2 times as fast.
+  // memory.
   constexpr double worth_a_call = 1 << 17;
-  constexpr Index fits_caches = 1 << 20;
   const bool in_place = !p.transpose_b && !p.packed;
   if (p.rows == 1 || (in_place && p.inner * p.columns >= fits_caches) ||
       static_cast<double>(p.rows * p.columns) * static_cast<double>(p.inner * p.batch) < worth_a_call)
@@ -182,6 +184,13 @@ bool multiply(const Matrix& p) {
   if (ready == nullptr) return false;
   execute(*ready, p);
   return true;
+}
+
+bool faster_turned(const Matrix& p) {
+  // The gradient of a weight that narrows: a alone fits the caches, and could be read in place as well.
+  constexpr Index outweighs_turning = 1024;
+  return p.transpose_a && !p.transpose_b && p.inner >= outweighs_turning && p.inner * p.rows < fits_caches &&
+         p.inner * p.columns >= fits_caches && p.rows * p.columns < fits_caches && p.batch == 1;
 }
 
 Tensor pack(Matrix& p) {
@@ -367,6 +376,7 @@ bool convolve(Pass pass, const Convolution& sizes, const float* a, const float* 
 
 bool multiply(const blas::Product<float>&) { return false; }
 Tensor pack(blas::Product<float>&) { return {}; }
+bool faster_turned(const blas::Product<float>&) { return false; }
 bool convolve(Pass, const kernels::Convolution&, const float*, const float*, const float*, float*) {
   return false;
 }

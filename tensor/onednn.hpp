@@ -13,6 +13,9 @@ bool multiply(const blas::Product<float>& product);
 /// blas::pack; undefined when oneDNN is absent or cannot.
 Tensor pack(blas::Product<float>& product);
 
+/// blas::faster_turned; false when oneDNN is absent.
+bool faster_turned(const blas::Product<float>& product);
+
 /// What a convolution computes from what: y from x and the weight; x's gradient from y's and the weight; the
 /// weight's gradient from y's and x.
 enum class Pass { forward, input_gradient, weight_gradient };

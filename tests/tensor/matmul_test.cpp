@@ -102,6 +102,19 @@ TEST_SUITE("tensor") {
       }
   }
 
+  TEST_CASE("matmul: operands of any proportions, on both sides of a cache's size") {
+    RandomTensors random(5);
+    // Long sums over many columns and few rows may be computed turned.
+    for (const Shape& sizes : {Shape{6, 1100, 1000}, Shape{1000, 1100, 6}, Shape{6, 900, 1000}}) {
+      CAPTURE(to_string(sizes));
+      const Tensor a = random({sizes[1], sizes[0]}, float64), b = random({sizes[1], sizes[2]}, float64);
+      const Tensor exact = kernels::matmul(a, b, true, false);
+      const Tensor single = kernels::matmul(a.to(float32), b.to(float32), true, false);
+      CHECK(single.shape() == Shape{sizes[0], sizes[2]});
+      check_equal(single, Naive(exact), 1e-3);
+    }
+  }
+
   TEST_CASE("matmul: linear adds the bias to x times the transposed weight") {
     RandomTensors random(2);
     for (const auto& [shape, out] : std::vector<std::pair<Shape, Index>>{
