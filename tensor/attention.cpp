@@ -45,7 +45,7 @@ Shape batch_of(const Shape& shape, const AttentionScores& scores) {
   return batch;
 }
 
-/// Finds the row of a broadcast mask that belongs to a query.
+/// The mask that goes with a block of scores, broadcast or not.
 class Mask {
  public:
   Mask(const Tensor& mask, const Shape& batch) : mask_(mask), batch_(batch), strides_(batch) {

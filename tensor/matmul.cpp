@@ -91,17 +91,17 @@ bool fold_batch_into_rows(Sizes& sizes, bool transpose_a) {
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
   Sizes sizes = sizes_of(a, b, transpose_a, transpose_b);
   return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T *left = a.data<T>(), *right = b.data<T>();
+    blas::Product<T> each = product<T>(sizes, transpose_a, transpose_b, left, right, T(0), nullptr);
+    if (a.rank() == 2 && b.rank() == 2 && blas::faster_turned(each))
+      return permute(matmul(b, a, !transpose_b, !transpose_a), {1, 0});
     Shape shape = sizes.batch;
     shape.push_back(sizes.rows);
     shape.push_back(sizes.columns);
     Tensor result = Tensor::uninitialized(shape, a.dtype());
     if (result.count() == 0) return result;
-    const T *left = a.data<T>(), *right = b.data<T>();
-    T* out = result.mutable_data<T>();
-    blas::Product<T> each = product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out);
+    T* out = each.c = result.mutable_data<T>();
     const Index matrices = sizes.batch.count();
-    if (a.rank() == 2 && b.rank() == 2 && blas::faster_turned(each))
-      return permute(matmul(b, a, !transpose_b, !transpose_a), {1, 0});
     if (fold_batch_into_rows(sizes, transpose_a)) {
       each.rows = sizes.rows;
       blas::multiply(each);

@@ -187,10 +187,23 @@ bool multiply(const Matrix& p) {
 }
 
 bool faster_turned(const Matrix& p) {
-  // The gradient of a weight that narrows: a alone fits the caches, and could be read in place as well.
-  constexpr Index outweighs_turning = 1024;
-  return p.transpose_a && !p.transpose_b && p.inner >= outweighs_turning && p.inner * p.rows < fits_caches &&
-         p.inner * p.columns >= fits_caches && p.rows * p.columns < fits_caches && p.batch == 1;
+  // The gradient of a weight that narrows: long sums, a that is read in place once it is the right operand.
+  constexpr Index long_sum = 1024, several_rows = 16;
+  if (!p.transpose_a || p.transpose_b || p.inner < long_sum || p.rows < several_rows || p.batch != 1 ||
+      p.rows * p.columns >= fits_caches || ready_for(p) != nullptr)
+    return false;
+  return ready_for({.transpose_a = true,
+                    .transpose_b = false,
+                    .rows = p.columns,
+                    .columns = p.rows,
+                    .inner = p.inner,
+                    .a = p.b,
+                    .lda = p.ldb,
+                    .b = p.a,
+                    .ldb = p.lda,
+                    .beta = 0,
+                    .c = nullptr,
+                    .ldc = p.rows}) != nullptr;
 }
 
 Tensor pack(Matrix& p) {

@@ -24,11 +24,6 @@ Batch<T> erf_near(const Batch<T>& x) {
   return fused(x, polynomial(x * x, Table<T>::erf), x);
 }
 
-template <class T>
-Batch<T> at_most(const Batch<T>& x, T bound) {
-  return xsimd::select(x > Batch<T>(bound), Batch<T>(bound), x);
-}
-
 /// exp(-(high + low)) for 0 <= high <= vanishing^2: the part below the rounding of `high` would show in the
 /// result.
 template <class T>
@@ -86,8 +81,7 @@ struct Sigmoid {
   explicit Sigmoid(const Batch<T>& x) {
     using B = Batch<T>;
     // Far out exp(-2 |u|) vanishes, and u or its slope might overflow.
-    const B one(T(1)), bound(T(24)), upper = at_most(x, T(24));
-    const B v = xsimd::select(upper < -bound, -bound, upper), square = v * v;
+    const B one(T(1)), v = at_least(at_most(x, T(24)), T(-24)), square = v * v;
     constexpr T factor = 2 * std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>, cubic = T(0.044715);
     const B twice_u = v * fused(B(factor * cubic), square, B(factor));
     const B e = exp_kernel<T>(-xsimd::abs(twice_u)), inverse = one / (one + e);
@@ -119,8 +113,8 @@ Batch<double> erf_kernel(const Batch<double>& x) {
 /// 1 - exp(log(erfc(a))) away from zero; from 4 on it rounds to 1.
 Batch<float> erf_kernel(const Batch<float>& x) {
   using B = Batch<float>;
-  const B one(1.0f), four(4.0f), a = xsimd::abs(x), bounded = xsimd::select(a > four, four, a);
-  const B far = -expm1_bounded(polynomial(bounded, Table<float>::log_erfc));
+  const B a = xsimd::abs(x);
+  const B far = -expm1_bounded(polynomial(at_most(a, 4.0f), Table<float>::log_erfc));
   return xsimd::select(a < B(near<float>), erf_near(x), with_sign(far, x));
 }
 

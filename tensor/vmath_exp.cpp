@@ -13,19 +13,16 @@ Batch<T> exp2_kernel(const Batch<T>& x) {
   using F = Format<T>;
   constexpr T largest = sizeof(T) == 4 ? T(129) : T(1025), smallest = sizeof(T) == 4 ? T(-151) : T(-1076);
   constexpr T subnormal = sizeof(T) == 4 ? T(-123) : T(-1019);
-  const Batch<T> bounded = xsimd::select(x < Batch<T>(smallest), Batch<T>(smallest), x);
+  const Batch<T> bounded = at_least(at_most(x, largest), smallest);
   const Batch<T> shifted = bounded + Batch<T>(F::rounder);
   const Batch<T> rest = (bounded - (shifted - Batch<T>(F::rounder))) * Batch<T>(T(0x1.62e42fefa39efp-1));
-  const Batch<T> value = scale_exp<T>(expm1_reduced(rest), shifted, x < Batch<T>(subnormal), T(1));
-  return xsimd::select(x > Batch<T>(largest), Batch<T>(infinity<T>), value);
+  return scale_exp<T>(expm1_reduced(rest), shifted, x < Batch<T>(subnormal), T(1));
 }
 
 template <class T>
 Batch<T> expm1_kernel(const Batch<T>& x) {
   constexpr T largest = sizeof(T) == 4 ? T(89) : T(710), smallest = T(-50);
-  const Batch<T> below = xsimd::select(x < Batch<T>(smallest), Batch<T>(smallest), x);
-  const auto [shifted, count, rest] =
-      reduce_ln2(xsimd::select(x > Batch<T>(largest), Batch<T>(largest), below));
+  const auto [shifted, count, rest] = reduce_ln2(at_least(at_most(x, largest), smallest));
   // Half of the result first: the largest ones need 2^1024.
   const Batch<T> half = power_of_two<T>(shifted - Batch<T>(T(1)));
   const Batch<T> value = fused(expm1_reduced(rest), half, half - Batch<T>(T(0.5))) * Batch<T>(T(2));

@@ -70,6 +70,16 @@ Batch<T> with_sign(const Batch<T>& magnitude, const Batch<T>& sign) {
   return xsimd::abs(magnitude) | (sign & Batch<T>(T(-0.0)));
 }
 
+// NaN stays: x86 returns the second operand where either is NaN, others return NaN.
+template <class T>
+Batch<T> at_most(const Batch<T>& x, T bound) {
+  return xsimd::min(Batch<T>(bound), x);
+}
+template <class T>
+Batch<T> at_least(const Batch<T>& x, T bound) {
+  return xsimd::max(Batch<T>(bound), x);
+}
+
 /// 2^n for shifted = n + rounder, -bias < n <= bias.
 template <class T>
 Batch<T> power_of_two(const Batch<T>& shifted) {
@@ -170,14 +180,12 @@ Batch<T> scale_exp(const Batch<T>& p, const Batch<T>& shifted, [[maybe_unused]] 
 #endif
 }
 
-/// factor * exp(x) for factor 1 or 1/2.
+/// factor * exp(x) for factor 1 or 1/2. At the upper bound the result has left the range of T.
 template <class T>
 Batch<T> exp_kernel(const Batch<T>& x, T factor = T(1)) {
   using F = Format<T>;
-  const Batch<T> bounded = xsimd::select(x < Batch<T>(F::exp_underflow), Batch<T>(F::exp_underflow), x);
-  const auto [shifted, count, rest] = reduce_ln2(bounded);
-  const Batch<T> value = scale_exp<T>(expm1_reduced(rest), shifted, x < Batch<T>(F::exp_subnormal), factor);
-  return xsimd::select(x > Batch<T>(F::exp_overflow), Batch<T>(infinity<T>), value);
+  const auto [shifted, count, rest] = reduce_ln2(at_least(at_most(x, F::exp_overflow), F::exp_underflow));
+  return scale_exp<T>(expm1_reduced(rest), shifted, x < Batch<T>(F::exp_subnormal), factor);
 }
 
 /// exp(x) - 1 for |x| < 60.
@@ -191,8 +199,7 @@ Batch<T> expm1_bounded(const Batch<T>& x) {
 /// tanh |x| = m / (m + 2) with m = exp(2 |x|) - 1; beyond 20 it rounds to 1.
 template <class T>
 Batch<T> tanh_kernel(const Batch<T>& x) {
-  const Batch<T> a = xsimd::abs(x), bound(T(20));
-  const Batch<T> bounded = xsimd::select(a > bound, bound, a);
+  const Batch<T> bounded = at_most(xsimd::abs(x), T(20));
   const Batch<T> m = expm1_bounded(bounded + bounded);
   return with_sign(m / (m + Batch<T>(T(2))), x);
 }
