@@ -284,6 +284,10 @@ bool writes_past_workspace(std::string_view implementation, const Convolution& c
          strided(c.width) && (c.height.stride > 1 || c.width.stride > 1);
 }
 
+// Kernels of the weight's gradient leave elements unwritten, or read and write past their memory, where the
+// last pixels lie under no window and are taken off as negative padding, as transposed convolutions have it.
+bool crops(const Convolution& c) { return c.height.after < 0 || c.width.after < 0; }
+
 // Images of few channels leave most of a "brg" kernel's vectors empty: the "jit" kernels for first layers
 // took half the time at 1 to 3 channels, the same at 8.
 bool made_for_few_channels(std::string_view implementation) { return implementation.starts_with("jit"); }
@@ -345,7 +349,7 @@ std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
     const Weights::desc to_weight(direct, x, any, y, strides, dilations, before, after);
     Weights::primitive_desc weights(to_weight, cpu(), forward);
     const auto safe = [&](std::string_view implementation) {
-      return may_be_used(implementation) && !writes_past_workspace(implementation, c);
+      return may_be_used(implementation) && !writes_past_workspace(implementation, c) && !crops(c);
     };
     if (!settle(weights, safe)) return std::nullopt;
     return ready(Weights(weights), weights.diff_weights_desc());
