@@ -101,6 +101,14 @@ Blocks blocks_of(const Product<T>& p, Index wanted) {
   return best;
 }
 
+/// Blocks that oneDNN can take: of whole rows, which lie together in c, and in an a that is not transposed.
+template <class T>
+Blocks rows_of(const Product<T>& p, Index wanted) {
+  constexpr Index least = 64;
+  const Index rows = p.transpose_a ? p.rows : std::max(least, (p.rows + wanted - 1) / wanted);
+  return {(p.rows + rows - 1) / rows, 1, std::min(rows, p.rows), p.columns};
+}
+
 /// Block i of the product.
 template <class T>
 Product<T> block(const Product<T>& p, const Blocks& blocks, Index i) {
@@ -127,7 +135,9 @@ void each(const Product<T>& p, bool by_sizes) {
   };
   const Index wanted = by_sizes ? at_most(work / worth_a_block, 16)
                                 : at_most(work / worth_a_thread, (threads + p.batch - 1) / p.batch);
-  const Blocks blocks = wanted > 1 ? blocks_of(p, wanted) : Blocks{1, 1, p.rows, p.columns};
+  const Blocks blocks = wanted <= 1                            ? Blocks{1, 1, p.rows, p.columns}
+                        : by_sizes && std::is_same_v<T, float> ? rows_of(p, wanted)
+                                                               : blocks_of(p, wanted);
   const Index count = blocks.down * blocks.across;
   const auto range = [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
