@@ -2,13 +2,15 @@
 #include <xgrad/data/loader.hpp>
 
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/philox.hpp>
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
+#include <list>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace xgrad::data::detail {
 namespace {
@@ -45,20 +47,32 @@ Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch) {
 
 // What both threads touch. The thread comes last: it is joined before the rest goes.
 struct Prefetcher::Shared {
+  // A batch, or what was thrown in its place.
+  struct Made {
+    std::shared_ptr<void> batch;
+    std::exception_ptr error;
+  };
+
   std::mutex mutex;
   std::condition_variable_any changed;
-  std::deque<std::shared_ptr<void>> ready;
-  std::exception_ptr error;
+  std::list<Made> ready;
+  std::exception_ptr error;  // of the thread itself, which made no more
   bool finished = false;
+  int forks = xgrad::detail::forks();
   std::jthread thread;
 
   void produce(const std::stop_token& stop, Index count, std::size_t ahead, const Make& make) {
     try {
-      for (Index batch = 0; batch < count && !stop.stop_requested(); ++batch) {
-        std::shared_ptr<void> made = make(batch);
+      for (Index number = 0; number < count && !stop.stop_requested(); ++number) {
+        std::list<Made> made(1);
+        try {
+          made.front().batch = make(number);
+        } catch (...) {
+          made.front().error = std::current_exception();
+        }
         std::unique_lock lock(mutex);
         if (!changed.wait(lock, stop, [&] { return ready.size() < ahead; })) return;
-        ready.push_back(std::move(made));
+        ready.splice(ready.end(), made);
         changed.notify_all();
       }
     } catch (...) {
@@ -73,26 +87,39 @@ struct Prefetcher::Shared {
 
 Prefetcher::Prefetcher(Index count, Index ahead, Make make) : count_(count), make_(std::move(make)) {
   if (ahead == 0) return;
+  xgrad::detail::expect_forks();
   shared_ = std::make_unique<Shared>();
   shared_->thread = std::jthread([this, shared = shared_.get(), ahead](const std::stop_token& stop) {
     shared->produce(stop, count_, static_cast<std::size_t>(ahead), make_);
   });
 }
 
-Prefetcher::~Prefetcher() = default;
+Prefetcher::~Prefetcher() {
+  // In a process forked off meanwhile there is no thread to join, and its mutex may be locked for ever.
+  if (shared_ && shared_->forks != xgrad::detail::forks()) {
+    shared_->thread.detach();
+    static_cast<void>(shared_.release());
+  }
+}
 
 std::shared_ptr<void> Prefetcher::next() {
   if (!shared_) return made_ < count_ ? make_(made_++) : nullptr;
+  if (shared_->forks != xgrad::detail::forks())
+    fail<ValueError>(
+        "DataLoader: the thread that prepares batches is in the process that this one was forked off",
+        "begin the loop after the fork, or use prefetch 0");
   std::unique_lock lock(shared_->mutex);
   shared_->changed.wait(lock, [&] { return !shared_->ready.empty() || shared_->finished; });
   if (shared_->ready.empty()) {
-    if (shared_->error) std::rethrow_exception(shared_->error);
+    if (shared_->error) std::rethrow_exception(std::exchange(shared_->error, nullptr));
     return nullptr;
   }
-  std::shared_ptr<void> batch = std::move(shared_->ready.front());
-  shared_->ready.pop_front();
+  std::list<Shared::Made> made;
+  made.splice(made.end(), shared_->ready, shared_->ready.begin());
   shared_->changed.notify_all();
-  return batch;
+  lock.unlock();
+  if (made.front().error) std::rethrow_exception(made.front().error);
+  return std::move(made.front().batch);
 }
 
 }  // namespace xgrad::data::detail

@@ -33,7 +33,8 @@ class Prefetcher {
   Prefetcher(Index count, Index ahead, Make make);
   ~Prefetcher();
 
-  /// The next batch, null after the last. An exception of `make` is thrown in place of the batch it hit.
+  /// The next batch, null after the last. An exception of `make` is thrown in place of the batch it hit, and
+  /// the next call goes on with the batch after it.
   std::shared_ptr<void> next();
 
  private:
@@ -64,7 +65,9 @@ Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch);
 
 /// `for (auto& [images, labels] : loader)` goes through one epoch; the next loop goes through the next one.
 /// The dataset is held by value, and with prefetch it is read in another thread. Random numbers that the
-/// dataset draws from the default generator are given by seed, epoch and batch.
+/// dataset draws from the default generator are given by seed, epoch and batch. An exception of the dataset
+/// is thrown once, in place of the batch it hit; an iterator that is advanced again goes on with the batch
+/// after it, with and without prefetch.
 template <Dataset D>
 class DataLoader {
  public:

@@ -23,24 +23,22 @@ struct Product {
   const T* bias = nullptr;
   Index batch = 1, step_a = 0, step_b = 0, step_c = 0;
   bool packed = false;  // b is what `pack` made of it
+  int threads = 0;      // that share it; 0: as many as may
 };
 
 /// float goes through oneDNN where the library was built with it. Throws ShapeError when a size does not fit
-/// the integers of the BLAS.
+/// the integers of the BLAS. While reproducible() is set, the bits of c depend on the sizes alone.
 void multiply(const Product<float>& product);
 void multiply(const Product<double>& product);
 
 /// Points the product at a copy of its b in the order that its kernel reads fastest, and returns the copy:
 /// worth its time where many products of these sizes share one b. Undefined, with the product unchanged,
-/// where the kernel reads b as it is.
+/// where the kernel reads b as it is. The copy is for as many threads as the product then names.
 Tensor pack(Product<float>& product);
 Tensor pack(Product<double>& product);
 
 /// True where op(b)^T op(a)^T is so much faster than the product that its result is worth turning.
 bool faster_turned(const Product<float>& product);
 bool faster_turned(const Product<double>& product);
-
-/// The number of threads the BLAS uses.
-void set_threads(int threads);
 
 }  // namespace xgrad::blas

@@ -1,5 +1,5 @@
-// Invariant: without oneDNN, results do not depend on the number of threads beyond what the BLAS makes of it:
-// blocks depend on the sizes alone, and each pixel's contributions are added in one order.
+// Invariant: without oneDNN, results do not depend on the number of threads beyond what the products make of
+// it: blocks depend on the sizes alone, and each pixel's contributions are added in one order.
 #include <xgrad/tensor/conv.hpp>
 
 #include <xgrad/tensor/blas.hpp>
@@ -10,6 +10,7 @@
 #include <xgrad/tensor/strided.hpp>
 
 #include <algorithm>
+#include <atomic>
 
 namespace xgrad::kernels {
 namespace {
@@ -231,13 +232,68 @@ void weight_gradient(const Convolution& sizes, const T* gradient, const T* x, T*
   });
 }
 
+/// The images of a batch in parts that depend on the sizes alone.
+Index images_of_part(onednn::Pass pass, const Convolution& sizes) {
+  constexpr double worth_a_part = 1 << 20;
+  constexpr Index most = 16;
+  const double work =
+      static_cast<double>(sizes.y().count()) * static_cast<double>(sizes.weight().count() / sizes.out);
+  Index parts = std::min<Index>(sizes.batch, most);
+  if (work < worth_a_part * static_cast<double>(parts))
+    parts = std::max<Index>(1, static_cast<Index>(work / worth_a_part));
+  // Each part has a weight's gradient of its own.
+  if (pass == onednn::Pass::weight_gradient)
+    parts =
+        std::min(parts, std::max<Index>(1, (sizes.x().count() + sizes.y().count()) / sizes.weight().count()));
+  return (sizes.batch + parts - 1) / parts;
+}
+
+/// onednn::convolve in parts that threads share, each on one. The weight's gradients of the parts are added
+/// in their order.
+bool in_parts(onednn::Pass pass, const Convolution& sizes, const float* a, const float* b, const float* bias,
+              float* result) {
+  const Index images = images_of_part(pass, sizes), parts = (sizes.batch + images - 1) / images;
+  const Index x = sizes.x().count() / sizes.batch, y = sizes.y().count() / sizes.batch;
+  const bool forward = pass == onednn::Pass::forward, to_weight = pass == onednn::Pass::weight_gradient;
+  const Index weights = sizes.weight().count();
+  Tensor sums;
+  float* partial = result;
+  if (to_weight && parts > 1) {
+    sums = Tensor::uninitialized({parts, weights}, float32);
+    partial = sums.mutable_data<float>();
+  }
+  std::atomic<bool> all{true};
+  detail::parallel_for(parts, 1, [&](Index begin, Index end) {
+    for (Index part = begin; part < end; ++part) {
+      const Index first = part * images;
+      Convolution own = sizes;
+      own.batch = std::min(images, sizes.batch - first);
+      const float* from = a + first * (forward ? x : y);
+      const float* other = to_weight ? b + first * x : b;
+      float* to = to_weight ? partial + part * weights : result + first * (forward ? y : x);
+      if (!onednn::convolve(pass, own, from, other, bias, to)) all = false;
+    }
+  });
+  if (!all) return false;
+  if (!sums.defined()) return true;
+  detail::parallel_for(weights, 16384, [&](Index begin, Index end) {
+    std::copy(partial + begin, partial + end, result + begin);
+    for (Index part = 1; part < parts; ++part) {
+      const float* from = partial + part * weights;
+      for (Index i = begin; i < end; ++i) result[i] += from[i];
+    }
+  });
+  return true;
+}
+
 /// True when oneDNN did the work. Its primitives have no sizes of zero.
 template <class T>
 bool by_onednn(onednn::Pass pass, const Convolution& sizes, const T* a, const T* b, const T* bias,
                T* result) {
   if constexpr (std::is_same_v<T, float>)
     return sizes.x().count() > 0 && sizes.weight().count() > 0 && sizes.y().count() > 0 &&
-           onednn::convolve(pass, sizes, a, b, bias, result);
+           (reproducible() ? in_parts(pass, sizes, a, b, bias, result)
+                           : onednn::convolve(pass, sizes, a, b, bias, result));
   else
     return false;
 }

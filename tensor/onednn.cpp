@@ -6,7 +6,6 @@
 #include <xgrad/tensor/parallel.hpp>
 
 #ifdef XGRAD_ONEDNN
-#include <omp.h>
 #include <dnnl.hpp>
 
 #include <array>
@@ -63,7 +62,15 @@ struct Hash {
 struct Ready {
   dnnl::matmul primitive;
   dnnl::memory a, b, c, bias;
+  int threads;
 };
+
+// A primitive is planned for a number of threads, room for each included, and some kernels run on as many as
+// OpenMP gives at the time: both are done in the lifetime of one of these.
+using Planned = detail::OpenMpThreads;
+
+// While reproducible() is set, threads share whole products and images.
+int threads_that_share() { return reproducible() ? 1 : detail::threads_here(); }
 
 // `rows` by `columns` as the product sees them; a step of zero repeats one matrix along the batch.
 dnnl::memory::desc matrices(Index batch, Index step, Index rows, Index columns, Index stride,
@@ -79,7 +86,7 @@ dnnl::memory::desc given_b(const Matrix& p) {
 }
 
 // Nothing where oneDNN has no implementation that may be used.
-std::optional<Ready> make(const Matrix& p) {
+std::optional<Ready> make(const Matrix& p, int threads) {
   const auto a = matrices(p.batch, p.step_a, p.rows, p.inner, p.lda, p.transpose_a);
   const dnnl::memory::desc any{Dims{p.inner, p.columns}, dnnl::memory::data_type::f32,
                                dnnl::memory::format_tag::any};
@@ -101,23 +108,12 @@ std::optional<Ready> make(const Matrix& p) {
                  {a, cpu(), DNNL_MEMORY_NONE},
                  {chosen.weights_desc(), cpu(), DNNL_MEMORY_NONE},
                  {c, cpu(), DNNL_MEMORY_NONE},
-                 {bias, cpu(), DNNL_MEMORY_NONE}};
+                 {bias, cpu(), DNNL_MEMORY_NONE},
+                 threads};
   } catch (const dnnl::error&) {
     return std::nullopt;
   }
 }
-
-// oneDNN plans a primitive for the number of threads that OpenMP would give it.
-class PlannedThreads {
- public:
-  explicit PlannedThreads(int threads) : former_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~PlannedThreads() { omp_set_num_threads(former_); }
-  PlannedThreads(const PlannedThreads&) = delete;
-  PlannedThreads& operator=(const PlannedThreads&) = delete;
-
- private:
-  int former_;
-};
 
 void execute(const Ready& ready, const Matrix& p) {
   const auto point = [](const dnnl::memory& memory, const float* data) {
@@ -128,6 +124,7 @@ void execute(const Ready& ready, const Matrix& p) {
                                                   {DNNL_ARG_WEIGHTS, point(ready.b, p.b)},
                                                   {DNNL_ARG_DST, point(ready.c, p.c)},
                                                   {DNNL_ARG_BIAS, point(ready.bias, p.bias)}}};
+  const Planned planned(ready.threads);
   dnnl::error::wrap_c_api(dnnl_primitive_execute(ready.primitive.get(), stream().get(),
                                                  p.bias != nullptr ? 4 : 3, arguments.data()),
                           "matrix product");
@@ -148,7 +145,7 @@ const Ready* ready_for(const Matrix& p) {
     return nullptr;
   constexpr std::size_t most = 1024;
   thread_local std::unordered_map<Key, std::optional<Ready>, Hash> kept;
-  const int threads = omp_in_parallel() != 0 ? 1 : num_threads();
+  const int threads = p.threads > 0 ? p.threads : threads_that_share();
   const Key key{{p.rows, p.columns, p.inner, p.lda, p.ldb, p.ldc, p.batch, p.step_a, p.step_b, p.step_c},
                 p.beta,
                 p.transpose_a,
@@ -159,8 +156,8 @@ const Ready* ready_for(const Matrix& p) {
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= most) kept.clear();
-    const PlannedThreads planned(threads);
-    found = kept.emplace(key, make(p)).first;
+    const Planned planned(threads);
+    found = kept.emplace(key, make(p, threads)).first;
   }
   return found->second ? &*found->second : nullptr;
 }
@@ -181,7 +178,10 @@ Tensor room_for(const dnnl::memory::desc& described) {
 
 bool multiply(const Matrix& p) {
   const Ready* ready = ready_for(p);
-  if (ready == nullptr) return false;
+  if (ready == nullptr) {
+    if (p.packed) throw std::bad_alloc();  // nothing else kept the primitive from being made again
+    return false;
+  }
   execute(*ready, p);
   return true;
 }
@@ -209,6 +209,7 @@ bool faster_turned(const Matrix& p) {
 Tensor pack(Matrix& p) {
   Matrix packed = p;
   packed.packed = true;
+  packed.threads = p.threads > 0 ? p.threads : threads_that_share();
   const Ready* ready = p.batch == 1 ? ready_for(packed) : nullptr;
   if (ready == nullptr || ready->b.get_desc() == given_b(p)) return {};
   dnnl::memory from(given_b(p), cpu(), const_cast<float*>(p.b));
@@ -216,6 +217,7 @@ Tensor pack(Matrix& p) {
   if (!may_be_used(order.impl_info_str())) return {};
   Tensor result = room_for(ready->b.get_desc());
   dnnl::memory to(ready->b.get_desc(), cpu(), result.mutable_data<float>());
+  const Planned planned(ready->threads);
   dnnl::reorder(order).execute(stream(), from, to);
   packed.b = result.data<float>();
   p = packed;
@@ -257,6 +259,7 @@ struct ReadyConvolution {
   dnnl::memory given;     // the weight in the library's order
   dnnl::reorder reorder;  // from the library's order to the primitive's; for the weight's gradient back
   bool reorders = false;
+  int threads = 1;
 };
 
 // Moves to the first implementation that is `usable`. What the description was made from, and the forward one
@@ -268,6 +271,22 @@ bool settle(Description& description, Usable usable) {
   } while (description.next_impl());
   return false;
 }
+
+// Kernels for 1x1 windows copy a strided image into a workspace without the pixels between, where its size is
+// a multiple of the stride. For the weight's gradient they find the rows there in steps of a vector of
+// channels, but make room for the channels that there are.
+bool writes_past_workspace(std::string_view implementation, const Convolution& c) {
+  const auto strided = [](const kernels::Window& w) {
+    return w.kernel == 1 && w.before == 0 && w.output() * w.stride == w.input;
+  };
+  const Index vector = implementation.ends_with("avx2") ? 8 : 16;
+  return implementation.find("1x1") != implementation.npos && c.in / c.groups < vector && strided(c.height) &&
+         strided(c.width) && (c.height.stride > 1 || c.width.stride > 1);
+}
+
+// Kernels of the weight's gradient leave elements unwritten, or read and write past their memory, where the
+// last pixels lie under no window and are taken off as negative padding, as transposed convolutions have it.
+bool crops(const Convolution& c) { return c.height.after < 0 || c.width.after < 0; }
 
 // Images of few channels leave most of a "brg" kernel's vectors empty: the "jit" kernels for first layers
 // took half the time at 1 to 3 channels, the same at 8.
@@ -298,7 +317,8 @@ std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
                           {y, cpu(), DNNL_MEMORY_NONE},
                           {given, cpu(), DNNL_MEMORY_NONE},
                           {},
-                          weight != given};
+                          weight != given,
+                          key.threads};
     if (!made.reorders) return made;
     const bool back = key.pass == Pass::weight_gradient;
     const dnnl::reorder::primitive_desc order(cpu(), back ? weight : given, cpu(), back ? given : weight);
@@ -328,7 +348,10 @@ std::optional<ReadyConvolution> make(const ConvolutionKey& key) {
     }
     const Weights::desc to_weight(direct, x, any, y, strides, dilations, before, after);
     Weights::primitive_desc weights(to_weight, cpu(), forward);
-    if (!settle(weights, may_be_used)) return std::nullopt;
+    const auto safe = [&](std::string_view implementation) {
+      return may_be_used(implementation) && !writes_past_workspace(implementation, c) && !crops(c);
+    };
+    if (!settle(weights, safe)) return std::nullopt;
     return ready(Weights(weights), weights.diff_weights_desc());
   } catch (const dnnl::error&) {
     return std::nullopt;
@@ -353,6 +376,7 @@ void execute(ReadyConvolution& ready, Pass pass, const float* a, const float* b,
   }
   if (bias != nullptr) point(ready.bias, bias);
 
+  const Planned planned(ready.threads);
   if (ready.reorders && !to_weight) ready.reorder.execute(stream(), ready.given, ready.weight);
   const bool to_x = pass == Pass::input_gradient;
   const std::array<dnnl_exec_arg_t, 4> arguments{
@@ -372,12 +396,12 @@ bool convolve(Pass pass, const Convolution& sizes, const float* a, const float* 
               float* result) {
   constexpr std::size_t most = 256;
   thread_local std::unordered_map<ConvolutionKey, std::optional<ReadyConvolution>, ConvolutionHash> kept;
-  const int threads = omp_in_parallel() != 0 ? 1 : num_threads();
+  const int threads = threads_that_share();
   const ConvolutionKey key{sizes, pass, bias != nullptr, threads};
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= most) kept.clear();
-    const PlannedThreads planned(threads);
+    const Planned planned(threads);
     found = kept.emplace(key, make(key)).first;
   }
   if (!found->second) return false;

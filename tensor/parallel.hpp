@@ -1,15 +1,47 @@
-// Threads: the one authority over OpenMP, OpenBLAS and oneDNN.
+// Threads: how many the library uses, and what is bitwise the same with any number of them. Invariant: the
+// caller's own OpenMP and BLAS settings are never changed; parallel.cpp alone includes omp.h.
 #pragma once
 
 #include <xgrad/tensor/shape.hpp>
 
 namespace xgrad {
 
-/// Threads that one operation may use, the caller included. Throws ValueError below 1.
+/// Threads that one operation may use, the caller included; at first as many as OpenMP gives. An operation
+/// under way keeps its number. Throws ValueError below 1; and above 1 in a process that was forked off once
+/// the library had started threads: those do not exist there, and it works on one.
 void set_num_threads(int threads);
 int num_threads();
 
+/// While set, in the whole process, matrix products, convolutions and recurrent layers are parted among
+/// threads by their sizes alone: with any number of threads the same bits, at a cost that docs/semantics.md
+/// names. All other operations always have this property.
+void set_reproducible(bool on);
+bool reproducible();
+
 namespace detail {
+
+/// The threads that work begun here may be shared by: num_threads(), or 1 where it is a share of such
+/// already.
+int threads_here();
+
+/// How often this process has been forked off: a thread that was started at another count does not exist.
+int forks();
+/// To be called before threads are started, which a forked process will miss.
+void expect_forks();
+
+/// In its lifetime other libraries take from OpenMP that the calling thread may use `threads`, exactly. What
+/// was found is given back.
+class OpenMpThreads {
+ public:
+  explicit OpenMpThreads(int threads);
+  ~OpenMpThreads();
+  OpenMpThreads(const OpenMpThreads&) = delete;
+  OpenMpThreads& operator=(const OpenMpThreads&) = delete;
+
+ private:
+  int given_, former_;
+  bool dynamic_;
+};
 
 using RangeFunction = void (*)(void* context, Index begin, Index end);
 void parallel_ranges(Index count, Index grain, RangeFunction function, void* context);
@@ -28,6 +60,17 @@ void parallel_for(Index count, Index grain, F&& f) {
         (*static_cast<std::remove_reference_t<F>*>(context))(begin, end);
       },
       const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+/// parallel_for where the result depends on how the range is parted: while reproducible() is set, every range
+/// but the last is of `part`, or of a grain where that is more.
+template <class F>
+void parallel_parts(Index count, Index grain, Index part, F&& f) {
+  if (!reproducible()) return parallel_for(count, grain, f);
+  if (part < grain) part = grain;
+  parallel_for((count + part - 1) / part, 1, [&](Index first, Index last) {
+    for (; first < last; ++first) f(first * part, count - first * part < part ? count : (first + 1) * part);
+  });
 }
 
 }  // namespace detail

@@ -6,6 +6,9 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <set>
 #include <stdexcept>
@@ -220,6 +223,54 @@ TEST_SUITE("threads") {
         CHECK(seen.size() == static_cast<std::size_t>(bad / 2));
       }
     }
+  }
+
+  TEST_CASE("DataLoader: after a caught exception the next batch follows, with and without prefetch") {
+    for (const Index ahead : {0, 1, 3}) {
+      CAPTURE(ahead);
+      DataLoader loader(Failing{5}, {.batch_size = 2, .prefetch = ahead});
+      auto batch = loader.begin();
+      std::vector<Index> seen;
+      int thrown = 0;
+      while (batch != loader.end()) {
+        if (thrown == 0 || *batch != seen.back()) seen.push_back(*batch);
+        try {
+          ++batch;
+        } catch (const std::out_of_range&) {
+          ++thrown;
+          ++batch;
+        }
+      }
+      CHECK(thrown == 1);
+      CHECK(seen == std::vector<Index>{0, 2, 6, 8});
+    }
+  }
+
+  TEST_CASE("DataLoader: in a forked process a loop with a thread throws, and others go on") {
+    DataLoader loader(numbers(8), {.batch_size = 2, .prefetch = 2}), plain(numbers(8), {.batch_size = 2});
+    auto batch = loader.begin(), other = plain.begin();
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      alarm(60);
+      int code = 1;
+      try {
+        ++batch;
+      } catch (const ValueError&) {
+        code = 0;
+      }
+      { const auto gone = std::move(batch); }
+      ++other;
+      if ((*other)[0].data<Index>()[0] != 2) code = 2;
+      if (epoch_of(loader) != counted(8)) code = 3;
+      _exit(code);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    ++batch;
+    CHECK((*batch)[0].data<Index>()[0] == 2);
   }
 
   TEST_CASE("DataLoader: leaving a loop early joins the thread, and no more is made than asked for") {
