@@ -7,6 +7,9 @@ trap 'rm -rf "$temporary"' EXIT
 flags="-std=c++20 -Wno-psabi -I$BUILD/include"
 cat >"$temporary/all.hpp" <<'END'
 #include <xgrad/autograd/map.hpp>
+
+#include <algorithm>
+#include <cmath>
 using namespace xgrad;
 END
 # Parsed once; compilers that do not find it parse the header again.
@@ -40,4 +43,4 @@ rejected 'return map("f", [](auto v) { return v > 0 ? v : -v; }, x);' "$lanes"
 rejected 'return map("f", [](auto v) { return where(v > 0 && v < 1, v, -v); }, x);' "$lanes"
 rejected 'return map("f", [](auto v) { return v * std::sin(v); }, x);' "$lanes"
 rejected 'return map("f", [](auto v) { return std::max(v, -v); }, x);' "$lanes"
-echo "11 formulas answer as they should"
+echo "12 formulas answer as they should"
