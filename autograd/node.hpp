@@ -144,10 +144,9 @@ class Node {
     return *extras;
   }
   /// Runs that free what they use claim a node with saved values before they run its rule; one of them
-  /// succeeds. `alone` tells that no other run can be at this node.
+  /// succeeds. `alone` tells that no other run can be at this node, which is not claimed.
   bool claim(bool alone) {
     if (!alone && !single_threaded()) return !claimed_.exchange(true);
-    if (claimed()) return false;
     claimed_.store(true, std::memory_order_relaxed);
     return true;
   }
