@@ -29,6 +29,7 @@
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/attention.hpp>
 #include <xgrad/nn/check.hpp>
+#include <xgrad/nn/checkpoint.hpp>
 #include <xgrad/nn/container.hpp>
 #include <xgrad/nn/conv.hpp>
 #include <xgrad/nn/dropout.hpp>

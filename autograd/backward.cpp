@@ -1,6 +1,7 @@
 // backward() and grad(): validation around one run of the engine.
 #include <xgrad/autograd/engine.hpp>
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <algorithm>
@@ -34,7 +35,7 @@ std::vector<Variable> checked_seeds(const std::vector<Variable>& roots, const st
     if (seed.dtype() != root.dtype())
       fail<DTypeError>("a seed of " + std::string(to_string(seed.dtype())) + " does not fit an output of " +
                        std::string(to_string(root.dtype())));
-    result.push_back(seed);
+    result.push_back(detail::own_handle(seed));
   }
   return result;
 }

@@ -7,6 +7,9 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 namespace xgrad::detail {
 
@@ -20,19 +23,27 @@ class CheckpointFrame {
 
   /// Runs f as a recorded region of this frame.
   static Variable record(const std::shared_ptr<CheckpointFrame>& frame, const std::vector<Variable>& inputs);
-  /// Saved value number `position`, recomputed when it is not there.
+  /// Saved value number `position`, recomputed when it is not there. From any thread.
   const Tensor& value(std::uint32_t position);
+  /// Told before a variable is given another value within a region.
+  static void note_change(const Variable& variable);
 
  private:
   class Region;
+  class Rewind;
+  /// Variables that a region has given other values, with those from before.
+  using Former = std::vector<std::pair<Variable, Tensor>>;
 
   void recompute();
 
   CheckpointFunction f_;
+  CheckpointFunction again_;  // as f was before it ran: it may keep state by value
   std::vector<Tensor> inputs_;
   std::vector<bool> requires_grad_;
   Generator generator_;
   std::size_t recorded_ = 0;
+  Former former_;
+  std::mutex mutex_;           // of values_
   std::deque<Tensor> values_;  // rules hold references while others are added
 };
 

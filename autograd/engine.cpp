@@ -1,14 +1,22 @@
 // The backward engine. Invariants: a node's rule runs once per run, after all its consumers; gradients of a
 // run live in the run, never in the graph; stored gradients change only after every rule and hook has
-// succeeded.
+// succeeded; user code is never given a handle that the run keeps.
+//
+// Runs in several threads may meet in one graph. A run that frees what it uses claims a node before its rule,
+// so that one run succeeds and the others throw. No claim needs an atomic exchange where a node's only edge
+// comes from a node that this run has to itself: whoever else is there must have passed that one before it
+// was claimed, as a run that retains the graph. While such a run is under way elsewhere nothing is freed.
 #include <xgrad/autograd/engine.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 #include <typeinfo>
 
 namespace xgrad::detail {
@@ -21,6 +29,51 @@ template <class... E>
   ((typeid(error) == typeid(E) ? throw E(text) : void()), ...);
   throw;
 }
+
+// Runs under way that retain their graphs: in the process, and in this thread.
+std::atomic<int> retaining{0};
+constinit thread_local int retaining_here = 0;
+
+class RetainingRun {
+ public:
+  RetainingRun() {
+    ++retaining;
+    ++retaining_here;
+  }
+  ~RetainingRun() {
+    --retaining;
+    --retaining_here;
+  }
+  RetainingRun(const RetainingRun&) = delete;
+  RetainingRun& operator=(const RetainingRun&) = delete;
+};
+
+// Given back unless the rule succeeds.
+class Claim {
+ public:
+  Claim() = default;
+  ~Claim() {
+    if (node_ != nullptr) node_->give_back();
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+
+  /// False when another run was first.
+  bool take(Node& node, bool alone) {
+    if (!node.claim(alone)) return false;
+    node_ = &node;
+    return true;
+  }
+  /// The node's values have served.
+  void use_up() {
+    if (node_ == nullptr) return;
+    if (const int runs = retaining.load(); runs == 0 || runs == retaining_here) node_->free_saved();
+    node_ = nullptr;
+  }
+
+ private:
+  Node* node_ = nullptr;
+};
 
 }  // namespace
 
@@ -43,8 +96,16 @@ void Run::spread(Pending& pending) const {
   }
 }
 
+bool Run::takes_gradient(const Node& leaf) {
+  if (leaf.extras)
+    for (const auto& [output, weak] : leaf.extras->slots)
+      if (const auto slot = weak.lock(); slot && !slot->takes(leaf.outputs()[output])) return false;
+  return true;
+}
+
 void Run::show(Node& node, Variable* gradients) {
-  if (node.extras) run_hooks(node, gradients);
+  if (node.is_leaf() && !takes_gradient(node)) return;
+  if (node.extras && node.extras->hooks) run_hooks(node, gradients);
   if (reach_.wants(node)) {
     for (std::uint32_t k = 0; k < node.outputs().size(); ++k)
       if (gradients[k].defined()) captured_.push_back({&node, k, gradients[k]});
@@ -57,15 +118,15 @@ void Run::show(Node& node, Variable* gradients) {
 }
 
 void Run::run_hooks(Node& node, Variable* gradients) {
-  // A copy, because a hook may remove itself or add others.
-  const auto hooks = node.extras->hooks;
+  // A copy of the list, because a hook may remove itself or add others.
+  const HookList hooks = *node.extras->hooks;
   for (const auto& hook : hooks) {
-    Variable& gradient = gradients[hook.output];
+    Variable& gradient = gradients[hook->output];
     if (!gradient.defined()) continue;
     const Scope user(Scope::Barrier{});
-    Variable replacement = hook.function(gradient);
+    Variable replacement = hook->function(own_handle(gradient));
     if (!replacement.defined()) continue;
-    const OutputMeta& meta = node.outputs()[hook.output];
+    const OutputMeta& meta = node.outputs()[hook->output];
     if (replacement.shape() != meta.shape())
       fail<ShapeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of shape " +
                        to_string(meta.shape()) + ", got " + to_string(replacement.shape()));
@@ -73,25 +134,34 @@ void Run::run_hooks(Node& node, Variable* gradients) {
       fail<DTypeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of " +
                        std::string(to_string(meta.dtype())) + ", got " +
                        std::string(to_string(replacement.dtype())));
-    gradient = std::move(replacement);
+    gradient = own_handle(replacement);
   }
 }
 
 void Run::make_room(std::size_t results) { results_.resize(results); }
 
 void Run::reject(const Node& node) {
-  if (node.freed)
+  if (node.claimed())
     fail<GraphError>("the graph was freed by an earlier backward run",
                      "pass {.retain_graph = true} to every run but the last");
   fail<GraphError>("has a first derivative only, and a graph of the backward run was asked for");
 }
 
-[[gnu::always_inline]] inline void Run::run_rule(Node& node, Variable* gradients) {
+[[gnu::always_inline]] inline void Run::run_rule(Node& node, Variable* gradients, bool alone) {
   const std::span<const Edge> inputs = node.inputs();
   if (reach_.restricted() &&
       std::none_of(inputs.begin(), inputs.end(), [&](const Edge& edge) { return reach_.contains(edge); }))
     return;
-  if (node.freed || (create_graph_ && node.first_order_only)) reject(node);
+  if (node.claimed() || (create_graph_ && node.first_order_only)) reject(node);
+  Claim claim;
+  if (!retain_graph_) {
+    alone = alone && node.unique();
+    if (node.saves()) {
+      if (!claim.take(node, alone)) reject(node);
+      alone = true;
+    }
+    queue_.from(alone);
+  }
   // What the next rule reads comes while this one computes: a long graph is not in the cache.
   for (const Edge& edge : inputs) {
     const auto* next = reinterpret_cast<const std::byte*>(edge.node.get());
@@ -123,10 +193,12 @@ void Run::reject(const Node& node) {
     else
       queue_.add_partial(edge, std::move(gradient));
   }
-  if (!retain_graph_) node.free_saved();
+  claim.use_up();
 }
 
 void Run::execute() {
+  std::optional<RetainingRun> mark;
+  if (retain_graph_) mark.emplace();
   Scope scope(nullptr, {});
   while (!queue_.empty()) {
     Pending pending = queue_.take();
@@ -135,14 +207,15 @@ void Run::execute() {
     if (pending.partial) spread(pending);
     Variable* const gradients = pending.gradients();
     if (watched(node)) show(node, gradients);
-    if (!node.is_leaf()) run_rule(node, gradients);
+    if (!node.is_leaf()) run_rule(node, gradients, pending.alone);
   }
 }
 
 bool Run::fit(const OutputMeta& meta, std::size_t i, Variable& gradient) {
   if (gradient.dtype() != meta.dtype())
     fail<DTypeError>("the rule gave a gradient of " + std::string(to_string(gradient.dtype())) +
-                     " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())));
+                         " for input " + std::to_string(i) + " of " + std::string(to_string(meta.dtype())),
+                     "convert it with cast()");
   const Shape shape = meta.shape();
   if (broadcasts_to(gradient.shape(), shape)) return false;
   if (!broadcasts_to(shape, gradient.shape()))
@@ -175,9 +248,7 @@ void Run::deposit() {
     }
   for (auto& [slot, gradient] : deposits_) {
     // A handle of its own for every slot: rules may give one Variable to several inputs.
-    const VariableState& state = *Access::state(gradient);
-    Variable own =
-        create_graph_ ? Access::make(state.value, state.node, state.output) : Access::make(state.value);
+    Variable own = create_graph_ ? own_handle(gradient) : gradient.detach();
     gradient = {};
     slot->add(std::move(own), create_graph_);
   }
@@ -187,10 +258,8 @@ void Run::deposit() {
 Variable Run::captured(const Variable& input) const {
   const Edge edge = Access::edge(input);
   for (const Captured& captured : captured_)
-    if (captured.node == edge.node.get() && captured.output == edge.output) {
-      const VariableState& state = *Access::state(captured.gradient);
-      return create_graph_ ? Access::make(state.value, state.node, state.output) : Access::make(state.value);
-    }
+    if (captured.node == edge.node.get() && captured.output == edge.output)
+      return create_graph_ ? own_handle(captured.gradient) : captured.gradient.detach();
   return {};
 }
 

@@ -37,10 +37,12 @@ class Run {
   // Spreads out gradients that are smaller than their outputs.
   [[gnu::noinline]] void spread(Pending& pending) const;
   bool watched(const Node& node) const { return node.extras || reach_.wants(node); }
+  // False where a leaf takes no gradient at present. Throws when it holds another shape or dtype by now.
+  static bool takes_gradient(const Node& leaf);
   // To hooks, captures and stored gradients.
   [[gnu::noinline]] void show(Node& node, Variable* gradients);
   void run_hooks(Node& node, Variable* gradients);
-  void run_rule(Node& node, Variable* gradients);
+  void run_rule(Node& node, Variable* gradients, bool alone);
   [[noreturn]] static void reject(const Node& node);
   [[gnu::noinline]] void make_room(std::size_t results);
   // Brings the gradient that a rule gave for an input into a shape that the queue takes. False when it is

@@ -1,5 +1,7 @@
 #include <xgrad/autograd/function.hpp>
 
+#include <xgrad/autograd/new_variable.hpp>
+
 #include <algorithm>
 #include <optional>
 
@@ -12,6 +14,9 @@ std::optional<std::size_t> position(const std::vector<Variable>& list, const Var
   return std::nullopt;
 }
 
+// True when neither was written to since one was a copy of the other.
+bool same(const Tensor& a, const Tensor& b) { return a.raw() == b.raw(); }
+
 // More than 32 of a kind are an error, which is found when all are counted.
 std::uint32_t bit(std::size_t i) { return i < 32 ? 1u << i : 0; }
 
@@ -21,7 +26,7 @@ Variable FunctionBackward::gradient(std::size_t k) const {
   if (k >= rule_.output_count())
     fail<IndexError>("gradient " + std::to_string(k) + " asked for, but there are " +
                      std::to_string(rule_.output_count()) + " outputs");
-  return zero_gradients_ || rule_.has_gradient(k) ? rule_.gradient(k) : Variable();
+  return zero_gradients_ || rule_.has_gradient(k) ? detail::own_handle(rule_.gradient(k)) : Variable();
 }
 
 bool FunctionBackward::needs(std::size_t i) const {
@@ -36,6 +41,7 @@ Variable FunctionBackward::saved(std::size_t i) const {
     fail<IndexError>("saved value " + std::to_string(i) + " asked for, but " + std::to_string(saved_.size()) +
                      " were saved");
   const SavedAs& saved = saved_[i];
+  if (saved.kind == SavedAs::undefined) return {};
   if (saved.kind == SavedAs::output) return rule_.output(saved.index);
   if (saved.kind == SavedAs::intermediate && rule_.create_graph())
     fail<GraphError>(
@@ -47,39 +53,42 @@ Variable FunctionBackward::saved(std::size_t i) const {
 
 Function::Function(const char* name, ForwardFunction forward, BackwardFunction backward,
                    FunctionOptions options)
-    : name_(name), forward_(std::move(forward)), backward_(std::move(backward)), options_(options) {
-  if (!forward_) fail<ValueError>(std::string(name) + ": a function needs a forward");
+    : parts_(std::make_shared<const Parts>(Parts{name, std::move(forward), std::move(backward), options})) {
+  if (!parts_->forward) fail<ValueError>(std::string(name) + ": a function needs a forward");
 }
 
 std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place place) const {
+  const char* const name = parts_->name;
   FunctionForward context;
   std::vector<Variable> arguments, outputs;
   {
-    const Op checked(name_, place, inputs);
+    const Op checked(name, place, inputs);
     // The user's code sees values only; handles of its own make saved inputs recognisable.
     for (const Variable& input : inputs) arguments.push_back(input.detach());
     const NoGrad mode;
     const Scope user(Scope::Barrier{});
-    outputs = forward_(context, arguments);
+    outputs = parts_->forward(context, arguments);
   }
 
   std::vector<FunctionBackward::SavedAs> saved;
   std::vector<Variable> operands = inputs;
   Saves saves;
-  for (const Variable& value : context.saved_) {
-    if (const auto i = position(arguments, value)) {
+  for (const auto& [variable, value] : context.saved_) {
+    if (!variable.defined()) {
+      saved.push_back({FunctionBackward::SavedAs::undefined, 0});
+    } else if (const auto i = position(arguments, variable); i && same(value, inputs[*i].value())) {
       saved.push_back({FunctionBackward::SavedAs::input, *i});
       saves.inputs |= bit(*i);
-    } else if (const auto k = position(outputs, value)) {
+    } else if (const auto k = position(outputs, variable); k && same(value, outputs[*k].value())) {
       saved.push_back({FunctionBackward::SavedAs::output, *k});
       saves.outputs |= bit(*k);
     } else {
       saved.push_back({FunctionBackward::SavedAs::intermediate, operands.size()});
       saves.inputs |= bit(operands.size());
-      operands.push_back(value.detach());
+      operands.emplace_back(value);
     }
   }
-  const Op op(name_, place, operands);
+  const Op op(name, place, operands);
   if (operands.size() > 32 || outputs.size() > 32)
     fail<ValueError>("at most 32 inputs and saved values, and 32 outputs, got " +
                      std::to_string(operands.size()) + " and " + std::to_string(outputs.size()));
@@ -92,30 +101,31 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
   for (const Variable& output : context.constants_)
     if (const auto k = position(outputs, output)) constants |= bit(*k);
 
-  auto rule = [backward = backward_, saved, count = inputs.size(),
-               zero_gradients = options_.zero_gradients](Backward& r) {
-    if (!backward)
+  auto rule = [parts = parts_, saved = std::move(saved), count = inputs.size()](Backward& r) {
+    if (!parts->backward)
       fail<GraphError>("the function has no backward", "give one to its constructor, or detach its result");
     std::vector<Variable> gradients;
     {
       const Scope user(Scope::Barrier{});
-      gradients = backward(FunctionBackward(r, saved, zero_gradients));
+      gradients = parts->backward(FunctionBackward(r, saved, parts->options.zero_gradients));
     }
+    while (gradients.size() > count && !gradients.back().defined()) gradients.pop_back();
     if (gradients.size() != count)
       fail<GraphError>("backward gave " + std::to_string(gradients.size()) + " gradients for " +
                        std::to_string(count) + " inputs");
     for (std::size_t i = 0; i < count; ++i) {
-      if (!r.needs(i)) continue;
+      if (!r.needs(i) || !gradients[i].defined()) continue;
       // Stricter than the engine: too few elements are more likely a mistake.
-      if (gradients[i].defined() && !broadcasts_to(r.input_shape(i), gradients[i].shape()))
+      if (!broadcasts_to(r.input_shape(i), gradients[i].shape()))
         fail<ShapeError>("backward gave a gradient of shape " + to_string(gradients[i].shape()) +
                          " for input " + std::to_string(i) + " of shape " + to_string(r.input_shape(i)));
-      r.give(i, std::move(gradients[i]));
+      // Whoever else holds this handle may write to it.
+      r.give(i, detail::own_handle(gradients[i]));
     }
   };
   std::vector<Variable> results =
       op.record_many(std::move(values), JointRule{saves, std::move(rule)}, constants);
-  if (options_.first_order_only)
+  if (parts_->options.first_order_only)
     for (const Variable& result : results)
       if (result.requires_grad()) detail::Access::checked(result).node->first_order_only = true;
   return results;
@@ -123,7 +133,7 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
 
 Variable Function::only(std::vector<Variable> outputs, Place place) const {
   if (outputs.size() == 1) return std::move(outputs.front());
-  const Scope scope(name_, place);
+  const Scope scope(parts_->name, place);
   fail<ValueError>("expects one output, got " + std::to_string(outputs.size()), "call apply() for several");
 }
 

@@ -14,6 +14,8 @@
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/callback.hpp>
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace xgrad {
@@ -21,20 +23,23 @@ namespace xgrad {
 /// What the forward of a Function may note for its backward.
 class FunctionForward {
  public:
-  /// Keeps an input, an output or an intermediate value; backward finds it unchanged as saved(0), saved(1),
-  /// ... in this order. Intermediates have no history: asking for one while a graph is being created throws
-  /// GraphError.
-  void save(const Variable& value) { saved_.push_back(value); }
+  /// Keeps the present value of an input, an output or an intermediate; backward finds it unchanged as
+  /// saved(0), saved(1), ... in this order, and undefined where an undefined Variable was given.
+  /// Intermediates, and inputs or outputs that are written to, have no history: asking for one while a graph
+  /// is being created throws GraphError.
+  void save(const Variable& value) {
+    saved_.emplace_back(value, value.defined() ? Tensor(value.value()) : Tensor());
+  }
   /// This output takes no part in differentiation.
   void mark_non_differentiable(const Variable& output) { constants_.push_back(output); }
 
  private:
   friend class Function;
-  std::vector<Variable> saved_;
+  std::vector<std::pair<Variable, Tensor>> saved_;
   std::vector<Variable> constants_;
 };
 
-/// What the backward of a Function sees.
+/// What the backward of a Function sees: handles of its own, so that writing to them changes nothing else.
 class FunctionBackward {
  public:
   /// The gradient of output k; where none has arrived zeros, or undefined under {.zero_gradients = false}.
@@ -47,7 +52,7 @@ class FunctionBackward {
  private:
   friend class Function;
   struct SavedAs {
-    enum { input, output, intermediate } kind;
+    enum { input, output, intermediate, undefined } kind;
     std::size_t index;
   };
   FunctionBackward(const Backward& rule, const std::vector<SavedAs>& saved, bool zero_gradients)
@@ -65,18 +70,25 @@ struct FunctionOptions {
   bool zero_gradients = true;
 };
 
-/// See the head of this file. At most 32 inputs and saved values together, and 32 outputs.
+/// See the head of this file. At most 32 inputs and saved values together, and 32 outputs. Copies share the
+/// two function objects, and so what these keep by value.
 class Function {
  public:
   /// Runs without recording; returns the outputs.
   using ForwardFunction = Callback<std::vector<Variable>(FunctionForward&, const std::vector<Variable>&)>;
-  /// Returns one gradient per input; undefined means no contribution.
+  /// Returns one gradient per input, of the input's dtype (DTypeError otherwise: nothing is cast) and of its
+  /// shape or one that is summed to it; undefined means no contribution, and undefined ones may follow the
+  /// last.
   using BackwardFunction = Callback<std::vector<Variable>(const FunctionBackward&)>;
 
   /// `name` must outlive the graph: a string literal. Without a backward, using it in a backward run throws
   /// GraphError.
   Function(const char* name, ForwardFunction forward, BackwardFunction backward = nullptr,
            FunctionOptions options = {});
+  // Copies alone: one that is moved from stays as it was.
+  Function(const Function&) = default;
+  Function& operator=(const Function&) = default;
+  ~Function() = default;
 
   /// All outputs.
   std::vector<Variable> apply(const std::vector<Variable>& inputs, Place place = Place::here()) const;
@@ -90,10 +102,13 @@ class Function {
  private:
   Variable only(std::vector<Variable> outputs, Place place) const;
 
-  const char* name_;
-  ForwardFunction forward_;
-  BackwardFunction backward_;
-  FunctionOptions options_;
+  struct Parts {
+    const char* name;
+    ForwardFunction forward;
+    BackwardFunction backward;
+    FunctionOptions options;
+  };
+  std::shared_ptr<const Parts> parts_;
 };
 
 }  // namespace xgrad

@@ -1,7 +1,8 @@
-// Products with Jacobians and Hessians, all of them runs of grad(). Invariant: f sees variables made for this
-// call.
+// Products with Jacobians and Hessians, all of them runs of grad(). Invariant: the arguments that f sees are
+// variables made for this call.
 #include <xgrad/autograd/composed.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/autograd/reach.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 
@@ -18,12 +19,19 @@ Variable alias(const Variable& x) {
   return op.record(op.value(), Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
 }
 
-/// What f is given instead of the inputs; each requires a gradient.
-Variables arguments_of(const Variables& inputs, FunctionalOptions options) {
+/// What f is differentiated by: variables that it is given instead of the inputs, or those that it uses.
+Variables arguments_of(const Differentiable& f, const Variables& inputs, FunctionalOptions options) {
   if (inputs.empty()) fail<ValueError>("the list of inputs is empty");
   Variables arguments;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Variable& x = inputs[i];
+    if (f.by_variables) {
+      if (!x.requires_grad())
+        fail<GraphError>("input " + std::to_string(i) + " does not require a gradient",
+                         "a function without arguments is differentiated by variables that it uses");
+      arguments.push_back(x);
+      continue;
+    }
     if (!is_floating(x.dtype()))
       fail<DTypeError>(
           "input " + std::to_string(i) + " is " + describe(x.value()) + ", expects a floating dtype",
@@ -34,11 +42,25 @@ Variables arguments_of(const Variables& inputs, FunctionalOptions options) {
   return arguments;
 }
 
-Variables call(const VectorFunction& f, const Variables& arguments) {
-  const Scope own_names(Scope::Barrier{});
-  Variables outputs = f(arguments);
+/// The results of f, each argument of which is used.
+Variables call(const Differentiable& f, const Variables& arguments, FunctionalOptions options) {
+  const Variables outputs = [&] {
+    const Scope own_names(Scope::Barrier{});
+    return f.f(arguments);
+  }();
   for (const Variable& output : outputs)
     if (!output.defined()) fail<GraphError>("the function returned an undefined variable");
+  if (options.allow_unused) return outputs;
+  Variables roots;
+  for (const Variable& output : outputs)
+    if (output.requires_grad()) roots.push_back(output);
+  const std::vector<bool> used = reached(roots, arguments);
+  if (const auto unused = std::find(used.begin(), used.end(), false); unused != used.end())
+    fail<GraphError>("the function does not use input " + std::to_string(unused - used.begin()),
+                     f.by_variables
+                         ? "pass {.allow_unused = true} to get zeros instead"
+                         : "a function without arguments is differentiated by variables that it captures; "
+                           "pass {.allow_unused = true} to get zeros");
   return outputs;
 }
 
@@ -155,24 +177,24 @@ void give_composed(Backward& r, const VectorFunction& composed) {
     if (r.needs(i)) r.give(i, std::move(gradients[next++]));
 }
 
-VjpResult vjp(const VectorFunction& f, const Variables& inputs, const Variables& cotangents,
+VjpResult vjp(const Differentiable& f, const Variables& inputs, const Variables& cotangents,
               FunctionalOptions options, Place place) {
   const Scope scope("vjp", place);
   const EnableGrad recording;
-  const Variables arguments = arguments_of(inputs, options);
-  const Variables outputs = call(f, arguments);
+  const Variables arguments = arguments_of(f, inputs, options);
+  const Variables outputs = call(f, arguments, options);
   Variables gradients = pull_back(outputs, cotangents_or_ones(cotangents, outputs), arguments,
-                                  options.create_graph, options.create_graph);
+                                  options.create_graph, options.create_graph || f.by_variables);
   return {released(outputs, options), released(std::move(gradients), options)};
 }
 
-JvpResult jvp(const VectorFunction& f, const Variables& inputs, const Variables& tangents,
+JvpResult jvp(const Differentiable& f, const Variables& inputs, const Variables& tangents,
               FunctionalOptions options, Place place) {
   const Scope scope("jvp", place);
   const EnableGrad recording;
   check_fits("tangent", tangents, inputs);
-  const Variables arguments = arguments_of(inputs, options);
-  const Variables outputs = call(f, arguments);
+  const Variables arguments = arguments_of(f, inputs, options);
+  const Variables outputs = call(f, arguments, options);
   Variables cotangents;
   for (const Variable& output : outputs)
     cotangents.push_back(is_floating(output.dtype())
@@ -182,41 +204,42 @@ JvpResult jvp(const VectorFunction& f, const Variables& inputs, const Variables&
   Variables used, results(outputs.size());
   for (const Variable& cotangent : cotangents)
     if (cotangent.defined()) used.push_back(cotangent);
-  Variables products = used.empty()
-                           ? Variables{}
-                           : pull_back(gradients, tangents, used, options.create_graph, options.create_graph);
+  Variables products = used.empty() ? Variables{}
+                                    : pull_back(gradients, tangents, used, options.create_graph,
+                                                options.create_graph || f.by_variables);
   for (std::size_t k = 0, next = 0; k < outputs.size(); ++k)
     results[k] = cotangents[k].defined() ? products[next++] : zeros_of(outputs[k]);
   return {released(outputs, options), released(std::move(results), options)};
 }
 
-std::vector<Variables> jacobian(const VectorFunction& f, const Variables& inputs, FunctionalOptions options,
+std::vector<Variables> jacobian(const Differentiable& f, const Variables& inputs, FunctionalOptions options,
                                 Place place) {
   const Scope scope("jacobian", place);
   const EnableGrad recording;
-  const Variables arguments = arguments_of(inputs, options);
-  return jacobian_of(call(f, arguments), arguments, options);
+  const Variables arguments = arguments_of(f, inputs, options);
+  return jacobian_of(call(f, arguments, options), arguments, options);
 }
 
-std::vector<Variables> hessian(const VectorFunction& f, const Variables& inputs, FunctionalOptions options,
+std::vector<Variables> hessian(const Differentiable& f, const Variables& inputs, FunctionalOptions options,
                                Place place) {
   const Scope scope("hessian", place);
   const EnableGrad recording;
-  const Variables arguments = arguments_of(inputs, options);
-  const Variable value = scalar_of(call(f, arguments));
+  const Variables arguments = arguments_of(f, inputs, options);
+  const Variable value = scalar_of(call(f, arguments, options));
   return jacobian_of(pull_back({value}, {Variable(ones_like(value.value()))}, arguments, true, true),
                      arguments, options);
 }
 
-HvpResult hvp(const VectorFunction& f, const Variables& inputs, const Variables& vectors,
+HvpResult hvp(const Differentiable& f, const Variables& inputs, const Variables& vectors,
               FunctionalOptions options, Place place) {
   const Scope scope("hvp", place);
   const EnableGrad recording;
   check_fits("vector", vectors, inputs);
-  const Variables arguments = arguments_of(inputs, options);
-  const Variable value = scalar_of(call(f, arguments));
+  const Variables arguments = arguments_of(f, inputs, options);
+  const Variable value = scalar_of(call(f, arguments, options));
   const Variables gradients = pull_back({value}, {Variable(ones_like(value.value()))}, arguments, true, true);
-  Variables products = pull_back(gradients, vectors, arguments, options.create_graph, options.create_graph);
+  Variables products =
+      pull_back(gradients, vectors, arguments, options.create_graph, options.create_graph || f.by_variables);
   return {options.create_graph ? value : value.detach(), released(std::move(products), options)};
 }
 

@@ -1,5 +1,10 @@
 // Derivatives as functions of functions: products with the Jacobian, the Jacobian, the Hessian.
-// Invariant: inputs are taken by value: stored gradients and the graphs behind the inputs stay as they are.
+//
+// A function of arguments is differentiated by them, at the values of the inputs:
+//   hessian([&](const Variable& w) { return loss(matmul(x, w)); }, w0)
+// A function without arguments is differentiated by variables that it uses, such as a module's parameters:
+//   hessian([&] { return loss(model(x)); }, model.parameters())
+// Invariant: stored gradients and the graphs behind the inputs stay as they are.
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
@@ -17,6 +22,8 @@ struct FunctionalOptions {
   /// Record the derivatives, so that they can be differentiated in turn by the inputs that require gradients
   /// and by whatever else f uses.
   bool create_graph = false;
+  /// Give zeros for an input that no result of f depends on, instead of throwing GraphError.
+  bool allow_unused = false;
 };
 
 /// Results of f at the inputs, and the product of cotangents and Jacobian: one gradient per input.
@@ -50,50 +57,69 @@ struct SingleHvp {
 
 namespace detail {
 
-VjpResult vjp(const VectorFunction& f, const std::vector<Variable>& inputs,
+/// A function of arguments; or one of none, whose variables are named apart.
+struct Differentiable {
+  VectorFunction f;
+  bool by_variables = false;
+};
+
+VjpResult vjp(const Differentiable& f, const std::vector<Variable>& inputs,
               const std::vector<Variable>& cotangents, FunctionalOptions options, Place place);
-JvpResult jvp(const VectorFunction& f, const std::vector<Variable>& inputs,
+JvpResult jvp(const Differentiable& f, const std::vector<Variable>& inputs,
               const std::vector<Variable>& tangents, FunctionalOptions options, Place place);
-std::vector<std::vector<Variable>> jacobian(const VectorFunction& f, const std::vector<Variable>& inputs,
+std::vector<std::vector<Variable>> jacobian(const Differentiable& f, const std::vector<Variable>& inputs,
                                             FunctionalOptions options, Place place);
-std::vector<std::vector<Variable>> hessian(const VectorFunction& f, const std::vector<Variable>& inputs,
+std::vector<std::vector<Variable>> hessian(const Differentiable& f, const std::vector<Variable>& inputs,
                                            FunctionalOptions options, Place place);
-HvpResult hvp(const VectorFunction& f, const std::vector<Variable>& inputs,
+HvpResult hvp(const Differentiable& f, const std::vector<Variable>& inputs,
               const std::vector<Variable>& vectors, FunctionalOptions options, Place place);
 
-/// f as a VectorFunction: a single result becomes a list of one.
+/// A single result as a list of one.
+inline std::vector<Variable> listed(Variable result) { return {std::move(result)}; }
+inline std::vector<Variable> listed(std::vector<Variable> results) { return results; }
+
+/// f as a VectorFunction.
 template <class F>
 VectorFunction many(F f) {
-  return [f = std::move(f)](const std::vector<Variable>& x) -> std::vector<Variable> {
-    if constexpr (std::is_same_v<std::decay_t<decltype(f(x))>, Variable>)
-      return {f(x)};
-    else
-      return f(x);
-  };
+  return [f = std::move(f)](const std::vector<Variable>& x) { return listed(f(x)); };
 }
-/// f of one Variable as a VectorFunction.
+/// f of a list, or of nothing.
 template <class F>
-VectorFunction single(F f) {
-  return [f = std::move(f)](const std::vector<Variable>& x) -> std::vector<Variable> { return {f(x[0])}; };
+Differentiable of_many(F f) {
+  if constexpr (std::is_invocable_v<const F&, const std::vector<Variable>&>)
+    return {many(std::move(f))};
+  else
+    return {[f = std::move(f)](const std::vector<Variable>&) { return listed(f()); }, true};
+}
+/// f of one Variable, or of nothing.
+template <class F>
+Differentiable of_one(F f) {
+  if constexpr (std::is_invocable_v<const F&, const Variable&>)
+    return {[f = std::move(f)](const std::vector<Variable>& x) { return listed(Variable(f(x[0]))); }};
+  else
+    return {[f = std::move(f)](const std::vector<Variable>&) { return listed(Variable(f())); }, true};
 }
 
 }  // namespace detail
 
 // Each comes in two forms: f(Variable) -> Variable, and f(std::vector<Variable>) -> Variable or
-// std::vector<Variable>. A derivative by an input that the result does not depend on is zero.
+// std::vector<Variable>; in both f may take nothing, and is differentiated by the inputs themselves, which
+// must require gradients. An input that no result depends on is an error (GraphError) unless allow_unused is
+// set. A result that does not depend on an input that others use has the derivative zero, and so have
+// derivatives that are constant.
 
 /// v^T J at x in one backward run. `cotangent` has the output's shape; without one the output has one
 /// element.
 template <class F>
 SingleVjp vjp(F f, const Variable& x, const Variable& cotangent = {}, FunctionalOptions options = {},
               Place place = Place::here()) {
-  VjpResult result = detail::vjp(detail::single(std::move(f)), {x}, {cotangent}, options, place);
+  VjpResult result = detail::vjp(detail::of_one(std::move(f)), {x}, {cotangent}, options, place);
   return {result.outputs[0], result.gradients[0]};
 }
 template <class F>
 VjpResult vjp(F f, const std::vector<Variable>& inputs, const std::vector<Variable>& cotangents = {},
               FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::vjp(detail::many(std::move(f)), inputs, cotangents, options, place);
+  return detail::vjp(detail::of_many(std::move(f)), inputs, cotangents, options, place);
 }
 
 /// J v at x for a tangent of x's shape, by differentiating v^T J, which is linear in v, by v (J. Townsend, "A
@@ -102,37 +128,37 @@ VjpResult vjp(F f, const std::vector<Variable>& inputs, const std::vector<Variab
 template <class F>
 SingleJvp jvp(F f, const Variable& x, const Variable& tangent, FunctionalOptions options = {},
               Place place = Place::here()) {
-  JvpResult result = detail::jvp(detail::single(std::move(f)), {x}, {tangent}, options, place);
+  JvpResult result = detail::jvp(detail::of_one(std::move(f)), {x}, {tangent}, options, place);
   return {result.outputs[0], result.tangents[0]};
 }
 template <class F>
 JvpResult jvp(F f, const std::vector<Variable>& inputs, const std::vector<Variable>& tangents,
               FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::jvp(detail::many(std::move(f)), inputs, tangents, options, place);
+  return detail::jvp(detail::of_many(std::move(f)), inputs, tangents, options, place);
 }
 
 /// d f_i / d x_j, of shape f.shape + x.shape: one backward run per element of f. For lists: result[i][j]
 /// belongs to output i and input j.
 template <class F>
 Variable jacobian(F f, const Variable& x, FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::jacobian(detail::single(std::move(f)), {x}, options, place)[0][0];
+  return detail::jacobian(detail::of_one(std::move(f)), {x}, options, place)[0][0];
 }
 template <class F>
 std::vector<std::vector<Variable>> jacobian(F f, const std::vector<Variable>& inputs,
                                             FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::jacobian(detail::many(std::move(f)), inputs, options, place);
+  return detail::jacobian(detail::of_many(std::move(f)), inputs, options, place);
 }
 
 /// d^2 f / d x_i d x_j of a one-element f, of shape x.shape + x.shape: one backward run per element of x. For
 /// lists: result[i][j] has shape x_i.shape + x_j.shape.
 template <class F>
 Variable hessian(F f, const Variable& x, FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::hessian(detail::single(std::move(f)), {x}, options, place)[0][0];
+  return detail::hessian(detail::of_one(std::move(f)), {x}, options, place)[0][0];
 }
 template <class F>
 std::vector<std::vector<Variable>> hessian(F f, const std::vector<Variable>& inputs,
                                            FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::hessian(detail::many(std::move(f)), inputs, options, place);
+  return detail::hessian(detail::of_many(std::move(f)), inputs, options, place);
 }
 
 /// H v of a one-element f for v of x's shape, in two backward runs and without the Hessian (B. Pearlmutter,
@@ -140,13 +166,13 @@ std::vector<std::vector<Variable>> hessian(F f, const std::vector<Variable>& inp
 template <class F>
 SingleHvp hvp(F f, const Variable& x, const Variable& v, FunctionalOptions options = {},
               Place place = Place::here()) {
-  HvpResult result = detail::hvp(detail::single(std::move(f)), {x}, {v}, options, place);
+  HvpResult result = detail::hvp(detail::of_one(std::move(f)), {x}, {v}, options, place);
   return {result.value, result.products[0]};
 }
 template <class F>
 HvpResult hvp(F f, const std::vector<Variable>& inputs, const std::vector<Variable>& vectors,
               FunctionalOptions options = {}, Place place = Place::here()) {
-  return detail::hvp(detail::many(std::move(f)), inputs, vectors, options, place);
+  return detail::hvp(detail::of_many(std::move(f)), inputs, vectors, options, place);
 }
 
 }  // namespace xgrad

@@ -14,6 +14,22 @@ void accumulate(Variable& into, Variable&& gradient, bool create_graph);
 struct GradientSlot {
   std::mutex mutex;
   Variable gradient;
+  VariableState* leaf = nullptr;       // whose slot this is, as long as it lives
+  Ref<Node> frozen;                    // the leaf's node while it requires no gradient
+  std::shared_ptr<GradientSlot> next;  // of those that wait to be destroyed
+
+  /// False while the leaf is frozen. Throws GraphError when it has another shape or dtype by now than `meta`,
+  /// which was recorded.
+  bool takes(const OutputMeta& meta);
+  void freeze(Ref<Node> node) {
+    const std::scoped_lock lock(mutex);
+    frozen = std::move(node);
+  }
+  /// The node of a frozen leaf, which is frozen no more.
+  Ref<Node> thaw() {
+    const std::scoped_lock lock(mutex);
+    return std::move(frozen);
+  }
 
   Variable load() {
     const std::scoped_lock lock(mutex);

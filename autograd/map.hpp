@@ -125,8 +125,20 @@ void map_rule(Backward& r, const F& formula) {
   }
   (std::make_index_sequence<N>{});
 }
+/// True when a formula keeps numbers alone: no reference or pointer, whose object may be another, or gone,
+/// when backward evaluates the formula again; and nothing that owns memory, such as a Variable. (A conversion
+/// of bytes is no constant expression where references and pointers are concerned.)
+template <class F>
+concept KeepsNumbersOnly = std::is_empty_v<F> ||(std::is_trivially_copyable_v<F>&& requires {
+  typename std::bool_constant<(
+      static_cast<void>(__builtin_bit_cast(F, std::array<unsigned char, sizeof(F)>{})), true)>;
+});
+
 template <std::size_t N, class F>
 Variable map_operands(Op& op, F f) {
+  static_assert(KeepsNumbersOnly<F>,
+                "a formula of map() may capture numbers by value only, because backward evaluates it again: "
+                "capture neither by reference nor this, and give Variables and Tensors to map() as operands");
   op.promote_floating();
   if constexpr (N == 1) op.take_uniform_gradient();
   std::array<const Tensor*, N> x;
@@ -143,6 +155,8 @@ Variable map_operands(Op& op, F f) {
 /// arithmetic, comparisons, where() and the functions of autograd/dual.hpp. Differentiable to any order;
 /// saves its inputs only.
 ///   Variable swish = map("swish", [](auto x) { return x / (1 + exp(-x)); }, input);
+/// Backward evaluates the formula again, so it must give the same then: it captures numbers, by value
+/// (another capture does not compile), and reads nothing that changes, such as a global or a static variable.
 template <class F>
 Variable map(const char* name, F f, const Operand& a) {
   Op op(name, a);

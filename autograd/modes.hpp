@@ -12,6 +12,7 @@ struct Modes {
   bool recording = true;
   bool anomaly = false;
   bool checkpointed = false;  // a region of checkpoint() is being recorded or recomputed
+  bool recomputing = false;
 };
 extern constinit thread_local Modes modes;
 
@@ -29,6 +30,11 @@ class ModeScope {
 
 /// True while operations are recorded on this thread.
 inline bool grad_enabled() { return detail::modes.recording; }
+
+/// True while checkpoint() computes its function once more on this thread, in backward. What forward changes
+/// besides its result (running statistics, counters) has changed in the first pass and stays now:
+///   if (training() && !recomputing()) update(statistics);
+inline bool recomputing() { return detail::modes.recomputing; }
 
 /// Operations in this scope record nothing.
 class NoGrad : detail::ModeScope {

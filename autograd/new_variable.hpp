@@ -16,4 +16,10 @@ inline Variable new_variable(Tensor&& value, Ref<Node>&& node = {}, std::uint32_
   return Access::adopt(::new (block) VariableState(std::move(value), std::move(node), output));
 }
 
+/// Another variable of the same value and history: writing to either leaves the other as it is.
+inline Variable own_handle(const Variable& variable) {
+  const VariableState& state = *Access::state(variable);
+  return new_variable(Tensor(state.value), Ref<Node>(state.node), state.output);
+}
+
 }  // namespace xgrad::detail

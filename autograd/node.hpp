@@ -6,6 +6,7 @@
 #include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -88,14 +89,18 @@ struct Saved {
 
 using HookFunction = Callback<Variable(const Variable&)>;
 
+struct Hook {
+  std::uint64_t id;
+  std::uint32_t output;
+  HookFunction function;
+};
+/// The hooks of a node, in order of registration. A run holds those that it calls, so that one may remove
+/// itself.
+using HookList = std::vector<std::shared_ptr<const Hook>>;
+
 /// What few nodes have: hooks, a gradient to show, a checkpoint, the module they were recorded in.
 struct NodeExtras {
-  struct Hook {
-    std::uint64_t id;
-    std::uint32_t output;
-    HookFunction function;
-  };
-  std::vector<Hook> hooks;
+  std::shared_ptr<HookList> hooks;  // null: none yet. Handles on hooks know it weakly
   std::vector<std::pair<std::uint32_t, std::weak_ptr<GradientSlot>>> slots;
   std::shared_ptr<CheckpointFrame> frame;
   std::string module_path;
@@ -127,28 +132,39 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  Place place() const { return {file_, line_}; }
+  Place place() const { return {file_, static_cast<int>(line_)}; }
   std::span<Edge> inputs() const { return {edges(), input_count_}; }
   std::span<const OutputMeta> outputs() const { return {metas(), output_count_}; }
   std::span<Saved> saved() const { return {saved_array(), saved_count_}; }
+  bool saves() const { return saved_count_ != 0; }
 
   bool is_leaf() const { return rank == 0; }
   NodeExtras& require_extras() {
     if (!extras) extras = std::make_unique<NodeExtras>();
     return *extras;
   }
-  /// Gives up what was kept for the rule.
+  /// Runs that free what they use claim a node with saved values before they run its rule; one of them
+  /// succeeds. `alone` tells that no other run can be at this node, which is not claimed.
+  bool claim(bool alone) {
+    if (!alone && !single_threaded()) return !claimed_.exchange(true);
+    claimed_.store(true, std::memory_order_relaxed);
+    return true;
+  }
+  bool claimed() const { return claimed_.load(); }
+  /// After a rule that failed.
+  void give_back() { claimed_.store(false); }
+  /// Gives up what was kept for the rule of a node that was claimed.
   void free_saved() {
-    if (saved_count_ == 0) return;
-    std::destroy_n(saved_array(), std::exchange(saved_count_, std::uint8_t{0}));
+    for (Saved& saved : saved()) saved.value = {};
     if (extras) extras->frame = nullptr;
-    freed = true;
   }
 
   void retain() { references_.add(); }
   void release() {
     if (references_.drop()) bury(this);
   }
+  /// True when one edge or one Variable alone leads here.
+  bool unique() const { return references_.unique(); }
 
  private:
   /// What nodes with a rule of one type have in common.
@@ -182,29 +198,31 @@ class Node {
 
  private:
   // `line_` belongs to `file_`; as a Place the two would be followed by padding.
-  const int line_;
+  const std::uint32_t line_ : 24;
+
+ public:
+  std::uint32_t first_order_only : 1 = 0;  // the rule's own operations are not all on the tape
+  // The rule takes one element for a gradient that is the same everywhere.
+  const std::uint32_t uniform_gradient : 1;
+  std::uint32_t unused : 6 = 0;  // the whole word is written, never read first
+
+ private:
   RefCount references_;
   const std::uint32_t input_count_, output_count_, block_bytes_;
   const std::uint16_t head_;
-  std::uint8_t saved_count_;  // 64 at most: two masks of 32 bits
+  const std::uint8_t saved_count_;  // 64 at most: two masks of 32 bits
+  std::atomic<bool> claimed_{false};
 
- public:
-  bool freed : 1 = false;             // saved values were given up by a run that did not retain the graph
-  bool first_order_only : 1 = false;  // the rule's own operations are not all on the tape
-  bool uniform_gradient : 1;          // the rule takes one element for a gradient that is the same everywhere
-  std::uint8_t unused : 5 = 0;        // the whole byte is written, never read first
-
- private:
   Node(const Record& record, std::size_t outputs, std::size_t saved, std::size_t head, std::size_t bytes)
       : name(record.name),
         file_(record.place.file),
-        line_(record.place.line),
+        line_(static_cast<std::uint32_t>(record.place.line) & 0xFFFFFFu),
+        uniform_gradient(record.uniform_gradient),
         input_count_(static_cast<std::uint32_t>(record.input_count)),
         output_count_(static_cast<std::uint32_t>(outputs)),
         block_bytes_(static_cast<std::uint32_t>(bytes)),
         head_(static_cast<std::uint16_t>(head)),
-        saved_count_(static_cast<std::uint8_t>(saved)),
-        uniform_gradient(record.uniform_gradient) {}
+        saved_count_(static_cast<std::uint8_t>(saved)) {}
   ~Node() = default;
 
   // Behind the rule stand arrays: inputs, outputs, saved values, the outputs' sizes.

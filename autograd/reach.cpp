@@ -37,4 +37,26 @@ void Reach::restrict_to(const std::vector<Variable>& roots, const std::vector<Va
   }
 }
 
+std::vector<bool> reached(const std::vector<Variable>& roots, const std::vector<Variable>& inputs) {
+  std::uint64_t lowest = UINT64_MAX;
+  for (const Variable& input : inputs) lowest = std::min(lowest, Access::edge(input).node->rank);
+  std::vector<const Node*> stack;
+  PointerMap visited;
+  const auto visit = [&](const Node* node) {
+    if (node == nullptr || node->rank < lowest || visited.find(node) != nullptr) return;
+    visited.insert(node, 1);
+    stack.push_back(node);
+  };
+  for (const Variable& root : roots) visit(Access::edge(root).node.get());
+  while (!stack.empty()) {
+    const Node* const node = stack.back();
+    stack.pop_back();
+    for (const Edge& edge : node->inputs()) visit(edge.node.get());
+  }
+  std::vector<bool> found;
+  for (const Variable& input : inputs)
+    found.push_back(visited.find(Access::edge(input).node.get()) != nullptr);
+  return found;
+}
+
 }  // namespace xgrad::detail

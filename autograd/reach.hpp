@@ -8,6 +8,9 @@
 
 namespace xgrad::detail {
 
+/// True for each input that a root depends on.
+std::vector<bool> reached(const std::vector<Variable>& roots, const std::vector<Variable>& inputs);
+
 class Reach {
  public:
   /// From now on only nodes on a path from the roots to the inputs.

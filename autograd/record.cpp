@@ -194,6 +194,9 @@ void Backward::set_zero(std::size_t k) const {
 bool Backward::reaches(const detail::Edge& edge) const { return reach_->contains(edge); }
 
 const Tensor& Backward::recomputed_value(const detail::Saved& saved) const {
+  if (!node_.extras || !node_.extras->frame)
+    fail<GraphError>("the graph was freed by a backward run within this one",
+                     "pass {.retain_graph = true} to that run");
   return node_.extras->frame->value(saved.position);
 }
 

@@ -34,7 +34,7 @@ class Backward {
            bool create_graph)
       : node_(node), gradients_(gradients), results_(results), reach_(reach), create_graph_(create_graph) {}
 
-  /// The gradient of output k; zeros when none has arrived.
+  /// The gradient of output k; zeros when none has arrived. Other inputs may share it: not to be written to.
   const Variable& gradient(std::size_t k = 0) const {
     if (!gradients_[k].defined()) set_zero(k);
     return gradients_[k];

@@ -59,12 +59,14 @@ void RunQueue::sum(Variable& total, Variable&& gradient, const Node& node) const
 
 void RunQueue::add_elsewhere(const Edge& edge, Variable&& gradient) {
   Pending& place = at(*edge.node);
+  place.alone = alone_;
   if (place.partial) return add_to_partial(place, edge, std::move(gradient));
   sum(place.gradients()[edge.output], std::move(gradient), *edge.node);
 }
 
 void RunQueue::add_partial(const Edge& edge, Variable&& gradient) {
   Pending& place = at(*edge.node);
+  place.alone = alone_;
   place.partial = true;
   add_to_partial(place, edge, std::move(gradient));
 }

@@ -24,6 +24,7 @@ struct Pending {
   Variable only;
   std::unique_ptr<More> more;
   bool partial = false;  // a gradient may be smaller than its output
+  bool alone = false;    // the rule that gave the last gradient ran at a node where no other run can be
 
   Variable* gradients() { return more && !more->several.empty() ? more->several.data() : &only; }
   More& require_more() {
@@ -37,6 +38,8 @@ class RunQueue {
  public:
   explicit RunQueue(bool create_graph) : create_graph_(create_graph) {}
 
+  /// Tells whether the gradients that are added next come from a node where no other run can be.
+  void from(bool alone) { alone_ = alone; }
   /// Adds a gradient to what has arrived for the output that an edge leads to, of the output's shape.
   void add(const Edge& edge, Variable&& gradient) {
     Node& node = *edge.node;
@@ -45,6 +48,7 @@ class RunQueue {
     next_.node = &node;
     next_.only = std::move(gradient);
     next_.partial = false;
+    next_.alone = alone_;
   }
   /// The same with one that is smaller. Those of different shapes are postponed.
   void add_partial(const Edge& edge, Variable&& gradient);
@@ -54,7 +58,8 @@ class RunQueue {
   /// Removes the first. A gradient may still be smaller than its output.
   Pending take() {
     if (next_.node == nullptr) return take_from_heap();
-    return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.more), next_.partial};
+    return {std::exchange(next_.node, nullptr), std::move(next_.only), std::move(next_.more), next_.partial,
+            next_.alone};
   }
 
  private:
@@ -84,6 +89,7 @@ class RunQueue {
   void postpone(Pending& place, std::uint32_t output, Variable&& gradient) const;
 
   bool create_graph_;
+  bool alone_ = false;
   // The first may stand apart from the heap: along a chain nothing else waits but leaves.
   Pending next_;
   std::vector<Turn> heap_;

@@ -1,6 +1,8 @@
 #include <xgrad/autograd/variable.hpp>
 
+#include <xgrad/autograd/checkpoint_frame.hpp>
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/tensor/pool_blocks.hpp>
 
@@ -19,12 +21,27 @@ void check_differentiable(DType dtype) {
         "convert with cast(x, float32)");
 }
 
+Ref<Node> new_leaf(const VariableState& state) {
+  Ref<Node> node = Ref<Node>::adopt(Node::create({"leaf"}, {&state.value, 1}, saves_nothing, sizeof(Node)));
+  node->require_extras().slots.emplace_back(0, state.slot);
+  return node;
+}
+
 void make_leaf(VariableState& state) {
   check_differentiable(state.value.dtype());
-  Ref<Node> node = Ref<Node>::adopt(Node::create({"leaf"}, {&state.value, 1}, saves_nothing, sizeof(Node)));
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
-  node->require_extras().slots.emplace_back(0, state.slot);
-  state.node = std::move(node);
+  state.slot->leaf = &state;
+  if (Ref<Node> former = state.slot->thaw()) {
+    if (former->outputs()[0].fits(state.value.shape(), state.value.dtype())) {
+      state.node = std::move(former);
+      return;
+    }
+    // The node describes shape and dtype, so it is made anew; the hooks are the variable's.
+    state.node = new_leaf(state);
+    state.node->extras->hooks = former->extras->hooks;
+    return;
+  }
+  state.node = new_leaf(state);
 }
 
 // The slot a variable shows: its own, or the one its node knows when this handle was rebuilt from a saved
@@ -46,7 +63,27 @@ Variable Access::make(Tensor&& value, Ref<Node>&& node, std::uint32_t output) {
   return new_variable(std::move(value), std::move(node), output);
 }
 
-void VariableState::forget_slot() { slot = nullptr; }
+void VariableState::forget_slot() {
+  if (slot->leaf == this) {
+    const std::scoped_lock lock(slot->mutex);
+    slot->leaf = nullptr;
+  }
+  // Without recursion: a gradient may have a gradient of its own, and so on. Slots that go while one is being
+  // destroyed on this thread wait in a list.
+  constinit static thread_local std::shared_ptr<GradientSlot>* waiting = nullptr;
+  if (waiting != nullptr) {
+    slot->next = std::move(*waiting);
+    *waiting = std::move(slot);
+    return;
+  }
+  std::shared_ptr<GradientSlot> list = std::move(slot);
+  waiting = &list;
+  while (list) {
+    const std::shared_ptr<GradientSlot> dying = std::move(list);
+    list = std::move(dying->next);
+  }
+  waiting = nullptr;
+}
 
 void VariableState::destroy() {
   // Few have a slot. Without one, a value and a node are all that there is to give up.
@@ -86,10 +123,10 @@ void Variable::set_requires_grad(bool required) {
         std::string("requires_grad can only be changed on a leaf, this is the result of ") + operation(),
         "use detach() to obtain a variable without history");
   if (required == requires_grad()) return;
-  if (required)
-    detail::make_leaf(*state_);
-  else
-    state_->node = {};
+  if (required) return detail::make_leaf(*state_);
+  // Graphs that are there give a frozen leaf nothing. Its hooks stay with its node.
+  detail::Ref<detail::Node> node = std::move(state_->node);
+  if (state_->slot && state_->slot->leaf == state_.get()) state_->slot->freeze(std::move(node));
 }
 
 Variable Variable::grad() const {
@@ -106,7 +143,9 @@ void Variable::set_grad(const Variable& gradient) {
     fail<DTypeError>("set_grad: a gradient of " + std::string(to_string(gradient.dtype())) +
                      " does not fit a variable of " + std::string(to_string(dtype())));
   if (!requires_grad()) fail<GraphError>("set_grad: the variable does not require a gradient");
-  detail::require_slot(*this)->store(gradient);
+  if (gradient.is(*this))
+    fail<GraphError>("set_grad: a variable cannot be its own gradient", "give a detach() of it");
+  detail::require_slot(*this)->store(detail::own_handle(gradient));
 }
 
 void Variable::clear_grad() {
@@ -121,17 +160,23 @@ void Variable::retain_grad() {
 HookHandle Variable::add_hook(Callback<Variable(const Variable&)> hook) {
   static std::atomic<std::uint64_t> next_id{1};
   if (!requires_grad()) fail<GraphError>("add_hook: the variable does not require a gradient");
+  if (!hook) fail<ValueError>("add_hook: the hook is empty");
   const std::uint64_t id = next_id++;
-  state_->node->require_extras().hooks.push_back({id, state_->output, std::move(hook)});
-  return HookHandle(state_->node, id);
+  auto& hooks = state_->node->require_extras().hooks;
+  if (!hooks) hooks = std::make_shared<detail::HookList>();
+  hooks->push_back(std::make_shared<const detail::Hook>(detail::Hook{id, state_->output, std::move(hook)}));
+  return HookHandle(hooks, id);
 }
 
 void HookHandle::remove() {
-  if (!node_) return;
-  auto& hooks = node_->require_extras().hooks;
-  hooks.erase(std::remove_if(hooks.begin(), hooks.end(), [&](const auto& hook) { return hook.id == id_; }),
-              hooks.end());
-  node_ = {};
+  const auto hooks = std::exchange(hooks_, {}).lock();
+  if (!hooks) return;
+  const auto place =
+      std::find_if(hooks->begin(), hooks->end(), [&](const auto& hook) { return hook->id == id_; });
+  if (place == hooks->end()) return;
+  // What dies with the hook may reach the list itself.
+  const auto removed = std::move(*place);
+  hooks->erase(place);
 }
 
 Variable Variable::detach() const { return detail::Access::make(value()); }
@@ -144,6 +189,7 @@ void Variable::set_value(Tensor value) {
   if (value.dtype() != dtype())
     fail<DTypeError>("set_value: expects " + std::string(to_string(dtype())) + ", got " +
                      std::string(to_string(value.dtype())));
+  if (detail::modes.checkpointed) detail::CheckpointFrame::note_change(*this);
   state_->value = std::move(value);
 }
 

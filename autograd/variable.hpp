@@ -46,16 +46,16 @@ struct VariableOptions {
 
 struct BackwardOptions;
 
-/// Names a registered hook so that it can be removed.
+/// Names a registered hook so that it can be removed. Keeps neither the hook nor the graph alive.
 class HookHandle {
  public:
   HookHandle() = default;
-  HookHandle(detail::Ref<detail::Node> node, std::uint64_t id) : node_(std::move(node)), id_(id) {}
+  HookHandle(std::weak_ptr<detail::HookList> hooks, std::uint64_t id) : hooks_(std::move(hooks)), id_(id) {}
   /// Removes the hook; harmless when done twice, or from inside the hook.
   void remove();
 
  private:
-  detail::Ref<detail::Node> node_;
+  std::weak_ptr<detail::HookList> hooks_;
   std::uint64_t id_ = 0;
 };
 
@@ -81,28 +81,30 @@ class Variable {
 
   bool requires_grad() const { return static_cast<bool>(checked().node); }
   bool is_leaf() const { return !checked().node || checked().node->is_leaf(); }
-  /// Turns gradients on or off for a leaf. Throws GraphError on a non-leaf and DTypeError on integers and
-  /// bools.
+  /// Turns gradients on or off for a leaf; one that is off takes none, from graphs recorded before either,
+  /// and keeps its hooks. Throws GraphError on a non-leaf and DTypeError on integers and bools.
   void set_requires_grad(bool required);
 
   /// The accumulated gradient of a leaf, or of a variable under retain_grad(); undefined where none has
   /// arrived.
   Variable grad() const;
-  /// Replaces the gradient (an undefined Variable clears it). Throws ShapeError or DTypeError when it does
-  /// not fit.
+  /// Replaces the gradient by the value given (an undefined Variable clears it). Throws ShapeError or
+  /// DTypeError when it does not fit, and GraphError when it is this variable itself.
   void set_grad(const Variable& gradient);
   void clear_grad();
   /// Keeps the gradient of a non-leaf in later backward runs.
   void retain_grad();
   /// Calls `hook` with the complete gradient once per run, in order of registration; a defined result
-  /// replaces it. Throws GraphError when no gradient is required.
+  /// replaces it, while writing to what the hook is given changes nothing. What the hook keeps by value stays
+  /// between calls. Throws GraphError when no gradient is required, ValueError on an empty hook.
   HookHandle add_hook(Callback<Variable(const Variable&)> hook);
 
   /// The same value without history. Writing to either leaves the other unchanged.
   Variable detach() const;
   /// Replaces the value in place, for all handles, off the tape. Throws when shape or dtype differ.
   void set_value(Tensor value);
-  /// The value for writing, off the tape. Values saved by the tape are not affected.
+  /// The value for writing, off the tape. Values saved by the tape are not affected. A backward run throws
+  /// GraphError when it meets a leaf that holds another shape or dtype than was recorded.
   Tensor& mutable_value() { return checked().value; }
 
   /// Accumulates d(this)/d(leaf) into the leaves. Without a seed this must have one element; a seed has

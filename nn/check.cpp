@@ -88,7 +88,7 @@ CheckResult check_parameters(Module& module, const Callback<Variable()>& forward
   for (std::size_t i = 0; i < trainable.size(); ++i)
     if (!gradients[i].defined()) text += "\n  " + names[i] + " gets no gradient from forward";
   if (text.empty()) return {true, {}};
-  return {false, "visit and forward of " + module.describe() + " disagree:" + text};
+  return {false, "visit and forward of " + detail::description(module) + " disagree:" + text};
 }
 
 CheckResult check_parameters(Module& module, const Variable& input) {

@@ -1,5 +1,7 @@
 #include <xgrad/nn/container.hpp>
 
+#include <xgrad/nn/walk.hpp>
+
 namespace xgrad::nn {
 
 std::shared_ptr<Module> AnyModule::checked(std::shared_ptr<Module> shared) {
@@ -16,7 +18,7 @@ Module& ModuleList::operator[](Index i) {
 }
 
 void ModuleList::reject_type(Index i, const Module& module) {
-  fail<ValueError>("module " + std::to_string(i) + " is of another type: " + module.describe());
+  fail<ValueError>("module " + std::to_string(i) + " is of another type: " + detail::description(module));
 }
 
 void ModuleList::visit(Visitor& v) {

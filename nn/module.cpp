@@ -64,6 +64,14 @@ std::string type_name(const Module& module) {
   return name.substr(start);
 }
 
+std::string description(const Module& module) {
+  try {
+    return module.describe();
+  } catch (...) {
+    return type_name(module);
+  }
+}
+
 std::string running_path() {
   if (innermost_call == nullptr) return {};
   const Call* outermost = innermost_call;
@@ -72,7 +80,7 @@ std::string running_path() {
     // A module that the outermost one does not list is named by the nearest caller that is listed.
     for (const Call* call = innermost_call; call != outermost; call = call->outer())
       if (std::string path = path_below(outermost->module(), call->module()); !path.empty()) return path;
-  } catch (const Error&) {
+  } catch (...) {
     // A message is being made: a faulty visit must not replace it.
   }
   return {};
@@ -233,7 +241,8 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options) {
     for (const std::string& name : report.unexpected) mismatches += "\n  " + name + ": not in the module";
   }
   if (!mismatches.empty())
-    fail<ValueError>("load_state_dict: the dictionary does not fit " + describe() + ":" + mismatches);
+    fail<ValueError>("load_state_dict: the dictionary does not fit " + detail::description(*this) + ":" +
+                     mismatches);
   for (auto& [present, value] : changes) *present = std::move(value);
   return report;
 }

@@ -1,5 +1,6 @@
 #include <xgrad/nn/norm.hpp>
 
+#include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/normalize.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -129,7 +130,7 @@ Variable BatchNorm::forward(const Variable& x) {
   if (!training() && running_mean.defined())
     return batch_norm(input, running_mean, running_var, weight, bias, eps_);
   const BatchNormalized batch = batch_norm_training(input, weight, bias, eps_);
-  if (training() && running_mean.defined() && x.count() > 0)
+  if (training() && !recomputing() && running_mean.defined() && x.count() > 0)
     track(batch.mean, batch.variance, x.count() / channels_);
   return batch.output;
 }

@@ -89,7 +89,8 @@ struct BatchNormOptions {
 
 /// Batch normalisation for any number of axes between batch and channels; what BatchNorm1d and BatchNorm2d
 /// share. In training x is normalised with its own statistics, which move the running ones (these take the
-/// variance over n - 1); in evaluation with the running ones. An empty batch moves nothing.
+/// variance over n - 1); in evaluation with the running ones. An empty batch moves nothing, nor does the
+/// second computation of checkpoint().
 class BatchNorm : public Module {
  public:
   Variable forward(const Variable& x) override;

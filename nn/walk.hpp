@@ -9,6 +9,10 @@
 
 namespace xgrad::nn::detail {
 
+/// describe() for a message: the type's name where it throws, because it must not replace the error under
+/// way.
+std::string description(const Module& module);
+
 class Walk final : private Visitor {
  public:
   using OnParameter = Callback<void(const std::string& path, Variable&)>;

@@ -24,6 +24,15 @@ struct LaneMask {
   using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
   static constexpr int width = detail::lane_bytes / sizeof(T);
   alignas(64) Bits bits[width];
+
+  /// For a readable message where a formula branches.
+  explicit operator bool() const {
+    static_assert(
+        sizeof(T) == 0,
+        "a formula of map() is evaluated on many elements at once: in place of if, ?:, &&, || and ! "
+        "use where(condition, a, b), logical_and, logical_or and logical_not");
+    return false;
+  }
 };
 
 /// 128 floats or 64 doubles.
@@ -38,6 +47,15 @@ struct Lanes {
   Lanes(N number);
   Lanes(const Lanes& other);
   Lanes& operator=(const Lanes& other);
+
+  /// For a readable message where a formula calls a function of one number.
+  operator double() const {
+    static_assert(
+        sizeof(T) == 0,
+        "a formula of map() is evaluated on many elements at once: call sin(x), not std::sin(x); the "
+        "functions that there are stand in autograd/dual.hpp");
+    return 0;
+  }
 
   /// How many lanes hold values.
   int defined() const { return active == 0 ? width : active; }

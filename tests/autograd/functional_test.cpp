@@ -71,8 +71,11 @@ TEST_SUITE("autograd") {
     const Variable p(real({2.0, 3.0}));
     close(jacobian([](auto x) { return sum(x * x); }, p), real({4.0, 6.0}));
     close(jacobian([](auto x) { return x * x; }, Variable(scalar(3.0, float64))), scalar(6.0, float64));
-    close(jacobian([](auto) { return Variable(real({1.0, 2.0, 3.0})); }, p), zeros({3, 2}, float64));
-    CHECK(jacobian([](auto x) { return x > 0.0; }, p).shape() == Shape{2, 2});
+    const FunctionalOptions lenient{.allow_unused = true};
+    const auto constant = [](auto) { return Variable(real({1.0, 2.0, 3.0})); };
+    close(jacobian(constant, p, lenient), zeros({3, 2}, float64));
+    CHECK_THROWS_AS(jacobian(constant, p), GraphError);
+    CHECK(jacobian([](auto x) { return x > 0.0; }, p, lenient).shape() == Shape{2, 2});
     CHECK(jacobian(cubes, Variable(zeros({0}, float64))).shape() == Shape{0, 0});
     CHECK(jacobian([](auto x) { return sum(x); }, Variable(zeros({0, 3}, float64))).shape() == Shape{0, 3});
     CHECK(jacobian([](auto x) { return slice(x, 0, {0, 0}); }, p).shape() == Shape{0, 2});
@@ -80,7 +83,11 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("jacobian: several inputs and outputs") {
     const List x{Variable(real({2.0, 3.0})), Variable(scalar(5.0, float64)), Variable(real({7.0}))};
-    const auto blocks = jacobian([](const List& v) { return List{v[0] * v[1], v[1] * v[1]}; }, x);
+    const auto blocks = jacobian(
+        [](const List& v) {
+          return List{v[0] * v[1], v[1] * v[1]};
+        },
+        x, {.allow_unused = true});
     REQUIRE(blocks.size() == 2);
     REQUIRE(blocks[0].size() == 3);
     close(blocks[0][0], real({{5.0, 0.0}, {0.0, 5.0}}));
@@ -106,7 +113,9 @@ TEST_SUITE("autograd") {
     close(many.outputs[0], real({10.0, 21.0}));
     close(many.gradients[0], real({7.0, 17.0}));
     close(many.gradients[1], real({2.0, 6.0}));
-    const VjpResult one = vjp([](const List& x) { return sum(x[0]); }, {p, v});
+    const auto first = [](const List& x) { return sum(x[0]); };
+    CHECK_THROWS_AS(vjp(first, {p, v}), GraphError);
+    const VjpResult one = vjp(first, {p, v}, {}, {.allow_unused = true});
     close(one.gradients[1], zeros({3}, float64));
   }
 
@@ -128,7 +137,9 @@ TEST_SUITE("autograd") {
     close(many.tangents[1], real({1.0, 2.0}));
     close(many.tangents[2], zeros({1}, float64));
     CHECK(many.tangents[3].shape() == Shape{2});
-    close(jvp([](auto x) { return x.detach(); }, p, t).tangent, zeros({2}, float64));
+    const auto detached = [](auto x) { return x.detach(); };
+    close(jvp(detached, p, t, {.allow_unused = true}).tangent, zeros({2}, float64));
+    CHECK_THROWS_AS(jvp(detached, p, t), GraphError);
   }
 
   TEST_CASE("hessian: Rosenbrock's function") {
@@ -142,7 +153,10 @@ TEST_SUITE("autograd") {
     const Variable x(noise({2, 2}, 1)), y(noise({3}, 2));
     CHECK(hessian([](auto v) { return sum(cubes(v)); }, x).shape() == Shape{2, 2, 2, 2});
     close(hessian([](auto v) { return sum(v) * 2.0; }, y), zeros({3, 3}, float64));
-    close(hessian([](auto) { return Variable(scalar(1.0, float64)); }, y), zeros({3, 3}, float64));
+    const auto constant = [](auto) { return Variable(scalar(1.0, float64)); };
+    close(hessian(constant, y, {.allow_unused = true}), zeros({3, 3}, float64));
+    CHECK_THROWS_AS(hessian(constant, y), GraphError);
+    CHECK_THROWS_AS(hvp(constant, y, y), GraphError);
     const auto blocks = hessian([](const List& v) { return sum(v[0]) * sum(v[1] * v[1]); }, {x, y});
     CHECK(blocks[0][1].shape() == Shape{2, 2, 3});
     CHECK(blocks[1][0].shape() == Shape{3, 2, 2});
@@ -203,6 +217,41 @@ TEST_SUITE("autograd") {
     CHECK(jacobian(triple, p, {.create_graph = true}).requires_grad());
     close(p.grad(), real({1.0, 1.0}));
     CHECK_FALSE(grad_enabled());
+  }
+
+  TEST_CASE("functional: derivatives by variables that a function without arguments uses") {
+    Variable a(noise({2, 2}, 1), {.requires_grad = true}), b(noise({2}, 2), {.requires_grad = true});
+    const Variable x(noise({3, 2}, 3));
+    const auto formula = [&](const Variable& w, const Variable& v) { return cubes(matmul(x, w) * v + v); };
+    const auto used = [&] { return sum(formula(a, b)); };
+    const auto given = [&](const List& p) { return sum(formula(p[0], p[1])); };
+    const List both{a, b}, vectors{Variable(noise({2, 2}, 4)), Variable(noise({2}, 5))};
+    a.set_grad(Variable(ones({2, 2}, float64)));
+    for (const bool create_graph : {false, true}) {
+      const FunctionalOptions options{.create_graph = create_graph};
+      const auto h = hessian(used, both, options), expected = hessian(given, both);
+      for (std::size_t i = 0; i < 2; ++i)
+        for (std::size_t j = 0; j < 2; ++j) close(h[i][j], expected[i][j].value());
+      const HvpResult products = hvp(used, both, vectors, options), known = hvp(given, both, vectors);
+      close(products.value, known.value.value());
+      for (std::size_t i = 0; i < 2; ++i) close(products.products[i], known.products[i].value());
+      const auto rows = [&] { return formula(a, b); };
+      const auto rows_of = [&](const List& p) { return formula(p[0], p[1]); };
+      const auto j = jacobian(rows, both, options), j_known = jacobian(rows_of, both);
+      for (std::size_t i = 0; i < 2; ++i) close(j[0][i], j_known[0][i].value());
+      close(jvp(rows, both, vectors, options).tangents[0], jvp(rows_of, both, vectors).tangents[0].value());
+      const Variable seed(noise({3, 2}, 6));
+      close(vjp(rows, both, {seed}, options).gradients[1], vjp(rows_of, both, {seed}).gradients[1].value());
+      CHECK(h[0][0].requires_grad() == create_graph);
+    }
+    close(hessian(used, b), hessian([&](const Variable& v) { return sum(formula(a, v)); }, b).value());
+    close(a.grad(), ones({2, 2}, float64));
+    CHECK_FALSE(b.grad().defined());
+    // The natural mistakes.
+    CHECK_THROWS_AS(hessian([&](const List&) { return used(); }, both), GraphError);
+    CHECK_THROWS_AS(jacobian([&] { return sum(b * b); }, both), GraphError);
+    b.set_requires_grad(false);
+    CHECK_THROWS_AS(hessian(used, both), GraphError);
   }
 
   TEST_CASE("functional: misuse") {

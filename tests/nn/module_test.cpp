@@ -361,6 +361,25 @@ TEST_CASE("a layer that visit omits is named by its nearest listed caller") {
   CHECK(contains(message, ": inner: linear: "));
 }
 
+TEST_CASE("an exception of visit or describe never replaces the error under way") {
+  struct Faulty : nn::Module {
+    nn::Linear fc{3, 3};
+    bool faulty = false;
+    Variable forward(const Variable& x) override { return fc(x); }
+    void visit(nn::Visitor& v) override {
+      if (faulty) throw 42;
+      v("fc", fc);
+    }
+    std::string describe() const override { throw std::runtime_error("describe"); }
+  } model;
+  StateDict wrong = model.state_dict();
+  wrong.set("spare", ones({1}));
+  CHECK_THROWS_AS(model.load_state_dict(wrong), ValueError);
+  CHECK(contains(message_of([&] { model.load_state_dict(wrong); }), "spare: not in the module"));
+  model.faulty = true;
+  CHECK_THROWS_AS(model(ones({1, 4})), ShapeError);
+}
+
 TEST_CASE("anomaly mode names the module, forward and backward") {
   struct Root : nn::Module {
     Variable forward(const Variable& x) override { return sqrt(x); }
