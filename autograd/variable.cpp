@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <ostream>
+#include <iostream>
 
 namespace xgrad {
 namespace detail {
@@ -212,6 +212,11 @@ const char* Variable::operation() const { return requires_grad() ? state_->node-
 std::string to_string(const Variable& variable) {
   if (!variable.defined()) return "undefined";
   return to_string(variable.value());
+}
+
+void debug_print(const Variable& variable) {
+  if (variable.defined()) std::cerr << variable.operation() << ": ";
+  debug_print(variable.defined() ? variable.value() : Tensor());
 }
 
 std::ostream& operator<<(std::ostream& stream, const Variable& variable) {

@@ -164,6 +164,8 @@ Variable grad(const Variable& output, const Variable& input, const GradOptions& 
 
 std::string to_string(const Variable& variable);
 std::ostream& operator<<(std::ostream& stream, const Variable& variable);
+/// Writes the operation that made it, dtype, shape and elements to stderr, for use from a debugger.
+void debug_print(const Variable& variable);
 
 namespace detail {
 

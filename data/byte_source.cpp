@@ -63,6 +63,14 @@ std::size_t ByteSource::limit() const {
                                                                             : file_size_;
 }
 
+void ByteSource::require_memory(std::size_t bytes) const {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0 && bytes / static_cast<std::size_t>(page) >= static_cast<std::size_t>(pages))
+    throw IoError(
+        xgrad::detail::message_prefix() + "the elements take " + std::to_string(bytes) + " bytes of memory",
+        path_, ENOMEM);
+}
+
 void ByteSource::reject(const std::string& text, std::size_t offset) const {
   throw FormatError(xgrad::detail::message_prefix() + path_ + ": " + text, offset);
 }

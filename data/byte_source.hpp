@@ -25,6 +25,9 @@ class ByteSource {
   bool packed() const { return inflater_ != nullptr; }
   /// All bytes there are, exact for an unpacked file, otherwise the most that a file of this size can hold.
   std::size_t limit() const;
+  /// Throws IoError with ENOMEM when `bytes`, which the file's content would take, exceed the machine's
+  /// memory: a file with holes is larger than anything that can be read.
+  void require_memory(std::size_t bytes) const;
   /// Throws FormatError that names the file.
   [[noreturn]] void reject(const std::string& text, std::size_t offset) const;
 

@@ -34,6 +34,8 @@ void read_exactly(ByteSource& source, std::byte* out, std::size_t count, const s
 // Reads elements stored as `Stored` into a tensor of T.
 template <class Stored, class Bits, class T>
 Tensor read_elements(ByteSource& source, const Shape& shape) {
+  // As many as the file has, which the address space holds even as the widest type.
+  source.require_memory(static_cast<std::size_t>(shape.count()) * sizeof(T));
   Tensor result = Tensor::uninitialized(shape, dtype_of<T>);
   T* out = result.mutable_data<T>();
   if constexpr (std::is_same_v<Stored, T> && sizeof(T) == 1) {

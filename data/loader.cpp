@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <exception>
 #include <list>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -37,6 +38,11 @@ void check(const LoaderOptions& options, Index size) {
   if (options.prefetch < 0)
     fail<ValueError>("prefetch must be at least 0, got " + std::to_string(options.prefetch));
   if (size < 0) fail<ValueError>("the dataset's size must be at least 0, got " + std::to_string(size));
+}
+
+void check_epoch(Index epoch) {
+  if (epoch < 0 || epoch == std::numeric_limits<Index>::max())
+    fail<ValueError>("set_epoch: expects an epoch from 0 to below 2^63 - 1, got " + std::to_string(epoch));
 }
 
 Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch) {

@@ -58,6 +58,7 @@ class RandomScope {
 };
 
 void check(const LoaderOptions& options, Index size);
+void check_epoch(Index epoch);
 /// The examples of an epoch in order, int64.
 Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch);
 
@@ -89,7 +90,11 @@ class DataLoader {
   const LoaderOptions& options() const { return options_; }
   /// The epoch that the next loop goes through, from 0; setting it resumes or repeats.
   Index epoch() const { return epoch_; }
-  void set_epoch(Index epoch) { epoch_ = epoch; }
+  /// Throws ValueError on a negative number, and on the largest, which has no next one.
+  void set_epoch(Index epoch) {
+    detail::check_epoch(epoch);
+    epoch_ = epoch;
+  }
 
   class Iterator {
    public:

@@ -18,6 +18,8 @@ Index checked(Index embed_dim, Index num_heads, double dropout, Place place) {
   if (embed_dim < 1 || num_heads < 1 || embed_dim % num_heads != 0)
     fail<ValueError>("expects a num_heads that divides embed_dim, got embed_dim = " +
                      std::to_string(embed_dim) + ", num_heads = " + std::to_string(num_heads));
+  if (embed_dim > std::numeric_limits<Index>::max() / 3)
+    fail<ValueError>("the weights of embed_dim = " + std::to_string(embed_dim) + " do not fit 63 bits");
   if (!(dropout >= 0 && dropout <= 1))
     fail<ValueError>("expects a dropout in [0, 1], got " + std::to_string(dropout));
   return embed_dim;

@@ -9,6 +9,13 @@ std::shared_ptr<Module> AnyModule::checked(std::shared_ptr<Module> shared) {
   return shared;
 }
 
+void AnyModule::reject_empty() { fail<GraphError>("the module was moved from"); }
+
+void ModuleList::push_back(AnyModule module) {
+  static_cast<void>(*module);
+  modules_.push_back(std::move(module));
+}
+
 Module& ModuleList::operator[](Index i) {
   const Index size = static_cast<Index>(modules_.size());
   const Index position = i < 0 ? i + size : i;
@@ -23,6 +30,11 @@ void ModuleList::reject_type(Index i, const Module& module) {
 
 void ModuleList::visit(Visitor& v) {
   for (std::size_t i = 0; i < modules_.size(); ++i) v(std::to_string(i), *modules_[i]);
+}
+
+Lambda::Lambda(Callback<Variable(const Variable&)> f, Place place) : f_(std::move(f)) {
+  const Scope scope("Lambda", place);
+  if (!f_) fail<ValueError>("expects a function, got an empty one");
 }
 
 Variable Sequential::forward(const Variable& x) {

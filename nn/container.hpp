@@ -22,8 +22,8 @@ inline constexpr bool is_shared_module<std::shared_ptr<M>> = true;
 template <class T>
 concept Layer = std::derived_from<T, Module> || detail::is_shared_module<T>;
 
-/// A module of any type, held by value: made from a module, or from a shared_ptr to one. A moved-from one may
-/// only be assigned or destroyed.
+/// A module of any type, held by value: made from a module, or from a shared_ptr to one. Reaching for the
+/// module of one that was moved from throws GraphError.
 class AnyModule {
  public:
   template <class M>
@@ -33,14 +33,17 @@ class AnyModule {
   template <std::derived_from<Module> M>
   AnyModule(std::shared_ptr<M> shared) : held_(new Shared(checked(std::move(shared)))) {}
 
-  AnyModule(const AnyModule& other) : held_(other.held_->clone()) {}
+  AnyModule(const AnyModule& other) : held_(other.held_ ? other.held_->clone() : nullptr) {}
   AnyModule(AnyModule&&) noexcept = default;
   AnyModule& operator=(const AnyModule& other) { return *this = AnyModule(other); }
   AnyModule& operator=(AnyModule&&) noexcept = default;
   ~AnyModule() = default;
 
-  Module& operator*() const { return held_->module(); }
-  Module* operator->() const { return &held_->module(); }
+  Module& operator*() const {
+    if (!held_) reject_empty();
+    return held_->module();
+  }
+  Module* operator->() const { return &**this; }
 
  private:
   struct Holder {
@@ -62,6 +65,7 @@ class AnyModule {
     std::shared_ptr<Module> value;
   };
   static std::shared_ptr<Module> checked(std::shared_ptr<Module> shared);
+  [[noreturn]] static void reject_empty();
 
   std::unique_ptr<Holder> held_;
 };
@@ -79,7 +83,8 @@ class ModuleList : public Module {
     (push_back(std::move(others)), ...);
   }
 
-  void push_back(AnyModule module) { modules_.push_back(std::move(module)); }
+  /// Throws GraphError on an AnyModule that was moved from.
+  void push_back(AnyModule module);
   std::size_t size() const { return modules_.size(); }
   bool empty() const { return modules_.empty(); }
   /// Module i; negative positions count from the end. Throws IndexError out of range.
@@ -126,10 +131,10 @@ class Sequential : public ModuleList {
 };
 
 /// A function as a module, for Sequential: Lambda([](const Variable& x) { return sin(x); }). It has no
-/// parameters.
+/// parameters. Throws ValueError on an empty function.
 class Lambda : public Module {
  public:
-  explicit Lambda(Callback<Variable(const Variable&)> f) : f_(std::move(f)) {}
+  explicit Lambda(Callback<Variable(const Variable&)> f, Place place = Place::here());
   Variable forward(const Variable& x) override { return f_(x); }
 
  private:

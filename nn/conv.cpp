@@ -62,11 +62,12 @@ Conv2d::Conv2d(Index in, Index out, const Conv2dOptions& options, Place place)
 Variable Conv2d::forward(const Variable& x) { return conv2d(at_call(x), weight, bias, options_); }
 
 void Conv2d::visit(Visitor& v) {
-  v("weight", weight);
+  v("weight", weight, {0, 2, 3, 1});
   v("bias", bias);
 }
 
 std::string Conv2d::describe() const {
+  if (!weight.defined()) return Module::describe();
   const Shape& w = weight.shape();
   return described("Conv2d", w[3] * options_.groups, w[0], w, options_) +
          (bias.defined() ? ")" : ", no bias)");
@@ -84,11 +85,12 @@ Variable ConvTranspose2d::forward(const Variable& x) {
 }
 
 void ConvTranspose2d::visit(Visitor& v) {
-  v("weight", weight);
+  v("weight", weight, {0, 2, 3, 1});
   v("bias", bias);
 }
 
 std::string ConvTranspose2d::describe() const {
+  if (!weight.defined()) return Module::describe();
   const Shape& w = weight.shape();
   return described("ConvTranspose2d", w[0], w[3] * options_.groups, w, options_) +
          (bias.defined() ? ")" : ", no bias)");

@@ -30,6 +30,7 @@ Variable Embedding::forward(const Variable& ids) { return embedding(at_call(ids)
 void Embedding::visit(Visitor& v) { v("weight", weight); }
 
 std::string Embedding::describe() const {
+  if (!weight.defined()) return Module::describe();
   return "Embedding(" + std::to_string(weight.size(0)) + ", " + std::to_string(weight.size(1)) + ")";
 }
 

@@ -53,6 +53,7 @@ void normal(Variable parameter, double mean, double deviation, Generator& genera
 Fans fans(const Shape& weight) {
   if (weight.rank() < 2)
     fail<ShapeError>("fans: expects a weight of two axes or more, got the shape " + to_string(weight));
+  static_cast<void>(weight.count());  // throws where a product below would overflow
   const Index kernel = std::accumulate(weight.begin() + 1, weight.end() - 1, Index{1}, std::multiplies<>());
   return {weight.back() * kernel, weight[0] * kernel};
 }

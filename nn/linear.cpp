@@ -25,6 +25,7 @@ void Linear::visit(Visitor& v) {
 }
 
 std::string Linear::describe() const {
+  if (!weight.defined()) return Module::describe();
   return "Linear(" + std::to_string(weight.size(1)) + ", " + std::to_string(weight.size(0)) +
          (bias.defined() ? ")" : ", no bias)");
 }

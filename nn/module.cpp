@@ -1,12 +1,16 @@
 #include <xgrad/nn/module.hpp>
 
 #include <xgrad/nn/walk.hpp>
+#include <xgrad/tensor/strided.hpp>
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <typeinfo>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace xgrad::nn {
@@ -107,6 +111,18 @@ Operand Module::at_call(const Variable& x) {
   return Operand(x, place.file, place.line);
 }
 
+void Module::reject_call(Place place) const {
+  const std::string name = detail::type_name(*this);
+  const Scope scope(name.c_str(), place);
+  fail<GraphError>("the module was moved from", "call the one that it was moved to, or assign to it");
+}
+
+void Visitor::check_name(std::string_view name) const {
+  if (name.empty() || name.find('.') != name.npos)
+    fail<ValueError>("visit of " + visited() + " names a part '" + std::string(name) + "'",
+                     "expects a name that is not empty and holds no dot: dots join the names of a path");
+}
+
 std::string_view Visitor::next_name(std::string_view& names) {
   const std::size_t comma = names.find(',');
   std::string_view name = names.substr(0, comma);
@@ -199,6 +215,7 @@ void Module::to(DType dtype) {
 
 StateDict Module::state_dict() {
   StateDict dict;
+  dict.set_layout(StateDict::Layout::xgrad);
   detail::Walk()
       .parameters([&](const std::string& path, Variable& parameter) { dict.set(path, parameter.value()); })
       .buffers([&](const std::string& path, Tensor& buffer) { dict.set(path, buffer); })
@@ -206,20 +223,59 @@ StateDict Module::state_dict() {
   return dict;
 }
 
+namespace {
+
+/// `shape` with axis i taken from axis order[i]; nothing when it has not as many axes.
+std::optional<Shape> reordered(const Shape& shape, const Shape& order) {
+  if (shape.rank() != order.rank()) return {};
+  Shape result = shape;
+  for (Index i = 0; i < order.rank(); ++i) result[i] = shape[order[i]];
+  return result;
+}
+
+/// True when giving a tensor of `shape` that order of axes moves an element.
+bool moves_elements(const Shape& shape, const Shape& order) {
+  Shape moved;
+  for (const Index axis : order)
+    if (shape[axis] > 1) moved.push_back(axis);
+  return !std::is_sorted(moved.begin(), moved.end());
+}
+
+}  // namespace
+
 LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options) {
   std::string mismatches;
   LoadReport report;
   std::unordered_set<std::string> known;
   std::vector<std::pair<Tensor*, Tensor>> changes;
+  std::unordered_map<std::string, Shape> orders;
 
   const auto consider = [&](const std::string& path, Tensor& present) {
     known.insert(path);
     const Tensor* given = dict.find(path);
+    const auto order = orders.find(path);
+    Tensor converted;
+    std::string hint;
+    if (given != nullptr && order != orders.end()) {
+      // In PyTorch's order of axes it would have this shape here.
+      const std::optional<Shape> other = reordered(given->shape(), order->second);
+      const bool fits = other == present.shape();
+      if (fits && dict.layout() == StateDict::Layout::pytorch) {
+        converted = kernels::permute(*given, order->second);
+        given = &converted;
+      } else if (fits && dict.layout() == StateDict::Layout::unknown) {
+        hint = " (it fits in PyTorch's order of axes: set_layout(StateDict::Layout::pytorch))";
+        if (given->shape() == present.shape() && moves_elements(given->shape(), order->second))
+          report.notes.push_back(path + ": " + to_string(given->shape()) +
+                                 " fits both here and in PyTorch's order of axes, taken as the former" +
+                                 hint);
+      }
+    }
     if (given == nullptr) {
       report.missing.push_back(path);
     } else if (given->shape() != present.shape()) {
       mismatches += "\n  " + path + ": expects the shape " + to_string(present.shape()) + ", got " +
-                    to_string(given->shape());
+                    to_string(given->shape()) + hint;
     } else if (given->dtype() != present.dtype() &&
                !(is_floating(given->dtype()) && is_floating(present.dtype()))) {
       mismatches += "\n  " + path + ": expects " + std::string(to_string(present.dtype())) + ", got " +
@@ -229,6 +285,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options) {
     }
   };
   detail::Walk()
+      .reordered([&](const std::string& path, const Shape& order) { orders.emplace(path, order); })
       .parameters(
           [&](const std::string& path, Variable& parameter) { consider(path, parameter.mutable_value()); })
       .buffers(consider)

@@ -20,10 +20,13 @@ struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
 };
 
-/// Names that a lenient load left out.
+/// Names that a lenient load left out, and what any load leaves in doubt.
 struct LoadReport {
   std::vector<std::string> missing;     ///< in the module, not in the dictionary
   std::vector<std::string> unexpected;  ///< in the dictionary, not in the module
+  /// One line for each weight that fits in PyTorch's order of axes as well, where the dictionary's is
+  /// unknown.
+  std::vector<std::string> notes = {};
 };
 
 class Module;
@@ -41,6 +44,25 @@ class CallObserver {
 
  private:
   CallObserver* outer_;
+};
+
+/// False in a module that was moved from, until it is assigned another.
+class Presence {
+ public:
+  Presence() = default;
+  Presence(const Presence&) = default;
+  Presence(Presence&& other) noexcept : present_(std::exchange(other.present_, false)) {}
+  Presence& operator=(const Presence&) = default;
+  Presence& operator=(Presence&& other) noexcept {
+    const bool present = std::exchange(other.present_, false);
+    present_ = present;
+    return *this;
+  }
+  ~Presence() = default;
+  explicit operator bool() const { return present_; }
+
+ private:
+  bool present_ = true;
 };
 
 /// A module's call under way; the thread's calls form a stack.
@@ -65,7 +87,8 @@ class Call {
 
 }  // namespace detail
 
-/// Base of layers and models. Copying copies all parameters; nothing has to be registered or cloned.
+/// Base of layers and models. Copying copies all parameters; nothing has to be registered or cloned. Calling
+/// one that was moved from throws GraphError.
 ///   struct Mlp : nn::Module {
 ///     nn::Linear hidden{784, 128}, output{128, 10};
 ///     Variable forward(const Variable& x) override { return output(relu(hidden(x))); }
@@ -119,7 +142,7 @@ class Module {
   StateDict state_dict();
   /// Sets parameters and buffers from `dict`; floating tensors are converted to the module's dtype. Names
   /// (when strict), shapes and dtypes are all checked first: ValueError lists every mismatch, and nothing has
-  /// changed.
+  /// changed. Weights of convolutions are permuted when `dict` is marked as PyTorch's (StateDict::Layout).
   LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {});
 
  protected:
@@ -127,6 +150,7 @@ class Module {
   ///   Variable operator()(const Operand& q, const Operand& k) { return call(q.place(), [&] { ... }); }
   template <class F>
   auto call(Place place, F&& f) {
+    if (!presence_) reject_call(place);
     const detail::Call frame(*this, place);
     auto result = std::forward<F>(f)();
     if constexpr (std::same_as<decltype(result), Variable>) frame.returned(result);
@@ -137,7 +161,10 @@ class Module {
   static Operand at_call(const Variable& x);
 
  private:
+  [[noreturn]] void reject_call(Place place) const;
+
   bool training_ = true;
+  detail::Presence presence_;
 };
 
 /// The module and all below it as an indented tree of names and descriptions.

@@ -1,6 +1,7 @@
 #include <xgrad/nn/norm.hpp>
 
 #include <xgrad/autograd/modes.hpp>
+#include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/normalize.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -127,6 +128,7 @@ Variable BatchNorm::forward(const Variable& x) {
     fail<ShapeError>(
         "expects " + std::to_string(channels_) + " channels, got x of shape " + to_string(x.shape()),
         "channels are the last axis");
+  xgrad::detail::require_one_floating({{"x", x}, {"weight", weight}, {"running_mean", running_mean}});
   if (!training() && running_mean.defined())
     return batch_norm(input, running_mean, running_var, weight, bias, eps_);
   const BatchNormalized batch = batch_norm_training(input, weight, bias, eps_);

@@ -24,6 +24,8 @@ Recurrent::Recurrent(const char* name, Index gates, Index input, Index hidden,
                      std::to_string(hidden) + " and " + std::to_string(options.layers));
   if (!(options.dropout >= 0 && options.dropout <= 1))
     fail<ValueError>("dropout must be in [0, 1], got " + std::to_string(options.dropout));
+  // All state weights together: throws before any is made where their number, or a size, would overflow.
+  static_cast<void>(Shape{options.layers, directions(), gates, hidden, hidden}.count());
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const auto parameter = [&](const Shape& shape) {
     return Parameter(uniform(shape, -bound, bound, options.dtype));
@@ -63,6 +65,7 @@ std::string Recurrent::describe() const {
 }
 
 Variable Recurrent::sequence(const Variable& x) const {
+  if (weights.empty()) fail<GraphError>("the layer has no weights", "it was moved from");
   if (x.rank() != 3 || x.size(2) != input_)
     fail<ShapeError>(std::string("expects a sequence ") + (options_.batch_first ? "(N, T, " : "(T, N, ") +
                      std::to_string(input_) + "), got " + to_string(x.shape()));

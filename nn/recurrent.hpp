@@ -71,7 +71,8 @@ struct LstmResult {
   LstmState state;  ///< after the last step
 };
 
-/// Long short-term memory over sequences (T, N, input): see xgrad::lstm for the cell.
+/// Long short-term memory over sequences (T, N, input): see xgrad::lstm for the cell. A sequence of no steps
+/// gives an output of none and the initial state.
 ///   const auto [output, state] = lstm(x, {h0, c0});
 class LSTM : public detail::Recurrent {
  public:
@@ -92,7 +93,7 @@ struct GruResult {
   Variable state;   ///< (layers * directions, N, H), after the last step
 };
 
-/// Gated recurrent unit over sequences (T, N, input): see xgrad::gru for the cell.
+/// Gated recurrent unit over sequences (T, N, input): see xgrad::gru for the cell. No steps: as LSTM.
 class GRU : public detail::Recurrent {
  public:
   GRU(Index input, Index hidden, RecurrentOptions options = {}, Place place = Place::here())

@@ -20,36 +20,19 @@ class Visitor {
  public:
   virtual ~Visitor() = default;
 
-  /// A Parameter, or a Variable: a parameter that copies of the module share.
-  void operator()(std::string_view name, Variable& parameter) {
-    if (parameter.defined()) visit_parameter(name, parameter);
-  }
-  /// A Buffer.
-  void operator()(std::string_view name, Tensor& buffer) {
-    if (buffer.defined()) visit_buffer(name, buffer);
-  }
-  void operator()(std::string_view name, Module& child) { visit_child(name, child); }
-
+  /// A part: a Parameter; a Variable, a parameter that copies of the module share; a Buffer; a Module; a
+  /// vector, array or optional of them; a shared_ptr, whose object copies of the module share; a unique_ptr.
+  /// Throws ValueError on a name that is empty or holds a dot.
   template <class T>
-  void operator()(std::string_view name, std::vector<T>& items) {
-    visit_items(name, items);
+  void operator()(std::string_view name, T& part) {
+    check_name(name);
+    show(name, part);
   }
-  template <class T, std::size_t N>
-  void operator()(std::string_view name, std::array<T, N>& items) {
-    visit_items(name, items);
-  }
-  template <class T>
-  void operator()(std::string_view name, std::optional<T>& item) {
-    if (item) (*this)(name, *item);
-  }
-  /// Copies of the module share what a shared_ptr holds.
-  template <class T>
-  void operator()(std::string_view name, std::shared_ptr<T>& item) {
-    if (item) (*this)(name, *item);
-  }
-  template <class T>
-  void operator()(std::string_view name, std::unique_ptr<T>& item) {
-    if (item) (*this)(name, *item);
+  /// A parameter whose axis i is axis pytorch_order[i] of PyTorch's: loading a dictionary marked as PyTorch's
+  /// permutes it.
+  void operator()(std::string_view name, Variable& parameter, const Shape& pytorch_order) {
+    check_name(name);
+    if (parameter.defined()) visit_reordered(name, parameter, pytorch_order);
   }
 
   /// Several members, named by a comma-separated list: what XGRAD_VISIT expands to.
@@ -60,15 +43,48 @@ class Visitor {
 
  protected:
   virtual void visit_parameter(std::string_view name, Variable& parameter) = 0;
+  virtual void visit_reordered(std::string_view name, Variable& parameter, const Shape&) {
+    visit_parameter(name, parameter);
+  }
   virtual void visit_buffer(std::string_view name, Tensor& buffer) = 0;
   virtual void visit_child(std::string_view name, Module& child) = 0;
+  /// The module whose parts are being shown, for messages.
+  virtual std::string visited() const { return "a module"; }
 
  private:
+  void show(std::string_view name, Variable& parameter) {
+    if (parameter.defined()) visit_parameter(name, parameter);
+  }
+  void show(std::string_view name, Tensor& buffer) {
+    if (buffer.defined()) visit_buffer(name, buffer);
+  }
+  void show(std::string_view name, Module& child) { visit_child(name, child); }
+  template <class T>
+  void show(std::string_view name, std::vector<T>& items) {
+    visit_items(name, items);
+  }
+  template <class T, std::size_t N>
+  void show(std::string_view name, std::array<T, N>& items) {
+    visit_items(name, items);
+  }
+  template <class T>
+  void show(std::string_view name, std::optional<T>& item) {
+    if (item) show(name, *item);
+  }
+  template <class T>
+  void show(std::string_view name, std::shared_ptr<T>& item) {
+    if (item) show(name, *item);
+  }
+  template <class T>
+  void show(std::string_view name, std::unique_ptr<T>& item) {
+    if (item) show(name, *item);
+  }
   template <class Items>
   void visit_items(std::string_view name, Items& items) {
     std::size_t i = 0;
-    for (auto& item : items) (*this)(std::string(name) + "." + std::to_string(i++), item);
+    for (auto& item : items) show(std::string(name) + "." + std::to_string(i++), item);
   }
+  void check_name(std::string_view name) const;
   static std::string_view next_name(std::string_view& names);
 };
 

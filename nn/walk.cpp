@@ -7,6 +7,11 @@ Walk& Walk::parameters(OnParameter f) {
   return *this;
 }
 
+Walk& Walk::reordered(OnReordered f) {
+  on_reordered_ = std::move(f);
+  return *this;
+}
+
 Walk& Walk::buffers(OnBuffer f) {
   on_buffer_ = std::move(f);
   return *this;
@@ -27,19 +32,21 @@ void Walk::run(Module& root) {
   enter("", root);
 }
 
+std::string Walk::visited() const { return type_name(*current_); }
+
 std::string Walk::claim(std::string_view name) {
-  if (name.empty()) fail<ValueError>("visit of " + type_name(*current_) + " gives a part an empty name");
   std::string path = prefix_ + std::string(name);
   if (!names_.insert(path).second)
-    fail<ValueError>("visit of " + type_name(*current_) + " names two parts '" + path + "'",
+    fail<ValueError>("visit of " + visited() + " names two parts '" + path + "'",
                      "each parameter, buffer and child needs a name of its own");
   return path;
 }
 
-void Walk::visit_parameter(std::string_view name, Variable& parameter) {
+void Walk::enter_parameter(std::string_view name, Variable& parameter, const Shape* pytorch_order) {
   const std::string path = claim(name);
-  const bool is_new = seen_.insert(xgrad::detail::Access::state(parameter).get()).second;
-  if (is_new && on_parameter_) on_parameter_(path, parameter);
+  if (!seen_.insert(xgrad::detail::Access::state(parameter).get()).second) return;
+  if (pytorch_order != nullptr && on_reordered_) on_reordered_(path, *pytorch_order);
+  if (on_parameter_) on_parameter_(path, parameter);
 }
 
 void Walk::visit_buffer(std::string_view name, Tensor& buffer) {

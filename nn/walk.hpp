@@ -16,11 +16,14 @@ std::string description(const Module& module);
 class Walk final : private Visitor {
  public:
   using OnParameter = Callback<void(const std::string& path, Variable&)>;
+  /// Called before OnParameter, for parameters whose axes PyTorch has in another order.
+  using OnReordered = Callback<void(const std::string& path, const Shape& pytorch_order)>;
   using OnBuffer = Callback<void(const std::string& path, Tensor&)>;
   /// Called before the module's own parts; depth 0 is the root.
   using OnModule = Callback<void(const std::string& path, Module&, int depth)>;
 
   Walk& parameters(OnParameter f);
+  Walk& reordered(OnReordered f);
   Walk& buffers(OnBuffer f);
   Walk& modules(OnModule f);
   /// Levels of children to enter; default all.
@@ -29,13 +32,21 @@ class Walk final : private Visitor {
   void run(Module& root);
 
  private:
-  void visit_parameter(std::string_view name, Variable& parameter) override;
+  void visit_parameter(std::string_view name, Variable& parameter) override {
+    enter_parameter(name, parameter, nullptr);
+  }
+  void visit_reordered(std::string_view name, Variable& parameter, const Shape& pytorch_order) override {
+    enter_parameter(name, parameter, &pytorch_order);
+  }
   void visit_buffer(std::string_view name, Tensor& buffer) override;
   void visit_child(std::string_view name, Module& child) override;
+  std::string visited() const override;
+  void enter_parameter(std::string_view name, Variable& parameter, const Shape* pytorch_order);
   std::string claim(std::string_view name);
   void enter(const std::string& path, Module& module);
 
   OnParameter on_parameter_;
+  OnReordered on_reordered_;
   OnBuffer on_buffer_;
   OnModule on_module_;
   int limit_ = -1;

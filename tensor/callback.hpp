@@ -11,6 +11,9 @@ namespace xgrad {
 
 namespace detail {
 
+/// Throws GraphError: a Callback without a function was called.
+[[noreturn]] void reject_empty_callback();
+
 /// A function object of any type; copies have a copy of it. Apart from Callback so that signatures share it.
 class AnyCallable {
  public:
@@ -48,8 +51,8 @@ class AnyCallable {
 template <class Signature>
 class Callback;
 
-/// Holds a copy of a function object or function and calls it; copying copies the function object. A
-/// default-constructed one is false and must not be called.
+/// Holds a copy of a function object or function and calls it; copying copies the function object. One that
+/// is default-constructed or moved from is false, and throws GraphError when called.
 template <class Result, class... Arguments>
 class Callback<Result(Arguments...)> {
  public:
@@ -66,7 +69,9 @@ class Callback<Result(Arguments...)> {
 
   explicit operator bool() const { return callable_.object() != nullptr; }
   Result operator()(Arguments... arguments) const {
-    return call_(callable_.object(), std::forward<Arguments>(arguments)...);
+    void* const object = callable_.object();
+    if (object == nullptr) detail::reject_empty_callback();
+    return call_(object, std::forward<Arguments>(arguments)...);
   }
 
  private:

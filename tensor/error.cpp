@@ -1,5 +1,7 @@
 #include <xgrad/tensor/error.hpp>
 
+#include <xgrad/tensor/callback.hpp>
+
 #include <cstring>
 
 namespace xgrad {
@@ -21,6 +23,10 @@ constinit thread_local const Scope* Scope::top_ = nullptr;
 namespace detail {
 
 std::string (*module_path_provider)() = nullptr;
+
+void reject_empty_callback() {
+  fail<GraphError>("a function that is undefined was called", "it was default-constructed or moved from");
+}
 
 std::string message_prefix() {
   const Scope* scope = Scope::current();

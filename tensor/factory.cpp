@@ -29,6 +29,11 @@ T checked(Scalar value) {
   return value.as<T>();
 }
 
+[[noreturn]] void reject_steps(Scalar start, Scalar stop, Scalar step) {
+  fail<ShapeError>("the number of elements from " + text_of(start) + " to " + text_of(stop) +
+                   " in steps of " + text_of(step) + " does not fit 63 bits");
+}
+
 // ceil(distance / step) for integers, exact over the whole range.
 Index integer_steps(Index start, Index stop, Index step) {
   if (step > 0 ? start >= stop : start <= stop) return 0;
@@ -37,8 +42,7 @@ Index integer_steps(Index start, Index stop, Index step) {
   const std::uint64_t stride =
       step > 0 ? static_cast<std::uint64_t>(step) : 0 - static_cast<std::uint64_t>(step);
   const std::uint64_t steps = (high - low - 1) / stride + 1;
-  if (steps > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
-    fail<ShapeError>("the number of elements does not fit 63 bits");
+  if (steps > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) reject_steps(start, stop, step);
   return static_cast<Index>(steps);
 }
 
@@ -56,7 +60,7 @@ Tensor integer_range(Index start, Index stop, Index step) {
 Tensor real_range(double start, double stop, double step, DType dtype) {
   const auto value = [=](Index i) { return start + static_cast<double>(i) * step; };
   const double steps = std::max(std::ceil((stop - start) / step), 0.0);
-  if (!(steps < 0x1p62)) fail<ShapeError>("the number of elements does not fit 63 bits");
+  if (!(steps < 0x1p62)) reject_steps(start, stop, step);
   auto count = static_cast<Index>(steps);
   // The quotient is rounded: 0.3 / 0.1 exceeds 3, and would let the bound itself in.
   while (count > 0 && (step > 0 ? value(count - 1) >= stop : value(count - 1) <= stop)) --count;

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 #include <limits>
-#include <ostream>
 
 namespace xgrad {
 namespace {
@@ -216,6 +216,12 @@ std::string to_string(const Tensor& tensor, const PrintOptions& options) {
       return real_words(values, options.precision);
   });
   return Layout(tensor.shape(), words, edge).text(0, " ", options.line_width);
+}
+
+void debug_print(const Tensor& tensor) {
+  std::cerr << describe(tensor);
+  if (tensor.defined()) std::cerr << '\n' << tensor;
+  std::cerr << std::endl;
 }
 
 std::ostream& operator<<(std::ostream& stream, const Tensor& tensor) { return stream << to_string(tensor); }

@@ -7,6 +7,8 @@ namespace xgrad {
 void Shape::push_back(Index size) { insert(rank_, size); }
 
 void Shape::insert(Index axis, Index size) {
+  if (axis < 0 || axis > rank_)
+    fail<IndexError>("cannot insert axis " + std::to_string(axis) + " into " + to_string(*this));
   if (rank_ == max_rank)
     fail<ShapeError>("a shape has at most " + std::to_string(max_rank) + " axes, got one more than " +
                      to_string(*this));
@@ -16,6 +18,8 @@ void Shape::insert(Index axis, Index size) {
 }
 
 void Shape::erase(Index axis) {
+  if (axis < 0 || axis >= rank_)
+    fail<IndexError>("cannot erase axis " + std::to_string(axis) + " of " + to_string(*this));
   for (Index i = axis; i + 1 < rank_; ++i) (*this)[i] = (*this)[i + 1];
   --rank_;
 }
@@ -30,9 +34,8 @@ Index Shape::count() const {
     else if (__builtin_mul_overflow(total, size, &total))
       overflow = true;
   }
-  if (zero) return 0;
   if (overflow) fail<ShapeError>("the number of elements of " + to_string(*this) + " does not fit 63 bits");
-  return total;
+  return zero ? 0 : total;
 }
 
 std::string to_string(const Shape& shape) {
@@ -102,7 +105,7 @@ Shape contiguous_strides(const Shape& shape) {
   Index stride = 1;
   for (Index i = shape.rank(); i-- > 0;) {
     strides[i] = stride;
-    // Only an empty shape overflows, and its strides reach no element.
+    // Only a shape that no tensor has overflows.
     if (__builtin_mul_overflow(stride, std::max<Index>(shape[i], 1), &stride)) stride = 0;
   }
   return strides;

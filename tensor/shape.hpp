@@ -38,10 +38,13 @@ class Shape {
   Index back() const { return sizes_[static_cast<std::size_t>(rank_ - 1)]; }
 
   void push_back(Index size);
+  /// Throws IndexError unless 0 <= axis <= rank.
   void insert(Index axis, Index size);
+  /// Throws IndexError unless 0 <= axis < rank.
   void erase(Index axis);
 
-  /// Number of elements. Throws ShapeError on a negative size and when the product does not fit an Index.
+  /// Number of elements. Throws ShapeError on a negative size and when the product of the sizes other than 0
+  /// does not fit an Index: beside an axis of 0 the other sizes are held to the same limit.
   Index count() const;
 
   friend bool operator==(const Shape& a, const Shape& b) {

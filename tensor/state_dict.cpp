@@ -11,6 +11,8 @@ StateDict::StateDict(std::initializer_list<Item> items) {
 }
 
 void StateDict::set(std::string name, Tensor tensor) {
+  if (name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != name.npos)
+    fail<ValueError>("StateDict: expects names joined by dots, none of them empty, got '" + name + "'");
   if (!tensor.defined()) fail<ValueError>("StateDict: the tensor '" + name + "' is undefined");
   // Room first, so that either both lists grow or none.
   if (by_name_.size() == by_name_.capacity()) by_name_.reserve(2 * by_name_.size() + 8);

@@ -17,11 +17,19 @@ class StateDict {
  public:
   using Item = std::pair<std::string, Tensor>;
 
+  /// Whose order of axes the weights of convolutions have: (out, kh, kw, in) here, (out, in, kh, kw) in
+  /// PyTorch.
+  enum class Layout { unknown, xgrad, pytorch };
+
   StateDict() = default;
   StateDict(std::initializer_list<Item> items);
 
-  /// Appends, or replaces the tensor of that name in its place.
+  /// Appends, or replaces the tensor of that name in its place. Throws ValueError on an undefined tensor, and
+  /// on a name that is empty or has an empty part: "a..b".
   void set(std::string name, Tensor tensor);
+  /// Unknown at first; Module::state_dict() gives xgrad, and load_state_dict() converts from pytorch.
+  Layout layout() const { return layout_; }
+  void set_layout(Layout layout) { layout_ = layout; }
   /// Null when there is none of that name.
   const Tensor* find(std::string_view name) const;
   bool contains(std::string_view name) const { return find(name) != nullptr; }
@@ -40,6 +48,7 @@ class StateDict {
 
   std::vector<Item> items_;
   std::vector<std::size_t> by_name_;  // positions in items_, by name
+  Layout layout_ = Layout::unknown;
 };
 
 }  // namespace xgrad

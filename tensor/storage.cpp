@@ -2,6 +2,8 @@
 
 #include <xgrad/tensor/pool_blocks.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <new>
 
@@ -14,8 +16,19 @@ constexpr std::size_t body_offset(std::size_t bytes) {
 }
 constexpr std::size_t block_bytes(std::size_t bytes) { return body_offset(bytes) + sizeof(TensorBody); }
 
-[[noreturn, gnu::noinline]] void reject_size(const Shape& shape) {
-  fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
+constexpr Index most_elements = std::numeric_limits<Index>::max() / 32;
+
+// Throws when the elements do not fit the address space, or would not but for axes of 0.
+[[gnu::noinline]] void check_size(const Shape& shape) {
+  Shape others = shape;
+  for (Index axis = 0; axis < others.rank(); ++axis) others[axis] = std::max<Index>(others[axis], 1);
+  if (others.count() > most_elements)
+    fail<ShapeError>("the bytes of " + to_string(shape) + " do not fit the address space");
+}
+
+// True where check_size() has something to say: too many elements, or none.
+constexpr bool is_suspicious(Index count) {
+  return static_cast<std::uint64_t>(count) - 1 >= static_cast<std::uint64_t>(most_elements);
 }
 
 }  // namespace
@@ -27,7 +40,7 @@ inline Ref<TensorBody> TensorBody::in(void* block, std::size_t bytes, const Shap
 }
 
 Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtype) {
-  if (count > std::numeric_limits<Index>::max() / 32) reject_size(shape);
+  if (is_suspicious(count)) check_size(shape);
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   void* const block = pool::allocate_buffer_quickly(block_bytes(bytes), bytes);
   return block != nullptr ? in(block, bytes, shape, count, dtype) : allocate_slowly(shape, count, dtype);
@@ -40,6 +53,7 @@ Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtyp
 
 Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape,
                                  Index count) {
+  if (is_suspicious(count)) check_size(shape);
   void* memory = pool::allocate(sizeof(TensorBody), pool::Use::values);
   const Ref<TensorBody>& owner = other->owner_ ? other->owner_ : other;
   return Ref<TensorBody>::adopt(::new (memory) TensorBody(shape, count, data, other->dtype, owner));

@@ -135,18 +135,14 @@ Tensor Tensor::reshape(const Shape& shape) const {
   const Scope scope("reshape", {});
   check_defined();
   Shape target = shape;
-  Index known = 1, unknown = -1;
+  Index unknown = -1;
   for (Index i = 0; i < target.rank(); ++i) {
-    if (target[i] != -1) {
-      if (target[i] < 0) fail<ShapeError>("sizes must not be negative, got " + to_string(shape));
-      if (__builtin_mul_overflow(known, target[i], &known))
-        fail<ShapeError>("the number of elements of " + to_string(shape) + " does not fit 63 bits");
-    } else if (unknown >= 0) {
-      fail<ShapeError>("only one size may be -1, got " + to_string(shape));
-    } else {
-      unknown = i;
-    }
+    if (target[i] != -1) continue;
+    if (unknown >= 0) fail<ShapeError>("only one size may be -1, got " + to_string(shape));
+    unknown = i;
+    target[i] = 1;
   }
+  const Index known = target.count();
   const bool fits = unknown < 0 ? known == count() : known != 0 && count() % known == 0;
   if (!fits)
     fail<ShapeError>(to_string(this->shape()) + " with " + std::to_string(count()) +

@@ -184,6 +184,9 @@ struct PrintOptions {
 };
 std::string to_string(const Tensor& tensor, const PrintOptions& options = {});
 std::ostream& operator<<(std::ostream& stream, const Tensor& tensor);
+/// Writes dtype, shape and elements to stderr, for use from a debugger, in gdb without the library's debug
+/// information: `call (void)'xgrad::debug_print(xgrad::Tensor const&)'(&x)`.
+void debug_print(const Tensor& tensor);
 
 /// The shape and dtype, as messages name a tensor: "float32 (2, 3)".
 std::string describe(const Tensor& tensor);

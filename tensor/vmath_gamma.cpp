@@ -167,8 +167,11 @@ class Polygamma {
 
 template <class T>
 void map_polygamma(int order, const T* x, T* out, Index n) {
-  if (order < 1)
-    fail<ValueError>("polygamma: order " + std::to_string(order) + " given, expected at least 1",
+  // The reflection takes order^2 steps.
+  constexpr int most = 10'000;
+  if (order < 1 || order > most)
+    fail<ValueError>("polygamma: order " + std::to_string(order) +
+                         " given, expected at least 1 and at most " + std::to_string(most),
                      "order 0 is digamma");
   Polygamma polygamma_of(order);
   for (Index i = 0; i < n; ++i) out[i] = static_cast<T>(polygamma_of(x[i]));

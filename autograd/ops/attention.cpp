@@ -1,5 +1,6 @@
 #include <xgrad/autograd/ops/attention.hpp>
 
+#include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
@@ -137,6 +138,8 @@ Scores checked(const AttentionOptions& options, Shape batch, Index queries, Inde
 Variable scaled_dot_product_attention(const Operand& query, const Operand& key, const Operand& value,
                                       const AttentionOptions& options) {
   const Scope scope("scaled_dot_product_attention", query.place());
+  detail::require_one_floating(
+      {{"query", query.as_variable()}, {"key", key.as_variable()}, {"value", value.as_variable()}});
   DType dtype = result_type({&query, &key, &value});
   if (!is_floating(dtype)) dtype = float32;
   Variable q = cast(query.as_variable(), dtype), k = cast(key.as_variable(), dtype),

@@ -21,7 +21,7 @@ struct AttentionOptions {
 /// softmax(scale q k^T + mask) v for query (..., T, d), key (..., S, d), value (..., S, e): (..., T, e)
 /// (Vaswani et al., "Attention is all you need", 2017). Leading axes broadcast. A query that may look at
 /// nothing gives zeros. Without dropout no (T, S) matrix is stored; see tensor/attention.hpp. Throws
-/// ShapeError naming the shapes.
+/// ShapeError naming the shapes, DTypeError where one of query, key and value is float32 and another float64.
 ///
 /// With heads no operand is rearranged: the result is that of moving the heads in front of T and S, and back.
 Variable scaled_dot_product_attention(const Operand& query, const Operand& key, const Operand& value,

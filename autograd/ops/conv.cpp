@@ -2,6 +2,7 @@
 // geometry, are all that derivatives of any order need.
 #include <xgrad/autograd/ops/conv.hpp>
 
+#include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/conv.hpp>
@@ -113,6 +114,7 @@ Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias, c
   const Given operands = given("x", images.shape(), "weight", taps.shape(), options.groups);
   const Convolution sizes = convolution_of(images.shape(), taps.shape(), options, operands);
   check_bias(bias, sizes.out, operands);
+  detail::require_one_floating({{"x", images}, {"weight", taps}, {"bias", bias}});
   return convolution(images, taps, bias, sizes);
 }
 
@@ -123,6 +125,7 @@ Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, c
   const Convolution sizes =
       convolution_of(input, taps.shape(), options, given("x", input, "weight", taps.shape(), options.groups));
   check_gradient(g.shape(), sizes, given("gradient", g.shape(), "weight", taps.shape(), options.groups));
+  detail::require_one_floating({{"gradient", g}, {"weight", taps}});
   return input_gradient(g, taps, sizes);
 }
 
@@ -133,6 +136,7 @@ Variable conv2d_weight_gradient(const Operand& gradient, const Operand& x, const
   const Convolution sizes = convolution_of(images.shape(), weight, options,
                                            given("x", images.shape(), "weight", weight, options.groups));
   check_gradient(g.shape(), sizes, given("gradient", g.shape(), "x", images.shape(), options.groups));
+  detail::require_one_floating({{"gradient", g}, {"x", images}});
   return weight_gradient(g, images, sizes);
 }
 
@@ -154,6 +158,7 @@ Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variabl
   const Convolution sizes{from[0], windows.height, windows.width, w[3] * options.groups,
                           from[3], options.groups};
   check_bias(bias, sizes.in, operands);
+  detail::require_one_floating({{"x", images}, {"weight", taps}, {"bias", bias}});
   const Variable y = input_gradient(images, taps, sizes);
   return bias.defined() ? y + bias : y;
 }

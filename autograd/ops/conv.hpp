@@ -15,7 +15,8 @@ struct ConvOptions {
 /// Cross-correlation of x (N, H, W, C) with weight (out, kh, kw, C / groups), plus bias (out) unless
 /// undefined: (N, H', W', out) with H' = (H + padding - dilation (kh - 1) - 1) / stride + 1. Floating;
 /// integers become float32. Throws ShapeError naming the shapes when ranks or channels do not fit or the
-/// kernel is larger than the padded image, ValueError on options that are not possible.
+/// kernel is larger than the padded image, ValueError on options that are not possible, DTypeError where one
+/// operand is float32 and another float64.
 Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias = {},
                 const ConvOptions& options = {});
 /// The gradient of conv2d(x, weight) with respect to an x of shape `input`, given the output's. Throws as

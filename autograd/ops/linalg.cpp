@@ -2,6 +2,7 @@
 // transpose in place, so no rule copies a matrix to turn it.
 #include <xgrad/autograd/ops/linalg.hpp>
 
+#include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
@@ -145,6 +146,7 @@ Variable linear(const Operand& x, const Operand& weight, const Variable& bias) {
   std::vector<Variable> operands{x.as_variable(), weight.as_variable()};
   if (bias.defined()) operands.push_back(bias);
   Op op("linear", x.place(), std::move(operands));
+  detail::require_one_floating({{"x", op[0]}, {"weight", op[1]}, {"bias", bias}});
   op.promote_floating();
   Tensor value = kernels::linear(op.value(0), op.value(1), bias.defined() ? op.value(2) : Tensor());
   const Rule to_x{saves_input(1), [](const Backward& r) { return matmul(r.gradient(), r.input(1)); }};

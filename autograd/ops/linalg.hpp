@@ -25,7 +25,7 @@ Variable outer(const Operand& a, const Operand& b);
 /// malformed formula, ShapeError on sizes that differ.
 Variable einsum(std::string_view formula, const std::vector<Variable>& operands, Place place = Place::here());
 /// x W^T + b for x (..., in), weight (out, in) and bias (out) or undefined; floating (integers become
-/// float32).
+/// float32). Throws DTypeError where one is float32 and another float64.
 Variable linear(const Operand& x, const Operand& weight, const Variable& bias = {});
 
 }  // namespace xgrad

@@ -46,7 +46,8 @@ Variable atanh(const Operand& x);
 /// 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x, and 1 minus it.
 Variable erf(const Operand& x);
 Variable erfc(const Operand& x);
-/// log|gamma(x)| and its derivatives: digamma is the first, polygamma(n, x) the (n+1)-th.
+/// log|gamma(x)| and its derivatives: digamma is the first, polygamma(n, x) the (n+1)-th. Throws ValueError
+/// unless 0 <= n <= 10'000.
 Variable lgamma(const Operand& x);
 Variable digamma(const Operand& x);
 Variable polygamma(int order, const Operand& x);

@@ -1,6 +1,7 @@
 // All normalisations are one operation on a (outer, size, groups, depth) view; see tensor/normalize.hpp.
 #include <xgrad/autograd/ops/normalize.hpp>
 
+#include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/math.hpp>
@@ -136,6 +137,7 @@ Variable layer_norm(const Operand& x, const Shape& normalized_shape, const Varia
   check_parameter("weight", weight, normalized_shape);
   check_parameter("bias", bias, normalized_shape);
   check_eps(eps);
+  detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   op.promote_floating();
   return normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::own,
                     normalized_shape)[0];
@@ -146,6 +148,7 @@ Variable rms_norm(const Operand& x, const Shape& normalized_shape, const Variabl
   Op op("rms_norm", x.place(), operands_of(x, weight, {}));
   const Grouping grouping = rows_ending_in(op[0], normalized_shape);
   check_parameter("weight", weight, normalized_shape);
+  detail::require_one_floating({{"x", op[0]}, {"weight", weight}});
   const bool single = op.promote_floating() == float32;
   const double least =
       single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
@@ -167,6 +170,7 @@ Variable group_norm(const Operand& x, Index groups, const Variable& weight, cons
   check_parameter("weight", weight, {channels});
   check_parameter("bias", bias, {channels});
   check_eps(eps);
+  detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   op.promote_floating();
   const Index size = Shape(op.shape().begin() + 1, op.shape().end() - 1).count();
   return normalized(op, {samples, size, groups, channels / groups}, {weight.defined(), bias.defined()}, eps,
@@ -184,6 +188,7 @@ BatchNormalized batch_norm_training(const Operand& x, const Variable& weight, co
   check_parameter("weight", weight, channels);
   check_parameter("bias", bias, channels);
   check_eps(eps);
+  detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   op.promote_floating();
   const std::vector<Variable> all =
       normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::own, channels);
@@ -202,6 +207,7 @@ Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance
   check_parameter("weight", weight, channels);
   check_parameter("bias", bias, channels);
   check_eps(eps);
+  detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   const DType dtype = op.promote_floating();
   const Shape owners{1, grouping.groups};
   const BatchNormalized fixed{{}, mean.to(dtype).reshape(owners), variance.to(dtype).reshape(owners)};

@@ -1,5 +1,6 @@
 // Normalisation: x less its mean, over its deviation, times a weight, plus a bias. `weight` and `bias` may be
 // undefined (1 and 0). The variance divides by the count. Differentiable to any order in x, weight and bias.
+// DTypeError where x, weight and bias are not of one floating type; integers become float32.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
@@ -35,7 +36,7 @@ struct BatchNormalized {
 /// statistics of 0.
 BatchNormalized batch_norm_training(const Operand& x, const Variable& weight = {}, const Variable& bias = {},
                                     double eps = 1e-5);
-/// The same with given statistics (C), which are constants.
+/// The same with given statistics (C), which are constants, converted to the dtype of x.
 Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance, const Variable& weight = {},
                     const Variable& bias = {}, double eps = 1e-5);
 

@@ -1,6 +1,7 @@
 #include <xgrad/autograd/ops/recurrent.hpp>
 
 #include <xgrad/autograd/composed.hpp>
+#include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
@@ -62,6 +63,7 @@ Tensor gradient_or_none(const Backward& r, std::size_t k) {
 
 LstmStates lstm(const Operand& projected, const Operand& hidden, const Operand& cell, const Operand& weight) {
   Op op("lstm", projected, hidden, cell, weight);
+  detail::require_one_floating({{"projected", op[0]}, {"hidden", op[1]}, {"cell", op[2]}, {"weight", op[3]}});
   op.promote_floating();
   check_sizes(op, 4, 3);
   kernels::LstmPass pass = kernels::lstm(op.value(0), op.value(1), op.value(2), op.value(3));
@@ -86,6 +88,7 @@ LstmStates lstm(const Operand& projected, const Operand& hidden, const Operand& 
 
 Variable gru(const Operand& projected, const Operand& hidden, const Operand& weight, const Operand& bias) {
   Op op("gru", projected, hidden, weight, bias);
+  detail::require_one_floating({{"projected", op[0]}, {"hidden", op[1]}, {"weight", op[2]}, {"bias", op[3]}});
   op.promote_floating();
   check_sizes(op, 3, 2);
   kernels::GruPass pass = kernels::gru(op.value(0), op.value(1), op.value(2), op.value(3));

@@ -39,10 +39,9 @@ Windows checked(const detail::WindowOptions& options, const Given& given) {
     };
     height = around(options.kernel.height, options.dilation.height);
     width = around(options.kernel.width, options.dilation.width);
-  } else {
-    check_size("padding", {height.before, width.before}, 0, given);
-    check_size("padding", {height.after, width.after}, 0, given);
   }
+  check_size("padding", {height.before, width.before}, 0, given);
+  check_size("padding", {height.after, width.after}, 0, given);
   const auto axis = [](Index kernel, Index stride, const Padding& padding, Index dilation) {
     return Window{.input = 0,
                   .kernel = kernel,

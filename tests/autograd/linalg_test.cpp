@@ -79,7 +79,7 @@ TEST_SUITE("autograd") {
     const Index big = (Index{1} << 60) + 1;
     CHECK(matmul(Tensor{{big, 1}}, Tensor{1, 1}).value().at<Index>({0}) == big + 1);
     CHECK(linear(Tensor{{1, 2}}, Tensor{{3, 4}}).dtype() == float32);
-    CHECK(linear(a, ones({4, 3}, float64)).dtype() == float64);
+    CHECK(linear(Tensor{{1, 2}}, ones({4, 2}, float64)).dtype() == float64);
   }
 
   TEST_CASE("matmul: gradients agree whether or not a graph is created") {

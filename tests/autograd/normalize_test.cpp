@@ -153,7 +153,7 @@ TEST_CASE("normalisation: NaN passes, integers become float32") {
   CHECK(std::isnan(z.at({1, 1})));
   CHECK_FALSE(std::isnan(z.at({0, 0})));
   CHECK(layer_norm(Tensor{1, 2, 3}, {3}).dtype() == float32);
-  CHECK(layer_norm(ones({2, 3}), {3}, Variable(ones({3}, float64))).dtype() == float64);
+  CHECK(layer_norm(ones({2, 3}, int64), {3}, Variable(ones({3}, float64))).dtype() == float64);
 }
 
 TEST_CASE("normalisation is one operation that keeps its input and the statistics") {

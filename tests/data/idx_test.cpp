@@ -134,6 +134,33 @@ TEST_CASE("read_idx: sizes are refused before memory is taken") {
   CHECK(memory_stats().peak_bytes == before);
 }
 
+TEST_CASE("read_idx: a file with holes that is larger than the memory is refused before memory is taken") {
+  const TemporaryDirectory directory;
+  for (const unsigned char type : Bytes{0x08, 0x09, 0x0e}) {
+    const Index size = type == 0x0e ? 8 : 1;
+    const Bytes header = idx_header(type, {1u << 20, 1u << 20, 4});
+    const std::string path = directory.write("sparse", header);
+    std::error_code refused;
+    std::filesystem::resize_file(
+        path, header.size() + (std::uintmax_t{1} << 42) * static_cast<std::uintmax_t>(size), refused);
+    if (refused) {
+      MESSAGE("the file system holds no file of that size: ", refused.message());
+      continue;
+    }
+    reset_peak_memory();
+    const std::size_t before = memory_stats().peak_bytes;
+    int code = 0;
+    try {
+      data::read_idx(path);
+    } catch (const IoError& error) {
+      code = error.code();
+      CHECK(error.path() == path);
+    }
+    CHECK(code == ENOMEM);
+    CHECK(memory_stats().peak_bytes == before);
+  }
+}
+
 TEST_CASE("read_idx: a gzip bomb is unpacked no further than declared") {
   reset_peak_memory();
   const std::size_t before = memory_stats().peak_bytes;

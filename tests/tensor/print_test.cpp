@@ -1,4 +1,5 @@
 // Printing against NumPy's own text, which ../goldens/print.py made.
+#include <xgrad/autograd/variable.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include "../goldens/print.hpp"
@@ -6,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <iostream>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -248,4 +250,15 @@ TEST_SUITE("tensor") {
     CHECK(text(counting({3}), {.threshold = 0, .edge_items = std::numeric_limits<Index>::max()}) ==
           "[0 1 2]");
   }
+}
+
+TEST_CASE("debug_print writes to stderr what a debugger asks for") {
+  std::ostringstream text;
+  std::streambuf* const former = std::cerr.rdbuf(text.rdbuf());
+  xgrad::debug_print(xgrad::Tensor{1, 2});
+  xgrad::debug_print(xgrad::Tensor());
+  xgrad::debug_print(xgrad::Variable());
+  xgrad::debug_print(xgrad::Variable(xgrad::Tensor{1.5}, {.requires_grad = true}));
+  std::cerr.rdbuf(former);
+  CHECK(text.str() == "int64 (2,)\n[1 2]\nundefined\nundefined\nleaf: float32 (1,)\n[1.5]\n");
 }
