@@ -1,11 +1,13 @@
 // Losses of class scores against class numbers.
 #include <xgrad/nn/loss.hpp>
 
+#include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/autograd/ops/weighted.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/cross_entropy.hpp>
 #include <xgrad/tensor/dispatch.hpp>
@@ -98,11 +100,11 @@ Variable against_probabilities(const Variable& scores, const Variable& targets,
   if (smoothing > 0) p = p * (1 - smoothing) + smoothing / static_cast<double>(scores.size(-1));
   if (options.weight.defined()) p = p * options.weight.to(scores.dtype());
   const Variable log_p = log_softmax(scores, -1);
-  // A class that has no probability adds nothing, however unlikely the scores make it.
+  // A class that has no probability adds nothing, however unlikely the scores make it, and NaN included.
   const Tensor nothing = kernels::logical(
       kernels::Logical::both,
       kernels::compare(kernels::Comparison::equal, p.value(), xgrad::scalar(0, p.dtype())),
-      kernels::compare(kernels::Comparison::equal, log_p.value(), xgrad::scalar(-infinity, p.dtype())));
+      kernels::logical_not(kernels::classify(kernels::Classification::finite, log_p.value())));
   const Variable losses = -sum(p * where(nothing, 0.0, log_p), -1);
   if (options.reduction == Reduction::none) return losses;
   return options.reduction == Reduction::sum ? sum(losses) : mean(losses);
@@ -153,22 +155,26 @@ Variable cross_entropy(const Operand& logits, const Operand& targets, const Cros
   const Saves saves = saves_input(0) | saves_input(1) | saves_output(1);
   return op.record_many(
       {std::move(losses), std::move(statistics)},
-      JointRule{weighted ? saves | saves_input(2) : saves,
-                [=](Backward& r) {
-                  const kernels::ClassTargets y =
-                      against(r.input_value(1), weighted ? r.input_value(2) : Tensor());
-                  const Variable& g = r.gradient();
-                  if (!r.create_graph()) {
-                    const Tensor& x = r.input_value(0);
-                    const Tensor dx = kernels::cross_entropy_backward(x.reshape(rows), r.output_value(1), y,
-                                                                      g.value(), scale);
-                    return r.give(0, Variable(dx.reshape(x.shape())));
-                  }
-                  const Variable x = r.input(0);
-                  const Tensor t = kernels::class_distributions(y, rows[1], x.dtype()).reshape(x.shape());
-                  const Variable each = g.count() == 1 ? g * scale : unsqueeze(g * scale, -1);
-                  r.give(0, each * (softmax(x, -1) * sum(t, -1, {.keepdims = true}) - t));
-                }},
+      JointRule{
+          weighted ? saves | saves_input(2) : saves,
+          [=](Backward& r) {
+            const kernels::ClassTargets y = against(r.input_value(1), weighted ? r.input_value(2) : Tensor());
+            const Variable& g = r.gradient();
+            if (!r.create_graph()) {
+              const Tensor& x = r.input_value(0);
+              const Tensor dx =
+                  kernels::cross_entropy_backward(x.reshape(rows), r.output_value(1), y, g.value(), scale);
+              return r.give(0, Variable(dx.reshape(x.shape())));
+            }
+            const Variable given_scores = r.input(0);
+            const Tensor t =
+                kernels::class_distributions(y, rows[1], given_scores.dtype()).reshape(given_scores.shape());
+            // A row that does not count leaves no trace, nor does one whose gradient is 0.
+            const Variable counts = any(t, -1, {.keepdims = true});
+            const Variable x = where(counts, given_scores, 0.0);
+            const Variable each = g.count() == 1 ? g * scale : unsqueeze(g * scale, -1);
+            r.give(0, xgrad::detail::chain(each, softmax(x, -1) * sum(t, -1, {.keepdims = true}) - t));
+          }},
       0b10)[0];
 }
 
@@ -183,7 +189,7 @@ Variable nll_loss(const Operand& log_probabilities, const Operand& targets, cons
   Variable losses = -squeeze(gather(log_p, -1, unsqueeze(picked, -1)), -1);
   // Chosen rather than multiplied: what is ignored may be infinite.
   losses = where(counts, losses, 0.0);
-  if (options.weight.defined()) losses = losses * factors.to(log_p.dtype());
+  if (options.weight.defined()) losses = xgrad::detail::weighted(losses, factors.to(log_p.dtype()));
   if (options.reduction == Reduction::none) return losses;
   if (options.reduction == Reduction::sum) return sum(losses);
   // Nothing counts: NaN, and no division that would make the gradients NaN too.

@@ -1,6 +1,7 @@
 #include <xgrad/nn/dropout.hpp>
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/weighted.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 
@@ -24,7 +25,8 @@ Variable dropout(const Operand& x, double p) {
   if (p == 0) return input;
   // Chosen rather than multiplied, so that infinities vanish as well.
   if (p == 1) return where(Variable(scalar(false)), input, 0.0);
-  return input * (bernoulli(input.shape(), 1 - p, input.dtype()) * (1 / (1 - p)));
+  return xgrad::detail::weighted(input,
+                                 (bernoulli(input.shape(), 1 - p, input.dtype()) * (1 / (1 - p))).value());
 }
 
 Dropout::Dropout(double p, Place place) : p_(p) {

@@ -5,9 +5,9 @@
 
 namespace xgrad::nn {
 
-/// Each element of x set to 0 with probability p, the others divided by 1 - p: the expected value is kept.
-/// Draws from the thread's default generator. Throws ValueError unless 0 <= p <= 1, DTypeError unless x is
-/// floating.
+/// Each element of x set to 0 with probability p, infinities and NaN included, the others divided by 1 - p:
+/// the expected value is kept. Draws from the thread's default generator. Throws ValueError unless 0 <= p <=
+/// 1, DTypeError unless x is floating.
 Variable dropout(const Operand& x, double p = 0.5);
 
 /// dropout() in training mode, identity in evaluation.

@@ -1,10 +1,12 @@
 // Losses of pairs of one shape; those of classes are in class_loss.cpp.
 #include <xgrad/nn/loss.hpp>
 
+#include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
+#include <xgrad/autograd/ops/weighted.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 
@@ -47,12 +49,16 @@ Variable difference(const Operand& prediction, const Operand& target) {
   return pair.prediction - pair.target;
 }
 
-Variable weighted(const Variable& losses, const Tensor& weight, const char* name) {
-  if (!weight.defined()) return losses;
-  if (!broadcasts_to(weight.shape(), losses.shape()))
+void check_weight(const char* name, const Tensor& weight, const Shape& losses) {
+  if (!broadcasts_to(weight.shape(), losses))
     fail<ShapeError>(std::string(name) + " of shape " + to_string(weight.shape()) +
-                     " does not broadcast to the losses' shape " + to_string(losses.shape()));
-  return losses * weight.to(losses.dtype());
+                     " does not broadcast to the losses' shape " + to_string(losses));
+}
+
+Variable weighted(const Variable& losses, const Tensor& weight) {
+  if (!weight.defined()) return losses;
+  check_weight("weight", weight, losses.shape());
+  return xgrad::detail::weighted(losses, weight.to(losses.dtype()));
 }
 
 }  // namespace
@@ -76,11 +82,14 @@ Variable arctan_loss(const Operand& prediction, const Operand& target, LossOptio
 
 namespace {
 
-// Within the bounds clamp is the identity and this is d^2 / 2; beyond them it is linear. No branch is needed,
-// and the second derivative is right also at 0.
+// Written with the magnitude, so that an infinite difference has the slope of the lines.
 Variable huber(const Variable& d, double delta) {
-  const Variable limited = clamp(d, -delta, delta);
-  return limited * (d - 0.5 * limited);
+  return map(
+      "huber",
+      [delta](const auto& x) {
+        return where(abs(x) <= delta, 0.5 * (x * x), delta * (abs(x) - 0.5 * delta));
+      },
+      d);
 }
 
 }  // namespace
@@ -134,26 +143,58 @@ Variable binary_cross_entropy(const Operand& probability, const Operand& target,
                        const Variable p = r.input(0);
                        return r.gradient() * (limited(log1p(-p)) - limited(log(p)));
                      }});
-  return reduce(weighted(losses, options.weight, "weight"), options.reduction);
+  return reduce(weighted(losses, options.weight), options.reduction);
 }
+
+namespace {
+
+// factor * loss, 0 where the factor is 0 and the loss without bound. Elsewhere nothing is guarded: there the
+// product has the right derivatives.
+constexpr auto share = [](const auto& factor, const auto& loss) {
+  const auto& bound = xgrad::detail::value_of(loss);
+  return where(logical_and(factor == 0, bound - bound != 0), 0.0, factor * loss);
+};
+
+}  // namespace
 
 Variable bce_with_logits(const Operand& logits, const Operand& target, const BceWithLogitsOptions& options) {
   const Scope scope("bce_with_logits", logits.place());
   const Pair pair = checked_pair(logits, target);
-  const Variable& x = pair.prediction;
-  const Variable& t = pair.target;
-  const Variable positive = weighted(t * logsigmoid(x), options.pos_weight, "pos_weight");
-  const Variable negative = (1 - t) * logsigmoid(-x);
-  return reduce(weighted(-(positive + negative), options.weight, "weight"), options.reduction);
+  const auto losses_of = [&] {
+    if (!options.pos_weight.defined())
+      return map(
+          "bce_with_logits",
+          [](const auto& x, const auto& t) { return share(1 - t, softplus(x)) + share(t, softplus(-x)); },
+          pair.prediction, pair.target);
+    check_weight("pos_weight", options.pos_weight, pair.prediction.shape());
+    const DType dtype = result_type({&logits, &target});
+    return map(
+        "bce_with_logits",
+        [](const auto& x, const auto& t, const auto& positive) {
+          return share(1 - t, softplus(x)) + share(positive * t, softplus(-x));
+        },
+        pair.prediction, pair.target, options.pos_weight.to(dtype));
+  };
+  return reduce(weighted(losses_of(), options.weight), options.reduction);
 }
 
 Variable kl_div(const Operand& log_probabilities, const Operand& target, KlDivOptions options) {
   const Scope scope("kl_div", log_probabilities.place());
   const Pair pair = checked_pair(log_probabilities, target);
-  const Variable& log_p = pair.prediction;
-  const Variable& t = pair.target;
-  const Variable losses = options.log_target ? exp(t) * (t - log_p) : xlogy(t, t) - t * log_p;
-  return reduce(losses, options.reduction);
+  const auto losses_of = [&] {
+    if (options.log_target)
+      return map(
+          "kl_div",
+          [](const auto& log_p, const auto& log_t) {
+            return where(log_t == -infinity, 0.0, exp(log_t) * (log_t - log_p));
+          },
+          pair.prediction, pair.target);
+    return map(
+        "kl_div",
+        [](const auto& log_p, const auto& t) { return where(t == 0, 0.0, t * log(t)) - share(t, log_p); },
+        pair.prediction, pair.target);
+  };
+  return reduce(losses_of(), options.reduction);
 }
 
 }  // namespace xgrad::nn

@@ -1,6 +1,7 @@
 // Losses: scalars to minimise, PyTorch's semantics, differentiable twice.
 // Invariant: predictions and targets have one shape (classes: see cross_entropy); nothing broadcasts
-// silently. A mean over nothing is NaN with zero gradients, a sum over nothing is 0.
+// silently. A mean over nothing is NaN with zero gradients, a sum over nothing is 0. A target, a weight or a
+// factor of 0 is a choice: its term is 0, however infinite or NaN the other side is.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
@@ -72,7 +73,8 @@ struct BceWithLogitsOptions {
       {};  ///< factors of the positive term, broadcast to the shape: one per class on the last axis
   Reduction reduction = Reduction::mean;
 };
-/// binary_cross_entropy of sigmoid(logits), stable: (1 - t) softplus(x) + pos_weight t softplus(-x).
+/// binary_cross_entropy of sigmoid(logits), stable: (1 - t) softplus(x) + pos_weight t softplus(-x). An
+/// infinite logit that its target agrees with costs nothing.
 Variable bce_with_logits(const Operand& logits, const Operand& target,
                          const BceWithLogitsOptions& options = {});
 

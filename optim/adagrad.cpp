@@ -22,15 +22,15 @@ void Adagrad::update(Slot& slot, const Tensor& gradient) {
   const AdagradOptions& o = options(slot.group);
   const double rate = o.learning_rate / (1 + static_cast<double>(slot.steps - 1) * o.learning_rate_decay);
   const double initial = slot.steps == 1 ? o.initial_accumulator_value : 0;
-  detail::update_elements<1>(
-      slot.parameter.mutable_value(), gradient, slot.state, [&]<class T>(std::type_identity<T>) {
-        return [rate = static_cast<T>(rate), decay = static_cast<T>(o.weight_decay),
-                eps = static_cast<T>(o.eps), initial = static_cast<T>(initial)](T& p, T g, T& sum) {
-          g += decay * p;
-          sum += initial + g * g;
-          p -= rate * g / (std::sqrt(sum) + eps);
-        };
-      });
+  detail::update_elements<1>(slot.parameter.mutable_value(), gradient, slot.state, {o.weight_decay, {rate}},
+                             [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
+                               return [decay, rate = factor(rate), eps = static_cast<T>(o.eps),
+                                       initial = static_cast<T>(initial)](T& p, T g, T& sum) {
+                                 g += decay * p;
+                                 sum += initial + g * g;
+                                 p -= rate * (g / (std::sqrt(sum) + eps));
+                               };
+                             });
 }
 
 template class OptimizerWith<AdagradOptions>;

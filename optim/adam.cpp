@@ -30,22 +30,23 @@ void BasicAdam<decoupled>::update(typename Base::Slot& slot, const Tensor& gradi
   const double t = static_cast<double>(slot.steps);
   const double step = o.learning_rate / (1 - std::pow(o.beta1, t));
   const double scale = 1 / std::sqrt(1 - std::pow(o.beta2, t));
+  const double shrink = decoupled ? 1 - o.learning_rate * o.weight_decay : 1;
   detail::with_flag(o.amsgrad, [&](auto amsgrad) {
     detail::update_elements<amsgrad ? 3 : 2>(
-        slot.parameter.mutable_value(), gradient, slot.state, [&]<class T>(std::type_identity<T>) {
+        slot.parameter.mutable_value(), gradient, slot.state,
+        {decoupled ? 0 : o.weight_decay, {shrink, o.beta1, o.beta2, step}},
+        [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
           const auto number = [](double value) { return static_cast<T>(value); };
-          return [shrink = number(decoupled ? 1 - o.learning_rate * o.weight_decay : 1),
-                  decay = number(decoupled ? 0 : o.weight_decay), beta1 = number(o.beta1),
-                  rest1 = number(1 - o.beta1), beta2 = number(o.beta2), rest2 = number(1 - o.beta2),
-                  step = number(step), scale = number(scale),
-                  eps = number(o.eps)](T& p, T g, T& m, T& v, auto&... largest) {
+          return [decay, shrink = factor(shrink), beta1 = factor(o.beta1), rest1 = number(1 - o.beta1),
+                  beta2 = factor(o.beta2), rest2 = number(1 - o.beta2), step = factor(step),
+                  scale = number(scale), eps = number(o.eps)](T& p, T g, T& m, T& v, auto&... largest) {
             g += decay * p;
             m = beta1 * m + rest1 * g;
             v = beta2 * v + rest2 * g * g;
             T second = v;
             // Written so that a NaN in v wins.
             ((second = largest = largest > v ? largest : v), ...);
-            p = shrink * p - step * m / (std::sqrt(second) * scale + eps);
+            p = shrink * p - step * (m / (std::sqrt(second) * scale + eps));
           };
         });
   });

@@ -5,11 +5,12 @@
 #include <xgrad/tensor/reduce.hpp>
 
 #include <cmath>
+#include <unordered_set>
 
 namespace xgrad::optim {
 namespace {
 
-// Handles on the gradients there are.
+// Handles on the gradients there are, one for each parameter.
 std::vector<Variable> gradients_of(const std::vector<Variable>& parameters) {
   std::vector<Variable> gradients;
   for (const Variable& parameter : parameters)
@@ -23,15 +24,21 @@ Shape all_axes(const Tensor& tensor) {
   return axes;
 }
 
-// Replaces every element x of the gradients by f(x), off the tape.
+// Replaces every element x of the gradients by f(x), off the tape; once where a Variable is the gradient of
+// several parameters. All of them or, when memory runs out, none.
 template <class F>
 void replace_elements(std::vector<Variable>& gradients, F f) {
-  std::vector<Tensor> no_state;
-  for (Variable& gradient : gradients) {
-    Tensor& value = gradient.mutable_value();
-    detail::update_elements<0>(value, value, no_state,
-                               [&]<class T>(std::type_identity<T>) { return [f](T& x, T) { x = f(x); }; });
-  }
+  std::unordered_set<const void*> owners;
+  std::erase_if(gradients, [&](const Variable& gradient) {
+    return !owners.insert(xgrad::detail::Access::state(gradient).get()).second;
+  });
+  for (Variable& gradient : gradients) gradient.mutable_value().mutable_raw();
+  for (Variable& gradient : gradients)
+    xgrad::detail::dispatch_floating(gradient.dtype(), [&]<class T>(std::type_identity<T>) {
+      const auto replace = [f](T& x, T) { x = f(x); };
+      T* x = gradient.mutable_value().template mutable_data<T>();
+      detail::run(gradient.count(), replace, x, static_cast<const T*>(x));
+    });
 }
 
 }  // namespace

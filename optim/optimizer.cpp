@@ -104,12 +104,23 @@ void Optimizer::step(Place place) {
     for (const Tensor& state : slots_[i].state) check("the state", state);
     gradients[i] = gradient.value();
   }
+  // All the memory that the updates need, while they can still be given up.
+  std::vector<std::vector<Tensor>> first_states(slots_.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (!gradients[i].defined()) continue;
     Slot& slot = slots_[i];
+    Tensor& value = slot.parameter.mutable_value();
+    value.mutable_raw();
     if (slot.steps == 0)
-      slot.state.assign(state_names(slot.group).size(), zeros_like(slot.parameter.value()));
-    ++slot.steps;
+      for (std::size_t k = state_names(slot.group).size(); k > 0; --k)
+        first_states[i].push_back(zeros_like(value));
+    for (Tensor& state : slot.state) state.mutable_raw();
+  }
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    Slot& slot = slots_[i];
+    if (slot.steps == 0) slot.state = std::move(first_states[i]);
+    if (slot.steps < std::numeric_limits<Index>::max()) ++slot.steps;
     update(slot, gradients[i]);
   }
 }

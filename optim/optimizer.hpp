@@ -40,8 +40,10 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Updates every parameter that has a gradient. Throws ShapeError or DTypeError, before anything is
-  /// changed, when a gradient or a saved state does not fit its parameter.
+  /// Updates every parameter that has a gradient, or none: throws ShapeError or DTypeError when a gradient or
+  /// a saved state does not fit its parameter, std::bad_alloc when memory runs out, before anything is
+  /// changed. A factor of 0 (weight decay, learning rate, a decay of a mean) leaves no trace of an infinity
+  /// or NaN.
   void step(Place place = Place::here());
   /// Clears the gradients of all parameters.
   void zero_grad();
@@ -60,7 +62,7 @@ class Optimizer {
   /// "state.3.exp_avg", ...; parameters are numbered through all groups, those without state are left out.
   StateDict state_dict() const;
   /// Restores what state_dict() returned, bitwise, options included. Throws ValueError listing every mismatch
-  /// of name, shape, dtype or value; nothing is changed then.
+  /// of name, shape, dtype or value; nothing is changed then, nor when memory runs out.
   void load_state_dict(const StateDict& state, Place place = Place::here());
 
  protected:
@@ -68,7 +70,7 @@ class Optimizer {
   struct Slot {
     Variable parameter;
     std::size_t group = 0;
-    Index steps = 0;            ///< updates so far, the one under way included
+    Index steps = 0;            ///< updates so far, the one under way included; stays at the largest Index
     std::vector<Tensor> state;  ///< as state_names() lists them; zeros before the first update
   };
 
@@ -76,7 +78,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = default;
   Optimizer& operator=(const Optimizer&) = default;
 
-  /// Applies the formula to one parameter.
+  /// Applies the formula to one parameter. It has the value and the state to itself, and must allocate
+  /// nothing: a step that fails half way would leave some parameters updated and others not.
   virtual void update(Slot& slot, const Tensor& gradient) = 0;
   /// PyTorch's names of the tensors that the group's options make the formula remember.
   virtual std::vector<const char*> state_names(std::size_t group) const = 0;
@@ -87,7 +90,7 @@ class Optimizer {
     bool flag;
   };
   virtual std::vector<Setting> settings(std::size_t group) const = 0;
-  virtual void apply(std::size_t group, const std::vector<Setting>& settings) = 0;
+  virtual void apply(std::size_t group, const std::vector<Setting>& settings) noexcept = 0;
   /// Throws ValueError on a bad option.
   virtual void check_options(std::size_t group) const = 0;
 
@@ -146,17 +149,22 @@ class OptimizerWith : public Optimizer {
     for (const auto& group : groups) parameters.push_back(group.parameters);
     return parameters;
   }
+  // Made once, so that options are restored without allocating.
+  static const std::vector<Field<Options>>& fields() {
+    static const std::vector<Field<Options>> fields = Options::fields();
+    return fields;
+  }
   std::vector<Setting> settings(std::size_t group) const final {
     std::vector<Setting> settings;
     const Options& options = options_[group];
-    for (const Field<Options>& field : Options::fields())
+    for (const Field<Options>& field : fields())
       settings.push_back(field.flag != nullptr ? Setting{field.name, options.*field.flag ? 1. : 0., true}
                                                : Setting{field.name, options.*field.number, false});
     return settings;
   }
-  void apply(std::size_t group, const std::vector<Setting>& settings) final {
+  void apply(std::size_t group, const std::vector<Setting>& settings) noexcept final {
     std::size_t i = 0;
-    for (const Field<Options>& field : Options::fields()) {
+    for (const Field<Options>& field : fields()) {
       const double number = settings[i++].number;
       if (field.flag != nullptr)
         options_[group].*field.flag = number != 0;
@@ -165,7 +173,7 @@ class OptimizerWith : public Optimizer {
     }
   }
   void check_options(std::size_t group) const final {
-    for (const Field<Options>& field : Options::fields())
+    for (const Field<Options>& field : fields())
       if (field.number != nullptr)
         detail::check_number(field.name, options_[group].*field.number, field.below);
     if constexpr (requires(const Options& options) { options.check(); }) options_[group].check();

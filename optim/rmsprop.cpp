@@ -26,10 +26,11 @@ void RMSprop::update(Slot& slot, const Tensor& gradient) {
   detail::with_flag(o.centered, [&](auto centered) {
     detail::with_flag(o.momentum != 0, [&](auto with_momentum) {
       detail::update_elements<1 + centered + with_momentum>(
-          slot.parameter.mutable_value(), gradient, slot.state, [&]<class T>(std::type_identity<T>) {
-            const T rate = static_cast<T>(o.learning_rate), decay = static_cast<T>(o.weight_decay);
-            const T alpha = static_cast<T>(o.alpha), rest = static_cast<T>(1 - o.alpha);
-            const T eps = static_cast<T>(o.eps), momentum = static_cast<T>(o.momentum);
+          slot.parameter.mutable_value(), gradient, slot.state, {o.weight_decay, {o.learning_rate, o.alpha}},
+          [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
+            const auto rate = factor(o.learning_rate), alpha = factor(o.alpha);
+            const T rest = static_cast<T>(1 - o.alpha), eps = static_cast<T>(o.eps);
+            const T momentum = static_cast<T>(o.momentum);
             return [=](T& p, T g, T& square, auto&... more) {
               const auto others = std::tie(more...);
               g += decay * p;

@@ -5,7 +5,9 @@
 #include <xgrad/tensor/factory.hpp>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <utility>
 
 namespace xgrad::optim {
 namespace {
@@ -23,7 +25,8 @@ StepLR::StepLR(Index step_size, double gamma, Place place) : step_size_(step_siz
 }
 
 double StepLR::operator()(double base, Index step) const {
-  return base * std::pow(gamma_, static_cast<double>(step / step_size_));
+  // A rate of 0 stays 0 under a power that overflows.
+  return base == 0 ? 0 : base * std::pow(gamma_, static_cast<double>(step / step_size_));
 }
 
 CosineLR::CosineLR(Index steps, double minimum, Place place) : steps_(steps), minimum_(minimum) {
@@ -73,9 +76,10 @@ void Schedule::apply(const std::vector<double>& rates) {
 
 void Schedule::step() {
   const Scope scope("Schedule", {});
-  const auto next = rates(rule_, base_, steps_ + 1);
+  const Index step = steps_ < std::numeric_limits<Index>::max() ? steps_ + 1 : steps_;
+  const auto next = rates(rule_, base_, step);
   apply(next);
-  ++steps_;
+  steps_ = step;
 }
 
 StateDict Schedule::state_dict() const {
@@ -95,10 +99,10 @@ void Schedule::load_state_dict(const StateDict& state, Place place) {
       if (!std::isfinite(rate) || rate < 0)
         entries.note("base_learning_rates: must be finite and at least 0, got " + std::to_string(rate));
   entries.finish("this schedule");
-  const std::vector<double> rates_of_groups(base.span<double>().begin(), base.span<double>().end());
+  std::vector<double> rates_of_groups(base.span<double>().begin(), base.span<double>().end());
   const auto next = rates(rule_, rates_of_groups, step.item<Index>());
   apply(next);
-  base_ = rates_of_groups;
+  base_ = std::move(rates_of_groups);
   steps_ = step.item<Index>();
 }
 

@@ -25,16 +25,15 @@ std::vector<const char*> SGD::state_names(std::size_t group) const {
 void SGD::update(Slot& slot, const Tensor& gradient) {
   const SGDOptions& o = options(slot.group);
   const bool first = slot.steps == 1;
+  const double keep = first ? 0 : o.momentum, take = first ? 1 : 1 - o.dampening;
   detail::with_flag(o.momentum != 0, [&](auto momentum) {
+    // In the first step the buffer holds zeros, which any factor keeps.
     detail::update_elements<momentum ? 1 : 0>(
-        slot.parameter.mutable_value(), gradient, slot.state, [&]<class T>(std::type_identity<T>) {
-          const T rate = static_cast<T>(o.learning_rate), decay = static_cast<T>(o.weight_decay);
-          const T sign = o.maximize ? T(-1) : T(1);
-          const T keep = first ? T(0) : static_cast<T>(o.momentum);
-          const T take = first ? T(1) : static_cast<T>(1 - o.dampening);
-          const T ahead = static_cast<T>(o.momentum);
-          const bool nesterov = o.nesterov;
-          return [=](T& p, T g, auto&... buffer) {
+        slot.parameter.mutable_value(), gradient, slot.state, {o.weight_decay, {o.learning_rate, take}},
+        [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
+          return [decay, sign = o.maximize ? T(-1) : T(1), rate = factor(o.learning_rate),
+                  keep = static_cast<T>(keep), take = factor(take), ahead = static_cast<T>(o.momentum),
+                  nesterov = o.nesterov](T& p, T g, auto&... buffer) {
             g = sign * g + decay * p;
             ((buffer = keep * buffer + take * g, g = nesterov ? g + ahead * buffer : buffer), ...);
             p -= rate * g;

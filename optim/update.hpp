@@ -7,6 +7,7 @@
 #include <xgrad/tensor/tensor.hpp>
 
 #include <algorithm>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -33,17 +34,54 @@ void run(Index count, const Formula& formula, T* parameter, const T* gradient, S
   });
 }
 
-/// Applies a formula to tensors. make(std::type_identity<T>{}) returns it for the element type, a function of
-/// (T& parameter, T gradient, T& state...) with `states` state tensors. The gradient may be the parameter
-/// itself.
+/// A factor that may be 0: its product is then 0 whatever the other factor is.
+template <class T>
+struct Choice {
+  T factor;
+  friend T operator*(const Choice& choice, T x) { return choice.factor == T(0) ? T(0) : choice.factor * x; }
+};
+
+/// The factor 0, known beforehand.
+struct Nothing {
+  template <class T>
+  friend T operator*(Nothing, T) {
+    return T(0);
+  }
+};
+
+/// What a formula multiplies by. A 0 among them is a choice, not a product with what may be infinite; it
+/// costs a selection for every element, in loops of its own. A weight decay of 0, the usual one, costs
+/// nothing.
+struct Factors {
+  double weight_decay;
+  std::initializer_list<double> others;
+};
+
+/// Applies a formula to tensors. make(std::type_identity<T>{}, factor, decay) returns it for the element
+/// type, a function of (T& parameter, T gradient, T& state...) with `states` state tensors; it multiplies by
+/// `decay` and by factor(x) for each x of the other factors. Allocates nothing where nobody shares the
+/// tensors written.
 template <std::size_t states, class Make>
-void update_elements(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& state, Make make) {
+void update_elements(Tensor& parameter, const Tensor& gradient, std::vector<Tensor>& state,
+                     const Factors& factors, Make make) {
   xgrad::detail::dispatch_floating(parameter.dtype(), [&]<class T>(std::type_identity<T> type) {
-    [&]<std::size_t... k>(std::index_sequence<k...>) {
-      T* p = parameter.mutable_data<T>();
-      run(parameter.count(), make(type), p, gradient.data<T>(), state[k].template mutable_data<T>()...);
-    }
-    (std::make_index_sequence<states>{});
+    const auto number = [](double x) { return static_cast<T>(x); };
+    const auto choice = [](double x) { return Choice<T>{static_cast<T>(x)}; };
+    const auto apply = [&](const auto& formula) {
+      [&]<std::size_t... k>(std::index_sequence<k...>) {
+        T* p = parameter.mutable_data<T>();
+        run(parameter.count(), formula, p, gradient.data<T>(), state[k].template mutable_data<T>()...);
+      }
+      (std::make_index_sequence<states>{});
+    };
+    const T decay = number(factors.weight_decay);
+    if (std::any_of(factors.others.begin(), factors.others.end(),
+                    [&](double x) { return number(x) == T(0); }))
+      apply(make(type, choice, Choice<T>{decay}));
+    else if (decay == T(0))
+      apply(make(type, number, Nothing{}));
+    else
+      apply(make(type, number, decay));
   });
 }
 

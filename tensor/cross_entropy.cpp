@@ -4,6 +4,8 @@
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/rows.hpp>
 
+#include <algorithm>
+
 namespace xgrad::kernels {
 namespace {
 
@@ -11,14 +13,18 @@ using detail::for_row_groups;
 using detail::group_elements;
 using detail::load_as;
 
-/// w (x - m).
+/// w (x - m), 0 where w is 0.
 template <class T>
 struct WeightedShifted {
   const T *x, *weight;
   T by;
   template <class V>
   V load(Index i) const {
-    return load_as<V>(weight + i) * (load_as<V>(x + i) - V(by));
+    const V w = load_as<V>(weight + i), product = w * (load_as<V>(x + i) - V(by));
+    if constexpr (std::is_arithmetic_v<V>)
+      return w == V(0) ? V(0) : product;
+    else
+      return xsimd::select(w == V(0), V(0), product);
   }
 };
 
@@ -31,9 +37,12 @@ struct Distributions {
         ignore_index(targets.ignore_index),
         hard(static_cast<T>(1 - targets.smoothing)),
         even(static_cast<T>(targets.smoothing / static_cast<double>(std::max<Index>(classes, 1)))),
-        weights(weight != nullptr ? detail::row_sum(weight, classes) : static_cast<T>(classes)) {}
+        weights(weight != nullptr ? detail::row_sum(weight, classes) : static_cast<T>(classes)),
+        uneven(even == T(0) ||
+               (weight != nullptr && std::all_of(weight, weight + classes, [](T w) { return w == T(0); }))) {}
 
-  bool ignored(Index row) const { return y[row] == ignore_index; }
+  /// True where the distribution is 0 throughout.
+  bool nothing(Index row) const { return y[row] == ignore_index || (uneven && peak(row) == T(0)); }
   /// What the row's own class has beyond the even share.
   T peak(Index row) const { return weight != nullptr ? hard * weight[y[row]] : hard; }
   T even_share(Index c) const { return weight != nullptr ? even * weight[c] : even; }
@@ -43,12 +52,13 @@ struct Distributions {
   const T* weight;
   Index ignore_index;
   T hard, even, weights;
+  bool uneven;  // no class has an even share
 };
 
 template <class T>
 T row_loss(const T* x, T largest, T log_sum, Index row, Index classes, const Distributions<T>& t) {
-  if (t.ignored(row)) return T(0);
-  const T loss = -t.peak(row) * ((x[t.y[row]] - largest) - log_sum);
+  if (t.nothing(row)) return T(0);
+  const T peak = t.peak(row), loss = peak == T(0) ? T(0) : -peak * ((x[t.y[row]] - largest) - log_sum);
   if (t.even == T(0)) return loss;
   const T shifted = t.weight != nullptr
                         ? detail::sum_terms<T>(WeightedShifted<T>{x, t.weight, largest}, classes)
@@ -103,11 +113,12 @@ Tensor cross_entropy_backward(const Tensor& scores, const Tensor& statistics, co
         vmath::exp(out + at, out + at, (count - 1) * classes + n);
         for (Index r = first; r < first + count; ++r) {
           T* to = out + r * classes + begin;
-          if (t.ignored(r)) {
+          const T factor = static_cast<T>(scale) * g[r * step];
+          if (factor == T(0) || t.nothing(r)) {
             std::fill(to, to + n, T(0));
             continue;
           }
-          const T factor = static_cast<T>(scale) * g[r * step], total = factor * t.total(r);
+          const T total = factor * t.total(r);
           const T even = factor * t.even;
           if (t.weight != nullptr)
             for (Index i = 0; i < n; ++i) to[i] = total * to[i] - even * t.weight[begin + i];
@@ -128,7 +139,7 @@ Tensor class_distributions(const ClassTargets& targets, Index classes, DType dty
     const Distributions<T> t(targets, classes);
     T* to = result.mutable_data<T>();
     for (Index r = 0; r < rows; ++r, to += classes) {
-      if (t.ignored(r)) continue;
+      if (t.nothing(r)) continue;
       for (Index c = 0; c < classes; ++c) to[c] = t.even_share(c);
       to[t.y[r]] += t.peak(r);
     }

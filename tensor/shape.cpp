@@ -59,6 +59,8 @@ Shape Axes::ordered(Index rank) const {
     for (Index i = 0; i < rank; ++i) axes.push_back(i);
     return axes;
   }
+  // A scalar counts as one element along an axis of its own.
+  if (rank == 0 && list_.rank() == 1 && (list_[0] == 0 || list_[0] == -1)) return axes;
   for (Index given : list_) {
     const Index axis = wrap_axis(given, rank);
     if (std::find(axes.begin(), axes.end(), axis) != axes.end())
@@ -86,7 +88,8 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
     if (size == 1)
       size = shorter[i];
     else if (shorter[i] != 1 && shorter[i] != size)
-      fail<ShapeError>("shapes do not broadcast: " + to_string(a) + " and " + to_string(b),
+      fail<ShapeError>("shapes do not broadcast: " + to_string(a) + " and " + to_string(b) +
+                           " differ at axis " + std::to_string(i - shorter.rank()),
                        "sizes must match from the right, or be 1");
   }
   return result;

@@ -1,4 +1,5 @@
-// Reductions over any axes, scans, softmax. `axes` defaults to all; keepdims leaves reduced axes as size 1.
+// Reductions over any axes, scans, softmax. `axes` defaults to all; keepdims leaves reduced axes as size 1. A
+// scalar counts as one element along an axis 0 (or -1) in every function here.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
@@ -26,7 +27,7 @@ Variable prod(const Operand& x, const Axes& axes = {}, ReduceOptions options = {
 Variable amax(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable amin(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 /// Largest (smallest) along one axis with its position; all gradient goes to the first of ties. Throws
-/// ValueError when the axis is empty. Here and below a scalar counts as one element along axis 0.
+/// ValueError when the axis is empty.
 ValueAndIndex max(const Operand& x, Index axis, ReduceOptions options = {});
 ValueAndIndex min(const Operand& x, Index axis, ReduceOptions options = {});
 /// Position of the first largest (smallest) element, int64, no gradient; without an axis in the flattened
@@ -49,7 +50,8 @@ Variable std(const Operand& x, const Axes& axes = {}, VarianceOptions options = 
 /// fits. norm'(0) = 0; for p < 2 zero elements get gradient 0, for p = 0 all do, for infinite p ties share
 /// evenly. Throws ValueError when p is NaN.
 Variable norm(const Operand& x, double p = 2, const Axes& axes = {}, ReduceOptions options = {});
-/// log(sum(exp(x))), stable. -inf when empty or when all x are -inf, with gradient 0.
+/// log(sum(exp(x))), stable. -inf when empty or when all x are -inf, with gradient 0. Infinite x share the
+/// gradient, the others get 0.
 Variable logsumexp(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 /// bool and counts of non-zero elements; no gradient.
 Variable all(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
@@ -66,7 +68,8 @@ Variable cumprod(const Operand& x, Index axis, ScanOptions options = {});
 /// y[i] = a[i] y[i - 1] + b[i] along an axis, y[0] = b[0]; floating. A number for `a` makes a decaying sum.
 Variable recurrence(const Operand& a, const Operand& b, Index axis, ScanOptions options = {});
 
-/// exp(x) / sum(exp(x)) along an axis, and its logarithm; stable.
+/// exp(x) / sum(exp(x)) along an axis, and its logarithm; stable. NaN where an x is infinity or all are
+/// -infinity.
 Variable softmax(const Operand& x, Index axis);
 Variable log_softmax(const Operand& x, Index axis);
 

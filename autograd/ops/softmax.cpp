@@ -12,6 +12,8 @@
 namespace xgrad {
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 Variable sum_along(const Variable& x, Index axis) {
   return sum(x, detail::axes_along(x.shape(), axis), {.keepdims = true});
 }
@@ -49,13 +51,20 @@ Variable logsumexp(const Operand& x, const Axes& axes, ReduceOptions options) {
   Op op("logsumexp", x);
   op.promote_floating();
   const detail::Reduction over(op.shape(), axes, options.keepdims);
-  return op.record(kernels::logsumexp(op.value(), over.axes).reshape(over.result),
-                   Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
-                          // Where all terms vanish, exp(x) is the gradient's limit and -inf - -inf is none.
-                          const Variable y = reshape(r.output(), kept);
-                          const Variable empty = equal(y, -std::numeric_limits<double>::infinity());
-                          return exp(r.input(0) - where(empty, 0, y)) * reshape(r.gradient(), kept);
-                        }});
+  return op.record(
+      kernels::logsumexp(op.value(), over.axes).reshape(over.result),
+      Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
+             // Where all terms vanish, exp(x) is the gradient's limit and -inf - -inf is none.
+             const Variable y = reshape(r.output(), kept);
+             const Variable terms = r.input(0), g = reshape(r.gradient(), kept);
+             const Variable empty = equal(y, -infinity);
+             const Variable unbounded = equal(y, infinity);
+             if (!any(unbounded).item<bool>()) return exp(terms - where(empty, 0, y)) * g;
+             // Infinite terms share the gradient, as the largest ones do on the way there.
+             const Variable finite = where(unbounded, 0, terms);
+             return where(unbounded, detail::shared_by_ties(g, terms.value(), r.output_value().reshape(kept)),
+                          exp(finite - where(logical_or(empty, unbounded), 0, y)) * g);
+           }});
 }
 
 }  // namespace xgrad

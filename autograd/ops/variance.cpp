@@ -1,4 +1,5 @@
-// Variance and standard deviation, two passes: the mean, then the squares of the distances from it.
+// Variance and standard deviation, two passes, corrected: the mean, then the squares of the distances from
+// it.
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
@@ -15,7 +16,12 @@ namespace {
 
 using detail::Reduction;
 
-Variable centred(const Variable& x, const Axes& axes) { return x - mean(x, axes, {.keepdims = true}); }
+// Twice, since the first mean is rounded: what is left of it in the distances is small and taken out exactly,
+// so that constant data have distances of 0.
+Variable centred(const Variable& x, const Axes& axes) {
+  const Variable distances = x - mean(x, axes, {.keepdims = true});
+  return distances - mean(distances, axes, {.keepdims = true});
+}
 
 Tensor centred_value(const Variable& x, const Axes& axes) {
   const NoGrad values_only;

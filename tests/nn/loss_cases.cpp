@@ -1,6 +1,7 @@
 // The case table's rows for the operations that the losses record themselves.
 #include "support/cases.hpp"
 
+#include <xgrad/autograd/ops/weighted.hpp>
 #include <xgrad/nn/loss.hpp>
 #include <xgrad/tensor/factory.hpp>
 
@@ -87,6 +88,93 @@ std::vector<test::Case> cross_entropy_cases() {
 }
 
 const bool class_rows = test::add_cases(cross_entropy_cases());
+
+/// One row of a loss of pairs: none of its elements are reduced.
+test::Case pair(const std::string& operation, const std::string& name,
+                Variable (*loss)(const Variable& x, const Variable& t), const test::Reference& expected,
+                const Tensor& x, const Tensor& t) {
+  return {operation, name, [loss](const auto& v) { return loss(v[0], v[1]); }, {x, t}, expected};
+}
+
+Variable bce_with_logits(const Variable& x, const Variable& t) {
+  return nn::bce_with_logits(x, t, {.reduction = nn::Reduction::none});
+}
+Variable bce_with_weights(const Variable& x, const Variable& t) {
+  return nn::bce_with_logits(
+      x, t, {.pos_weight = Tensor({0.5, 0.0, 2.0, 1.0}, float64), .reduction = nn::Reduction::none});
+}
+Variable kl_div(const Variable& x, const Variable& t) {
+  return nn::kl_div(x, t, {.reduction = nn::Reduction::none});
+}
+Variable kl_div_of_logarithms(const Variable& x, const Variable& t) {
+  return nn::kl_div(x, t, {.log_target = true, .reduction = nn::Reduction::none});
+}
+Variable huber(const Variable& x, const Variable& t) {
+  return nn::huber_loss(x, t, {.delta = 0.7, .reduction = nn::Reduction::none});
+}
+Variable weighted(const Variable& x, const Variable& t) {
+  return detail::weighted(x, t.value().to(x.dtype()));
+}
+
+double logistic_loss(double x, double t) {
+  return (1 - t) * std::log1p(std::exp(x)) + t * std::log1p(std::exp(-x));
+}
+double divergence(double x, double t) { return t == 0 ? 0 : t * (std::log(t) - x); }
+double divergence_of_logarithms(double x, double t) { return std::exp(t) * (t - x); }
+double huber_reference(double x, double t) {
+  const double d = std::abs(x - t);
+  return d <= 0.7 ? 0.5 * d * d : 0.7 * (d - 0.35);
+}
+
+Tensor weighted_logistic_loss(const std::vector<Tensor>& inputs) {
+  Tensor losses = inputs[0];
+  const double weight[] = {0.5, 0.0, 2.0, 1.0};
+  for (Index i = 0; i < losses.count(); ++i) {
+    const double x = inputs[0].data<double>()[i], t = inputs[1].data<double>()[i];
+    losses.mutable_data<double>()[i] =
+        (1 - t) * std::log1p(std::exp(x)) + weight[i % 4] * t * std::log1p(std::exp(-x));
+  }
+  return losses;
+}
+
+std::vector<test::Case> pair_cases() {
+  std::vector<test::Case> rows;
+  for (const Shape& shape : {Shape{3, 4}, Shape{}, Shape{1}, Shape{0, 3}, Shape{2, 0, 4}}) {
+    const Tensor x = test::spread(shape, -3, 3), t = shares(shape);
+    const std::string name = to_string(shape);
+    rows.push_back(pair("bce_with_logits", name, bce_with_logits, test::elementwise(logistic_loss), x, t));
+    rows.push_back(pair("kl_div", name, kl_div, test::elementwise(divergence), x, t));
+    rows.push_back(pair("kl_div", name + " of logarithms", kl_div_of_logarithms,
+                        test::elementwise(divergence_of_logarithms), x, x));
+    rows.push_back(pair("huber", name, huber, test::elementwise(huber_reference), x, t));
+    rows.push_back(
+        {.operation = "weighted",
+         .name = name,
+         .function = [shape](const auto& v) { return weighted(v[0], Variable(shares(shape))); },
+         .inputs = {x},
+         .reference =
+             [shape](const auto& v) {
+               return test::elementwise([](double a, double b) { return a * b; })({v[0], shares(shape)});
+             }});
+  }
+  const Tensor x = test::spread({3, 4}, -3, 3), t = shares({3, 4});
+  rows.push_back(pair("bce_with_logits", "pos_weight", bce_with_weights, weighted_logistic_loss, x, t));
+  rows.push_back({.operation = "weighted",
+                  .name = "row with zeros",
+                  .function =
+                      [](const auto& v) {
+                        return weighted(v[0], Variable(Tensor{2.0, 0.0, -1.0, 0.0}));
+                      },
+                  .inputs = {x},
+                  .reference =
+                      [](const auto& v) {
+                        return test::elementwise([](double a, double b) { return a * b; })(
+                            {v[0], Tensor({2.0, 0.0, -1.0, 0.0}, float64)});
+                      }});
+  return rows;
+}
+
+const bool pair_rows = test::add_cases(pair_cases());
 
 const bool rows = test::add_cases({
     row("matrix", test::spread({3, 4}, 0.05, 0.95), shares({3, 4})),
