@@ -1,5 +1,5 @@
 // Elementwise operations of one operand whose slope is cheapest, or most stable, as a function of their
-// output.
+// output, or a function of the input that is not the derivative of any formula.
 #pragma once
 
 #include <xgrad/autograd/map.hpp>
@@ -71,6 +71,52 @@ Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
                           return looped_gradient(r, output_loops<float, F, Slope>,
                                                  output_loops<double, F, Slope>, &slope, r.output_value());
                         }});
+}
+
+/// A function and its slope over arrays, both of the input.
+struct FunctionAndSlope {
+  ArrayFunction value, slope;
+};
+
+template <class T>
+void value_loop(const void* f, const std::byte* const* x, const Index* steps, std::byte* out, Index n) {
+  array_loop<T>(&static_cast<const FunctionAndSlope*>(f)->value, x, steps, out, n);
+}
+template <class T>
+void input_slope_loop(const void* f, const std::byte* const* x, const Index*, const std::byte* cotangent,
+                      std::byte* const* dx, Index n) {
+  const FunctionAndSlope& function = *static_cast<const FunctionAndSlope*>(f);
+  const T* input = reinterpret_cast<const T*>(x[0]);
+  const T* g = reinterpret_cast<const T*>(cotangent);
+  T* out = reinterpret_cast<T*>(dx[0]);
+  constexpr Index width = Lanes<T>::width;
+  alignas(64) T slopes[width];
+  for (; n > 0; n -= width, input += width, g += width, out += width) {
+    const Index size = n < width ? n : width;
+    function.slope(input, slopes, size);
+#pragma omp simd
+    for (Index i = 0; i < size; ++i) out[i] = g[i] == 0 ? T(0) : g[i] * slopes[i];
+  }
+}
+template <class T>
+inline constexpr MapLoops input_loops{&value_loop<T>, &input_slope_loop<T>};
+
+/// f.value(x) with the slope f.slope(x); recorded(x) is the slope in differentiable operations. Saves its
+/// input only.
+template <class Slope>
+Variable map_by_input(const char* name, const FunctionAndSlope& f, Slope recorded, const Operand& x) {
+  Op op(name, x);
+  op.promote_floating();
+  op.take_uniform_gradient();
+  const Tensor* input = &op.value();
+  Tensor value = run_forward(input_loops<float>, input_loops<double>, &f, &input, 1);
+  return op.record(std::move(value), Rule{saves_input(0), [f, recorded](const Backward& r) {
+                                            if (r.create_graph())
+                                              return chain(r.gradient(),
+                                                           cast_like(recorded(r.input(0)), r.gradient()));
+                                            return looped_gradient(r, input_loops<float>, input_loops<double>,
+                                                                   &f, r.input_value(0));
+                                          }});
 }
 
 }  // namespace xgrad::detail

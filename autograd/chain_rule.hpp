@@ -133,6 +133,32 @@ Dual<S, N> chained(const Value& value, const Dual<S, N>& a, const SlopeA& slope_
   return r;
 }
 
+/// f(a, b, c) with its three slopes.
+template <class S, std::size_t N, class Value, class SlopeA, class SlopeB, class SlopeC>
+Dual<S, N> chained(const Value& value, const Dual<S, N>& a, const SlopeA& slope_a, const Dual<S, N>& b,
+                   const SlopeB& slope_b, const Dual<S, N>& c, const SlopeC& slope_c) {
+  Dual<S, N> r(value);
+  add_partials(r, a, slope_a);
+  add_partials(r, b, slope_b);
+  add_partials(r, c, slope_c);
+  return r;
+}
+
+inline bool holds_anywhere(const Variable& mask) {
+  for (const bool value : mask.value().span<bool>())
+    if (value) return true;
+  return false;
+}
+template <class T>
+bool holds_anywhere(const LaneMask<T>& mask) {
+  return any(mask);
+}
+/// `value`, and other() where the mask holds, which is rare: nothing is selected where it holds nowhere.
+template <class Mask, class S, class Other>
+S unless(const Mask& mask, const S& value, const Other& other) {
+  return holds_anywhere(mask) ? S(where(mask, other(), value)) : value;
+}
+
 template <class S, std::size_t N>
 void copy_partial(Dual<S, N>& to, const Dual<S, N>& from, std::size_t i) {
   to.kind[i] = from.kind[i];

@@ -5,9 +5,53 @@
 #include <xgrad/autograd/chain_rule.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 
+#include <limits>
 #include <numbers>
 
 namespace xgrad {
+
+namespace detail {
+
+// Slopes that a function's value no longer tells where it saturates. On lanes value and slope share one
+// exponential.
+template <class T>
+Lanes<T> tanh(const Lanes<T>& x, Lanes<T>& slope) {
+  Lanes<T> r;
+  r.active = slope.active = x.active;
+  vmath::tanh(x.v, r.v, slope.v, r.defined());
+  return r;
+}
+template <class T>
+Lanes<T> sigmoid(const Lanes<T>& x, Lanes<T>& slope) {
+  Lanes<T> r;
+  r.active = slope.active = x.active;
+  vmath::sigmoid(x.v, r.v, slope.v, r.defined());
+  return r;
+}
+template <class T>
+Lanes<T> erf_slope(const Lanes<T>& x) {
+  return through<T>(vmath::erf_slope, x);
+}
+/// d/dx sigmoid(x), tanh(x) and erf(x), differentiable.
+inline Variable sigmoid_slope(const Variable& x) { return xgrad::sigmoid(x) * xgrad::sigmoid(-x); }
+inline Variable tanh_slope(const Variable& x) { return 4 * sigmoid_slope(2 * x); }
+inline Variable erf_slope(const Variable& x) { return 2 * std::numbers::inv_sqrtpi * exp(-square(x)); }
+inline Variable tanh(const Variable& x, Variable& slope) {
+  slope = tanh_slope(x);
+  return xgrad::tanh(x);
+}
+inline Variable sigmoid(const Variable& x, Variable& slope) {
+  slope = sigmoid_slope(x);
+  return xgrad::sigmoid(x);
+}
+
+/// Where a = 0 and b is below, at or above the numbers with a finite logarithm.
+template <class S>
+auto nothing_times_infinite(const S& a, const S& b) {
+  return logical_and(a == 0, logical_or(b <= 0, b == std::numeric_limits<double>::infinity()));
+}
+
+}  // namespace detail
 
 // ------------------------------------------------------------------------------------------------ arithmetic
 
@@ -222,13 +266,23 @@ template <class S, std::size_t N>
 Dual<S, N> cbrt(const Dual<S, N>& x) {
   return detail::chained([&] { return cbrt(x.value); }, x, [](const S& v) { return S(1 / (3 * (v * v))); });
 }
-/// d/da = b a^(b-1), 0 where b = 0; d/db = a^b log a, 0 where a = 0 and b >= 0.
+/// d/da = b a^(b-1), 0 where one factor is 0 and the other not finite; d/db = a^b log a, 0 where a = 0 and
+/// b >= 0, and where a = inf and b < 0.
 template <class S, std::size_t N>
 Dual<S, N> pow(const Dual<S, N>& a, const Dual<S, N>& b) {
-  return detail::chained(
-      [&] { return pow(a.value, b.value); }, a,
-      [&] { return S(where(b.value == 0, 0.0, b.value * pow(a.value, S(b.value - 1)))); }, b,
-      [&](const S& v) { return S(where(logical_and(a.value == 0, b.value >= 0), 0.0, v * log(a.value))); });
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto slope_a = [&] {
+    const S power = pow(a.value, S(b.value - 1)), slope = b.value * power;
+    return detail::unless(logical_and(logical_or(b.value == 0, power == 0), slope != slope), slope,
+                          [] { return 0.0; });
+  };
+  const auto slope_b = [&](const S& v) {
+    const S slope = v * log(a.value);
+    return detail::unless(
+        logical_or(logical_and(a.value == 0, b.value >= 0), logical_and(a.value == infinity, b.value < 0)),
+        slope, [] { return 0.0; });
+  };
+  return detail::chained([&] { return pow(a.value, b.value); }, a, slope_a, b, slope_b);
 }
 template <class S, std::size_t N, Number C>
 Dual<S, N> pow(const Dual<S, N>& a, C b) {
@@ -243,18 +297,55 @@ template <class S, std::size_t N, Number C>
 Dual<S, N> pow(C a, const Dual<S, N>& b) {
   return pow(Dual<S, N>(detail::constant<S>(static_cast<double>(a))), b);
 }
-/// hypot'(0, 0) = 0.
+/// hypot'(0, 0) = 0, hypot'(inf, y) = (1, 0).
 template <class S, std::size_t N>
 Dual<S, N> hypot(const Dual<S, N>& a, const Dual<S, N>& b) {
-  const auto slope = [](const S& x, const S& v) { return S(where(v == 0, 0.0, x / v)); };
+  const auto slope = [](const S& x, const S& y, const S& v) {
+    // The length may be infinite because of x, of y, or of both together, which alone are not.
+    const auto beyond = [&] { return S(sign(x) / hypot(S(y / x), 1.0)); };
+    const S ratio = detail::unless(v == std::numeric_limits<double>::infinity(), S(x / v), beyond);
+    return detail::unless(v == 0, ratio, [] { return 0.0; });
+  };
   return detail::chained([&] { return hypot(a.value, b.value); }, a,
-                         [&](const S& v) { return slope(a.value, v); }, b,
-                         [&](const S& v) { return slope(b.value, v); });
+                         [&](const S& v) { return slope(a.value, b.value, v); }, b,
+                         [&](const S& v) { return slope(b.value, a.value, v); });
 }
+/// By the divisor: minus the quotient, towards zero for fmod, downwards for the remainder.
 template <class S, std::size_t N>
 Dual<S, N> fmod(const Dual<S, N>& a, const Dual<S, N>& b) {
   return detail::chained([&] { return fmod(a.value, b.value); }, a, [] { return 1.0; }, b,
-                         [&] { return S(-trunc(S(a.value / b.value))); });
+                         [&] {
+                           const S quotient = floor_divide(S(abs(a.value)), S(abs(b.value)));
+                           return S(-(sign(a.value) * sign(b.value)) * quotient);
+                         });
+}
+template <class S, std::size_t N>
+Dual<S, N> remainder(const Dual<S, N>& a, const Dual<S, N>& b) {
+  return detail::chained([&] { return remainder(a.value, b.value); }, a, [] { return 1.0; }, b,
+                         [&] { return S(-floor_divide(a.value, b.value)); });
+}
+template <class S, std::size_t N>
+Dual<S, N> floor_divide(const Dual<S, N>& a, const Dual<S, N>& b) {
+  return Dual<S, N>(floor_divide(a.value, b.value));
+}
+/// a log(b), 0 where a = 0 and log(b) is no finite number (unless b is NaN).
+template <class T>
+Lanes<T> xlogy(const Lanes<T>& a, const Lanes<T>& b) {
+  return where(detail::nothing_times_infinite(a, b), 0.0, a * log(b));
+}
+template <class S, std::size_t N>
+Dual<S, N> xlogy(const Dual<S, N>& a, const Dual<S, N>& b) {
+  const auto guarded = [&](const S& slope) {
+    return detail::unless(detail::nothing_times_infinite(a.value, b.value), slope, [] { return 0.0; });
+  };
+  return detail::chained([&] { return xlogy(a.value, b.value); }, a, [&] { return guarded(log(b.value)); }, b,
+                         [&] { return guarded(a.value / b.value); });
+}
+/// a + t (b - a).
+template <class S, std::size_t N>
+Dual<S, N> lerp(const Dual<S, N>& a, const Dual<S, N>& b, const Dual<S, N>& t) {
+  return detail::chained([&] { return lerp(a.value, b.value, t.value); }, a, [&] { return S(1 - t.value); },
+                         b, [&]() -> const S& { return t.value; }, t, [&] { return S(b.value - a.value); });
 }
 
 // ---------------------------------------------------------------------------------------------- trigonometry
@@ -290,7 +381,8 @@ template <class S, std::size_t N>
 Dual<S, N> atan2(const Dual<S, N>& a, const Dual<S, N>& b) {
   const auto slope = [&](const S& x) {
     const S radius = hypot(a.value, b.value);
-    return S(x / radius / radius);
+    return detail::unless(radius == std::numeric_limits<double>::infinity(), S(x / radius / radius),
+                          [] { return 0.0; });
   };
   return detail::chained([&] { return atan2(a.value, b.value); }, a, [&] { return slope(b.value); }, b,
                          [&] { return slope(S(-a.value)); });
@@ -305,7 +397,9 @@ Dual<S, N> cosh(const Dual<S, N>& x) {
 }
 template <class S, std::size_t N>
 Dual<S, N> tanh(const Dual<S, N>& x) {
-  return detail::chained([&] { return tanh(x.value); }, x, [](const S& v) { return S((1 - v) * (1 + v)); });
+  S slope;
+  return detail::chained([&] { return detail::tanh(x.value, slope); }, x,
+                         [&]() -> const S& { return slope; });
 }
 template <class S, std::size_t N>
 Dual<S, N> asinh(const Dual<S, N>& x) {
@@ -326,7 +420,9 @@ Dual<S, N> atanh(const Dual<S, N>& x) {
 
 template <class S, std::size_t N>
 Dual<S, N> sigmoid(const Dual<S, N>& x) {
-  return detail::chained([&] { return sigmoid(x.value); }, x, [](const S& v) { return S(v * (1 - v)); });
+  S slope;
+  return detail::chained([&] { return detail::sigmoid(x.value, slope); }, x,
+                         [&]() -> const S& { return slope; });
 }
 template <class S, std::size_t N>
 Dual<S, N> softplus(const Dual<S, N>& x) {
@@ -335,13 +431,11 @@ Dual<S, N> softplus(const Dual<S, N>& x) {
 
 template <class S, std::size_t N>
 Dual<S, N> erf(const Dual<S, N>& x) {
-  return detail::chained([&] { return erf(x.value); }, x,
-                         [&] { return S(2 * std::numbers::inv_sqrtpi * exp(S(-(x.value * x.value)))); });
+  return detail::chained([&] { return erf(x.value); }, x, [&] { return detail::erf_slope(x.value); });
 }
 template <class S, std::size_t N>
 Dual<S, N> erfc(const Dual<S, N>& x) {
-  return detail::chained([&] { return erfc(x.value); }, x,
-                         [&] { return S(-2 * std::numbers::inv_sqrtpi * exp(S(-(x.value * x.value)))); });
+  return detail::chained([&] { return erfc(x.value); }, x, [&] { return S(-detail::erf_slope(x.value)); });
 }
 template <class S, std::size_t N>
 Dual<S, N> lgamma(const Dual<S, N>& x) {

@@ -7,7 +7,21 @@
 #include <string>
 #include <type_traits>
 
+namespace xgrad {
+
+/// The number as messages show it.
+inline std::string to_string(Scalar number) {
+  return is_floating(number.dtype()) || !number.fits<std::int64_t>() ? std::to_string(number.real())
+                                                                     : std::to_string(number.integer());
+}
+
+}  // namespace xgrad
+
 namespace xgrad::detail {
+
+[[noreturn, gnu::noinline, gnu::cold]] inline void reject_number(Scalar number, DType dtype) {
+  fail<ValueError>(to_string(number) + " does not fit the dtype " + std::string(to_string(dtype)));
+}
 
 [[noreturn, gnu::noinline, gnu::cold]] inline void reject_not_floating(DType dtype) {
   fail<DTypeError>("expects float32 or float64, got " + std::string(to_string(dtype)),
@@ -57,6 +71,13 @@ decltype(auto) dispatch_number(DType dtype, F&& f) {
     default:
       reject_bool();
   }
+}
+
+/// The number as an element. Throws ValueError when T has no room for it.
+template <class T>
+T element_of(Scalar number) {
+  if (!number.fits<T>()) reject_number(number, dtype_of<T>);
+  return number.as<T>();
 }
 
 }  // namespace xgrad::detail

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace xgrad {
 
@@ -88,17 +89,39 @@ class Scalar {
   requires std::is_arithmetic_v<T>
   constexpr Scalar(T value)
       : real_(static_cast<double>(value)),
-        integer_(std::is_integral_v<T> ? static_cast<std::int64_t>(value) : 0),
+        integer_(integer_of(value)),
+        beyond_(std::is_integral_v<T> && std::is_unsigned_v<T> && sizeof(T) == 8 &&
+                value > static_cast<T>(std::numeric_limits<std::int64_t>::max())),
         dtype_(std::is_same_v<T, bool> ? DType::boolean
                : std::is_integral_v<T> ? DType::int64
                                        : DType::float32) {}
 
   constexpr double real() const { return real_; }
+  /// 0 for reals; the largest int64 for an unsigned number beyond it.
   constexpr std::int64_t integer() const { return integer_; }
   /// boolean, int64, or float32 for every floating number: the category that takes part in type promotion.
   constexpr DType dtype() const { return dtype_; }
 
-  /// The number as T. A real becomes an integer by dropping its fraction, saturating at T's range; NaN
+  /// True when T has room for the number, a real without its fraction. Every number fits a floating T.
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  constexpr bool fits() const {
+    if constexpr (!std::is_integral_v<T> || std::is_same_v<T, bool>) {
+      return true;
+    } else {
+      constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
+      if (beyond_) return std::is_unsigned_v<T> && sizeof(T) == 8;
+      if (!is_floating(dtype_))
+        return std::cmp_less_equal(low, integer_) && std::cmp_less_equal(integer_, high);
+      // One above the largest is a power of two, and no double lies between the two.
+      constexpr double end = 2.0 * static_cast<double>(high / 2 + 1);
+      return real_ > (sizeof(T) == 8 && std::is_signed_v<T> ? -0x1.0000000000001p63
+                                                            : static_cast<double>(low) - 1) &&
+             real_ < end;
+    }
+  }
+
+  /// The number as T. A real becomes an integer by dropping its fraction; what is out of range saturates, NaN
   /// becomes 0.
   template <class T>
   requires std::is_arithmetic_v<T>
@@ -108,8 +131,11 @@ class Scalar {
     } else if constexpr (std::is_floating_point_v<T>) {
       return static_cast<T>(real_);
     } else {
-      if (!is_floating(dtype_)) return static_cast<T>(integer_);
       constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
+      if (!is_floating(dtype_) && !beyond_)
+        return std::cmp_less(integer_, low)       ? low
+               : std::cmp_greater(integer_, high) ? high
+                                                  : static_cast<T>(integer_);
       if (real_ != real_) return T{0};
       if (real_ <= static_cast<double>(low)) return low;
       // The bound is rounded up where T has more digits than double, so that equality is out of range too.
@@ -118,8 +144,21 @@ class Scalar {
   }
 
  private:
+  template <class T>
+  static constexpr std::int64_t integer_of(T value) {
+    if constexpr (std::is_same_v<T, bool>)
+      return value ? 1 : 0;
+    else if constexpr (std::is_integral_v<T>)
+      return std::cmp_less_equal(value, std::numeric_limits<std::int64_t>::max())
+                 ? static_cast<std::int64_t>(value)
+                 : std::numeric_limits<std::int64_t>::max();
+    else
+      return 0;
+  }
+
   double real_;
   std::int64_t integer_;
+  bool beyond_;
   DType dtype_;
 };
 

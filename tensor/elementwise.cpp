@@ -190,6 +190,49 @@ void select(const std::uint8_t* chosen, Index step, const T* x, Index x_step, co
   }
 }
 
+// The comparison of b with a that says the same of a and b.
+Comparison mirrored(Comparison comparison) {
+  switch (comparison) {
+    case Comparison::less:
+      return Comparison::greater;
+    case Comparison::less_equal:
+      return Comparison::greater_equal;
+    case Comparison::greater:
+      return Comparison::less;
+    case Comparison::greater_equal:
+      return Comparison::less_equal;
+    default:
+      return comparison;
+  }
+}
+
+// x < y and x <= y for an integer and a real, neither of which need have the other's digits.
+constexpr auto integer_less = [](std::int64_t x, double y) {
+  return y >= 0x1p63 || (y >= -0x1p63 && x < static_cast<std::int64_t>(std::ceil(y)));
+};
+constexpr auto integer_less_equal = [](std::int64_t x, double y) {
+  return y >= 0x1p63 || (y >= -0x1p63 && x <= static_cast<std::int64_t>(std::floor(y)));
+};
+
+// a int64, b float64.
+Tensor compare_integers(Comparison comparison, const Tensor& a, const Tensor& b) {
+  const auto result = [&](auto f) { return zip<bool, std::int64_t, double>(a, b, f); };
+  switch (comparison) {
+    case Comparison::equal:
+      return result([](std::int64_t x, double y) { return integer_less_equal(x, y) && !integer_less(x, y); });
+    case Comparison::not_equal:
+      return result([](std::int64_t x, double y) { return !integer_less_equal(x, y) || integer_less(x, y); });
+    case Comparison::less:
+      return result([](std::int64_t x, double y) { return integer_less(x, y); });
+    case Comparison::less_equal:
+      return result([](std::int64_t x, double y) { return integer_less_equal(x, y); });
+    case Comparison::greater:
+      return result([](std::int64_t x, double y) { return y == y && !integer_less_equal(x, y); });
+    default:
+      return result([](std::int64_t x, double y) { return y == y && !integer_less(x, y); });
+  }
+}
+
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
@@ -299,6 +342,12 @@ void add_scaled_to(Tensor& target, double scale, const Tensor& x) {
 }
 
 Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype()) {
+    if (a.dtype() == int64 && is_floating(b.dtype())) return compare_integers(comparison, a, b.to(float64));
+    if (b.dtype() == int64 && is_floating(a.dtype()))
+      return compare_integers(mirrored(comparison), b, a.to(float64));
+    if (a.dtype() == int64 || b.dtype() == int64) return compare(comparison, a.to(int64), b.to(int64));
+  }
   check_same_dtype(a, b);
   if (comparison == Comparison::greater) return compare(Comparison::less, b, a);
   if (comparison == Comparison::greater_equal) return compare(Comparison::less_equal, b, a);

@@ -40,7 +40,8 @@ void add_to(Tensor& target, const Tensor& x);
 void add_scaled_to(Tensor& target, double scale, const Tensor& x);
 
 enum class Comparison { equal, not_equal, less, less_equal, greater, greater_equal };
-/// bool; operands of one dtype. Comparisons with NaN are false, not_equal true.
+/// bool; operands of one dtype, or int64 and another, which are compared exactly. Comparisons with NaN are
+/// false, not_equal true.
 Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b);
 
 enum class Logical { both, either, one };

@@ -11,27 +11,9 @@
 namespace xgrad {
 namespace {
 
-std::string text_of(Scalar value) {
-  return is_floating(value.dtype()) ? std::to_string(value.real()) : std::to_string(value.integer());
-}
-
-// The value as an element, or ValueError when T cannot hold it.
-template <class T>
-T checked(Scalar value) {
-  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-    constexpr bool wide = std::is_same_v<T, std::int64_t>;
-    const bool fits = is_floating(value.dtype())
-                          ? value.real() >= (wide ? -0x1p63 : 0) && value.real() < (wide ? 0x1p63 : 256)
-                          : wide || (value.integer() >= 0 && value.integer() < 256);
-    if (!fits)
-      fail<ValueError>(text_of(value) + " does not fit the dtype " + std::string(to_string(dtype_of<T>)));
-  }
-  return value.as<T>();
-}
-
 [[noreturn]] void reject_steps(Scalar start, Scalar stop, Scalar step) {
-  fail<ShapeError>("the number of elements from " + text_of(start) + " to " + text_of(stop) +
-                   " in steps of " + text_of(step) + " does not fit 63 bits");
+  fail<ShapeError>("the number of elements from " + to_string(start) + " to " + to_string(stop) +
+                   " in steps of " + to_string(step) + " does not fit 63 bits");
 }
 
 // ceil(distance / step) for integers, exact over the whole range.
@@ -67,7 +49,7 @@ Tensor real_range(double start, double stop, double step, DType dtype) {
   return detail::dispatch_number(dtype, [&]<class T>(std::type_identity<T>) {
     Tensor result = Tensor::uninitialized({count}, dtype);
     T* out = result.mutable_data<T>();
-    for (Index i = 0; i < count; ++i) out[i] = checked<T>(value(i));
+    for (Index i = 0; i < count; ++i) out[i] = detail::element_of<T>(value(i));
     return result;
   });
 }
@@ -89,7 +71,7 @@ Tensor ones(const Shape& shape, DType dtype) {
 Tensor full(const Shape& shape, Scalar value, DType dtype) {
   const Scope scope("full", {});
   return detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
-    const T element = checked<T>(value);
+    const T element = detail::element_of<T>(value);
     Tensor result = Tensor::uninitialized(shape, dtype);
     std::fill_n(result.mutable_data<T>(), result.count(), element);
     return result;
@@ -112,10 +94,13 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype) {
   const Scope scope("arange", {});
   if (!std::isfinite(start.real()) || !std::isfinite(stop.real()) || !std::isfinite(step.real()) ||
       step.real() == 0)
-    fail<ValueError>("expects finite bounds and a finite step other than 0, got start " + text_of(start) +
-                     ", stop " + text_of(stop) + ", step " + text_of(step));
+    fail<ValueError>("expects finite bounds and a finite step other than 0, got start " + to_string(start) +
+                     ", stop " + to_string(stop) + ", step " + to_string(step));
   const bool integers = !is_floating(promote(promote(start.dtype(), stop.dtype()), step.dtype()));
-  if (integers && dtype == int64) return integer_range(start.integer(), stop.integer(), step.integer());
+  if (integers && dtype == int64) {
+    for (const Scalar bound : {start, stop, step}) detail::element_of<Index>(bound);
+    return integer_range(start.integer(), stop.integer(), step.integer());
+  }
   return real_range(start.real(), stop.real(), step.real(), dtype);
 }
 
@@ -133,8 +118,8 @@ Tensor linspace(double start, double stop, Index count, DType dtype) {
     const double step = stop / last - start / last;
     // Each half counts from its own end, which makes both ends exact and the whole symmetric.
     for (Index i = 0; i < count; ++i)
-      out[i] = checked<T>(2 * i < count ? start + step * static_cast<double>(i)
-                                        : stop - step * static_cast<double>(count - 1 - i));
+      out[i] = detail::element_of<T>(2 * i < count ? start + step * static_cast<double>(i)
+                                                   : stop - step * static_cast<double>(count - 1 - i));
     return result;
   });
 }

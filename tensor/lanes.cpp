@@ -124,6 +124,22 @@ void lane_test(LaneTest op, const T* a, const T* b, typename LaneMask<T>::Bits* 
 }
 
 template <class T>
+void lane_lerp(const T* a, const T* b, const T* t, T* out) {
+  fill(0, out, [=](int i) {
+    const T x = a[i], y = b[i], w = t[i], between = y - x, rest = T{1} - w;
+    const T near = w < T(0.5) ? x + w * between : y - rest * between;
+    const T value = (x < 0) != (y < 0) ? w * y + rest * x : near;
+    const T from_start = w == 0 ? x : value;
+    return w == 1 ? y : from_start;
+  });
+}
+template <class T>
+bool lane_any(const typename LaneMask<T>::Bits* mask) {
+  typename LaneMask<T>::Bits all = 0;
+  for (int i = 0; i < LaneMask<T>::width; ++i) all |= mask[i];
+  return all != 0;
+}
+template <class T>
 void lane_select(const typename LaneMask<T>::Bits* mask, const T* a, const T* b, T* out) {
   fill(0, out, [=](int i) { return mask[i] != 0 ? a[i] : b[i]; });
 }
@@ -142,6 +158,10 @@ template void lane_loop(LaneBinary, int, float, const float*, float*);
 template void lane_loop(LaneBinary, int, double, const double*, double*);
 template void lane_test<float>(LaneTest, const float*, const float*, LaneMask<float>::Bits*);
 template void lane_test<double>(LaneTest, const double*, const double*, LaneMask<double>::Bits*);
+template void lane_lerp(const float*, const float*, const float*, float*);
+template void lane_lerp(const double*, const double*, const double*, double*);
+template bool lane_any<float>(const LaneMask<float>::Bits*);
+template bool lane_any<double>(const LaneMask<double>::Bits*);
 template void lane_select<float>(const LaneMask<float>::Bits*, const float*, const float*, float*);
 template void lane_select<double>(const LaneMask<double>::Bits*, const double*, const double*, double*);
 

@@ -85,6 +85,11 @@ template <class T>
 void lane_loop(LaneBinary op, int active, T a, const T* b, T* out);
 template <class T>
 void lane_test(LaneTest op, const T* a, const T* b, typename LaneMask<T>::Bits* out);
+/// out = a + t (b - a), exact at 0 and 1 and without overflow between.
+template <class T>
+void lane_lerp(const T* a, const T* b, const T* t, T* out);
+template <class T>
+bool lane_any(const typename LaneMask<T>::Bits* mask);
 template <class T>
 void lane_select(const typename LaneMask<T>::Bits* mask, const T* a, const T* b, T* out);
 
@@ -297,6 +302,12 @@ LaneMask<T> logical_not(LaneMask<T> a) {
   return a;
 }
 
+/// True when the mask is true anywhere.
+template <class T>
+bool any(const LaneMask<T>& mask) {
+  return detail::lane_any<T>(mask.bits);
+}
+
 /// mask ? a : b; a and b are lanes or numbers.
 template <class T, class A, class B>
 requires(Number<A> || std::is_same_v<A, Lanes<T>>) &&
@@ -488,5 +499,22 @@ Lanes<T> hypot(const A& a, const B& b) {
 template <class A, class B, class T = LaneType<A, B>>
 Lanes<T> fmod(const A& a, const B& b) {
   return detail::through<T>(vmath::fmod, Lanes<T>(a), Lanes<T>(b));
+}
+template <class A, class B, class T = LaneType<A, B>>
+Lanes<T> floor_divide(const A& a, const B& b) {
+  return detail::through<T>(vmath::floor_divide, Lanes<T>(a), Lanes<T>(b));
+}
+template <class A, class B, class T = LaneType<A, B>>
+Lanes<T> remainder(const A& a, const B& b) {
+  return detail::through<T>(vmath::remainder, Lanes<T>(a), Lanes<T>(b));
+}
+/// a + t (b - a), exact at t = 0 and 1.
+template <class T>
+Lanes<T> lerp(const Lanes<T>& a, const Lanes<T>& b, const Lanes<T>& t) {
+  Lanes<T> r;
+  r.active = a.active > b.active ? a.active : b.active;
+  if (t.active > r.active) r.active = t.active;
+  detail::lane_lerp(a.v, b.v, t.v, r.v);
+  return r;
 }
 }  // namespace xgrad

@@ -58,7 +58,7 @@ void copy_nested(std::initializer_list<Nested> items, const Shape& shape, Index 
     else if (const Scalar number = item.number(); is_floating(number.dtype()))
       *out++ = convert<T>(number.real());
     else
-      *out++ = number.as<T>();
+      *out++ = detail::element_of<T>(number);
   }
 }
 

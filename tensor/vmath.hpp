@@ -37,6 +37,18 @@ XGRAD_DECLARE_UNARY(cosh)
 XGRAD_DECLARE_UNARY(tanh)
 /// 1 / (1 + exp(-x)), without overflow.
 XGRAD_DECLARE_UNARY(sigmoid)
+/// d/dx tanh(x), sigmoid(x), erf(x), all digits kept where these saturate: within 16 units.
+XGRAD_DECLARE_UNARY(tanh_slope)
+XGRAD_DECLARE_UNARY(sigmoid_slope)
+XGRAD_DECLARE_UNARY(erf_slope)
+/// x / (1 + exp(-x)) and x tanh(log(1 + exp(x))); within 16 units, 32 where the result is subnormal.
+XGRAD_DECLARE_UNARY(silu)
+XGRAD_DECLARE_UNARY(mish)
+/// Their slopes, which have a zero each: within 16 units of max(1, |slope|), and of the slope below -4.
+XGRAD_DECLARE_UNARY(silu_slope)
+XGRAD_DECLARE_UNARY(mish_slope)
+/// tanh(x)^2, the slope of x - tanh(x).
+XGRAD_DECLARE_UNARY(tanhshrink_slope)
 XGRAD_DECLARE_UNARY(asinh)
 XGRAD_DECLARE_UNARY(acosh)
 XGRAD_DECLARE_UNARY(atanh)
@@ -55,6 +67,17 @@ XGRAD_DECLARE_BINARY(atan2)
 XGRAD_DECLARE_BINARY(hypot)
 /// x - trunc(x / y) * y, the sign of x; exact as std::fmod.
 XGRAD_DECLARE_BINARY(fmod)
+/// The integer at or below x / y, not of a rounded quotient: exact wherever it is less than 2^52 (floats:
+/// rounded once more). x / 0 as the quotient.
+XGRAD_DECLARE_BINARY(floor_divide)
+/// x - floor(x / y) * y, the sign of y: fmod(x, y), which is exact, or that plus y.
+XGRAD_DECLARE_BINARY(remainder)
+
+/// The function and its slope at once.
+void tanh(const float* x, float* out, float* slope, Index n);
+void tanh(const double* x, double* out, double* slope, Index n);
+void sigmoid(const float* x, float* out, float* slope, Index n);
+void sigmoid(const double* x, double* out, double* slope, Index n);
 
 #undef XGRAD_DECLARE_UNARY
 #undef XGRAD_DECLARE_BINARY

@@ -48,59 +48,106 @@ Batch<T> erfc_kernel(const Batch<T>& x) {
   return xsimd::select(x < Batch<T>(T(0)), Batch<T>(T(2)) - value, value);
 }
 
-/// exp(-x^2 / 2), and twice the normal distribution function of x, erfc(-x / sqrt(2)).
+/// Where x exp(-x^2 / 2) has vanished.
+template <class T>
+inline constexpr T gelu_end = sizeof(T) == 4 ? T(15) : T(39.5);
+
+/// h = exp(-x^2 / 4), and the tail of the normal distribution beyond |x|, erfc(|x| / sqrt(2)), without one
+/// factor h: a subnormal exp(-x^2 / 2) would cost digits of a product that is normal.
 template <class T>
 struct Normal {
   explicit Normal(const Batch<T>& x) {
-    using B = Batch<T>;
-    const B a = at_most(xsimd::abs(x), vanishing<T> * std::numbers::sqrt2_v<T>);
-    bell = exp_minus(exact_product<T>(a, B(T(0.5)) * a));
-    const B value = erfc_positive<T>(B(std::numbers::sqrt2_v<T> / 2) * a, bell);
-    twice_cdf = xsimd::select(x > B(T(0)), B(T(2)) - value, value);
+    const Batch<T> a = at_most(xsimd::abs(x), gelu_end<T>), half = Batch<T>(T(0.5)) * a;
+    h = exp_normal(exact_product<T>(half, half));
+    tail = erfc_positive<T>(Batch<T>(std::numbers::sqrt2_v<T> / 2) * a, h);
   }
-  Batch<T> bell, twice_cdf;
+  Batch<T> h, tail;
 };
 
 template <class T>
 Batch<T> gelu_kernel(const Batch<T>& x) {
-  return Batch<T>(T(0.5)) * x * Normal<T>(x).twice_cdf;
+  const Normal<T> normal(x);
+  const Batch<T> v = at_least(at_most(x, gelu_end<T>), -gelu_end<T>);
+  const Batch<T> outer = (Batch<T>(T(0.5)) * v * normal.tail) * normal.h;
+  return xsimd::select(x > Batch<T>(T(0)), x - outer, outer);
 }
 
 template <class T>
 Batch<T> gelu_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
-  const Normal<T> normal(x);
-  const Batch<T> zero(T(0)), half(T(0.5)),
+  const Batch<T> v = at_least(at_most(x, gelu_end<T>), -gelu_end<T>);
+  const Normal<T> normal(v);
+  const Batch<T> zero(T(0)), one(T(1)), half(T(0.5)),
       scale(std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2);
-  const Batch<T> value = gradient * fused(half, normal.twice_cdf, scale * x * normal.bell);
+  // v phi(v) plus the tail below zero, 1 minus the tail above.
+  const Mask<T> positive = v > zero;
+  const Batch<T> outer = half * normal.tail, signed_outer = xsimd::select(positive, -outer, outer);
+  const Batch<T> slope =
+      fused(fused(scale * v, normal.h, signed_outer), normal.h, xsimd::select(positive, one, zero));
+  const Batch<T> value = gradient * slope;
   return xsimd::select(gradient == zero, zero, value);
 }
 
-/// sigmoid(2 u) = 1 / (1 + exp(-2 u)), and x times its slope by x, for u = sqrt(2 / pi) (x + 0.044715 x^3).
+/// sigmoid(2 u) for u = sqrt(2 / pi) (x + 0.044715 x^3), as in HalfDecay, and what its slope is made of.
 template <class T>
 struct Sigmoid {
+  /// Where exp(-2 |u|) has vanished while its root is normal.
+  static constexpr T end = sizeof(T) == 4 ? T(12) : T(22);
+  static constexpr double factor = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi,
+                          cubic = factor * 0.044715;
+
+  /// |x| <= end.
   explicit Sigmoid(const Batch<T>& x) {
     using B = Batch<T>;
-    // Far out exp(-2 |u|) vanishes, and u or its slope might overflow.
-    const B one(T(1)), v = at_least(at_most(x, T(24)), T(-24)), square = v * v;
-    constexpr T factor = 2 * std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>, cubic = T(0.044715);
-    const B twice_u = v * fused(B(factor * cubic), square, B(factor));
-    const B e = exp_kernel<T>(-xsimd::abs(twice_u)), inverse = one / (one + e);
-    value = xsimd::select(v < B(T(0)), e, one) * inverse;
-    slope = fused(B(3 * factor * cubic), square, B(factor)) * v * (e * inverse) * inverse;
+    const B one(T(1));
+    const Pair<T> twice_u = exponent(xsimd::abs(x));
+    h = exp_normal<T>({B(T(0.5)) * twice_u.high, B(T(0.5)) * twice_u.low});
+    w = xsimd::select(x < B(T(0)), h, one);
+    inverse = one / fused(h, h, one);
   }
-  Batch<T> value, slope;
+  /// 2 u. As a float its rounding would show in the last eight bits of the exponential: so it is a pair
+  /// there, and the first part of `factor` is short enough that no difference of it with the sum is rounded.
+  static Pair<T> exponent(const Batch<T>& a) {
+    using B = Batch<T>;
+    if constexpr (sizeof(T) == 8) {
+      return {a * fused(B(T(cubic)), a * a, B(T(factor))), B(T(0))};
+    } else {
+      constexpr T factor_high = T(int(factor * 0x1p20)) * T(0x1p-20),
+                  factor_low = T(factor - double(factor_high));
+      constexpr T cubic_high = T(cubic), cubic_low = T(cubic - double(cubic_high));
+      const auto [square, square_low] = exact_product<T>(a, a);
+      const auto [term, term_low] = exact_product<T>(square, B(cubic_high));
+      const B sum = term + B(factor_high);
+      const B rest = (term - (sum - B(factor_high))) + term_low;
+      const B low = rest + fused(square_low, B(cubic_high), fused(square, B(cubic_low), B(factor_low)));
+      const auto [product, product_low] = exact_product<T>(a, sum);
+      return {product, fused(a, low, product_low)};
+    }
+  }
+  Batch<T> h, w, inverse;
 };
 
 template <class T>
 Batch<T> gelu_tanh_kernel(const Batch<T>& x) {
-  return x * Sigmoid<T>(x).value;
+  const Batch<T> v = at_least(x, -Sigmoid<T>::end);
+  const Sigmoid<T> s(at_most(v, Sigmoid<T>::end));
+  return (v * s.w) * (s.w * s.inverse);
 }
 
 template <class T>
 Batch<T> gelu_tanh_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
-  const Sigmoid<T> sigmoid(x);
-  const Batch<T> zero(T(0));
-  return xsimd::select(gradient == zero, zero, gradient * (sigmoid.value + sigmoid.slope));
+  using B = Batch<T>;
+  const B v = at_least(at_most(x, Sigmoid<T>::end), -Sigmoid<T>::end), zero(T(0));
+  const Sigmoid<T> s(v);
+  const B rise = fused(B(T(3 * Sigmoid<T>::cubic)), v * v, B(T(Sigmoid<T>::factor))) * v,
+          root = s.h * s.inverse;
+  const B slope = fused(rise * root, root, s.w * s.w * s.inverse);
+  return xsimd::select(gradient == zero, zero, gradient * slope);
+}
+
+template <class T>
+Batch<T> erf_slope_kernel(const Batch<T>& x) {
+  const Batch<T> a = at_most(xsimd::abs(x), vanishing<T>);
+  return Batch<T>(2 * std::numbers::inv_sqrtpi_v<T>) * exp_minus(exact_product(a, a));
 }
 
 Batch<double> erf_kernel(const Batch<double>& x) {
@@ -131,6 +178,12 @@ void erfc(const float* x, float* out, Index n) {
 }
 void erfc(const double* x, double* out, Index n) {
   map_batches(x, out, n, [](const Batch<double>& v) { return erfc_kernel(v); });
+}
+void erf_slope(const float* x, float* out, Index n) {
+  map_batches(x, out, n, [](const Batch<float>& v) { return erf_slope_kernel(v); });
+}
+void erf_slope(const double* x, double* out, Index n) {
+  map_batches(x, out, n, [](const Batch<double>& v) { return erf_slope_kernel(v); });
 }
 
 void gelu(const float* x, float* out, Index n) {

@@ -188,6 +188,17 @@ Batch<T> exp_kernel(const Batch<T>& x, T factor = T(1)) {
   return scale_exp<T>(expm1_reduced(rest), shifted, x < Batch<T>(F::exp_subnormal), factor);
 }
 
+/// exp(-(high + low)) where that is a normal number. Its square is 0 at the largest exponent allowed, and a
+/// product with both factors in turn keeps digits that a subnormal square has lost.
+template <class T>
+inline constexpr T normal_exponent = sizeof(T) == 4 ? T(87) : T(708);
+template <class T>
+Batch<T> exp_normal(const Pair<T>& x) {
+  const auto [shifted, count, rest] = reduce_ln2<T>(-x.high);
+  const Batch<T> scale = power_of_two<T>(shifted);
+  return fused(expm1_reduced<T>(rest - x.low), scale, scale);
+}
+
 /// exp(x) - 1 for |x| < 60.
 template <class T>
 Batch<T> expm1_bounded(const Batch<T>& x) {
@@ -210,6 +221,20 @@ Batch<T> sigmoid_kernel(const Batch<T>& x) {
   const Batch<T> one(T(1)), e = exp_kernel<T>(-xsimd::abs(x));
   return xsimd::select(x < Batch<T>(T(0)), e, one) / (one + e);
 }
+
+/// w^2 = exp(-|x|) below zero, 1 elsewhere, for an x that is bounded where exp(-|x|) vanishes; h^2 =
+/// exp(-|x|) everywhere; and the inverse of 1 + exp(-|x|). So sigmoid(x) is w * w * inverse.
+template <class T>
+struct HalfDecay {
+  /// x itself between the bounds; from above it passes.
+  static Batch<T> bounded_below(const Batch<T>& x) { return at_least(x, T(-2) * normal_exponent<T>); }
+  explicit HalfDecay(const Batch<T>& x) {
+    const Batch<T> a = at_most(xsimd::abs(x), T(2) * normal_exponent<T>), one(T(1));
+    h = exp_normal<T>({Batch<T>(T(0.5)) * a, Batch<T>(T(0))});
+    w = xsimd::select(x < Batch<T>(T(0)), h, one);
+  }
+  Batch<T> h, w;
+};
 
 /// x = 2^exponent * (1 + fraction), sqrt(1/2) <= 1 + fraction < sqrt(2), for positive finite x.
 template <class T>

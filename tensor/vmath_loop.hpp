@@ -56,6 +56,24 @@ void map_batches(const T* x, const T* y, T* out, Index n, F f) {
   std::copy_n(last_x.begin(), n - whole, out + whole);
 }
 
+/// out[i] and slope[i] are the members of f(x[i]), a pair of Batch<T>.
+template <class T, class F>
+void map_with_slope(const T* x, T* out, T* slope, Index n, F f) {
+  constexpr auto width = static_cast<Index>(Batch<T>::size);
+  std::array<T, Batch<T>::size> last, last_slope;
+  last.fill(T(1));
+  for (Index i = 0; i < n; i += width) {
+    const bool whole = n - i >= width;
+    if (!whole) std::copy(x + i, x + n, last.begin());
+    const auto [value, derivative] = f(Batch<T>::load_unaligned(whole ? x + i : last.data()));
+    value.store_unaligned(whole ? out + i : last.data());
+    derivative.store_unaligned(whole ? slope + i : last_slope.data());
+    if (whole) continue;
+    std::copy_n(last.begin(), n - i, out + i);
+    std::copy_n(last_slope.begin(), n - i, slope + i);
+  }
+}
+
 /// Elements that a function of floats takes through double at a time: both buffers stay in the first-level
 /// cache.
 inline constexpr Index widened_block = 512;

@@ -4,12 +4,15 @@
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/tensor/gelu.hpp>
 
+#include <cmath>
+#include <limits>
 #include <numbers>
+#include <type_traits>
 
 namespace xgrad {
 namespace {
 
-using detail::ArrayFunction, detail::map_by_output;
+using detail::ArrayFunction, detail::map_by_input, detail::map_by_output;
 
 template <class F>
 Variable map_one(const char* name, F f, const Operand& x) {
@@ -34,7 +37,9 @@ struct ExactGelu {
   }
   static Variable slope(const Variable& x) {
     constexpr double factor = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
-    return 0.5 * erfc(-std::numbers::sqrt2 / 2 * x) + x * (factor * exp(-0.5 * square(x)));
+    // Far out the second term vanishes, and infinity must not meet its zero.
+    const Variable v = clamp(x, -40, 40);
+    return 0.5 * erfc(-std::numbers::sqrt2 / 2 * v) + v * (factor * exp(-0.5 * square(v)));
   }
 };
 
@@ -50,9 +55,10 @@ struct TanhGelu {
     vmath::gelu_tanh_gradient(x, g, out, n);
   }
   static Variable slope(const Variable& x) {
-    const Variable squared = square(x), twice_u = 2 * gelu_factor * x * (1 + 0.044715 * squared);
+    const Variable v = clamp(x, -24, 24), squared = square(v);
+    const Variable twice_u = 2 * gelu_factor * v * (1 + 0.044715 * squared);
     const Variable s = sigmoid(twice_u);
-    return s + x * s * sigmoid(-twice_u) * (2 * gelu_factor * (1 + 3 * 0.044715 * squared));
+    return s + v * s * sigmoid(-twice_u) * (2 * gelu_factor * (1 + 3 * 0.044715 * squared));
   }
 };
 
@@ -84,6 +90,40 @@ void relu_backward(const void*, const std::byte* const* y, const Index*, const s
 #pragma omp simd
   for (Index i = 0; i < n; ++i) to[i] = output[i] <= 0 ? T(0) : g[i];
 }
+// Both by 1 / (1 + |x|); infinity counts as the largest number.
+template <class T>
+T bounded_size(T x) {
+  constexpr T largest = std::numeric_limits<T>::max();
+  const T size = std::fabs(x);
+  return size > largest ? largest : size;
+}
+template <class T>
+void softsign_forward(const T* x, T* out, Index n) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) {
+    const T size = bounded_size(x[i]);
+    out[i] = std::copysign(size / (T(1) + size), x[i]);
+  }
+}
+template <class T>
+void softsign_slope(const T* x, T* out, Index n) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) {
+    const T inverse = T(1) / (T(1) + std::fabs(x[i]));
+    out[i] = inverse * inverse;
+  }
+}
+
+void tanhshrink_forward(const auto* x, auto* out, Index n) {
+  constexpr Index block = 256;
+  std::remove_reference_t<decltype(*out)> values[block];
+  for (; n > 0; n -= block, x += block, out += block) {
+    const Index size = n < block ? n : block;
+    vmath::tanh(x, values, size);
+    for (Index i = 0; i < size; ++i) out[i] = x[i] - values[i];
+  }
+}
+
 template <class T>
 inline constexpr detail::MapLoops relu_loops{&relu_forward<T>, &relu_backward<T>};
 
@@ -108,8 +148,9 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
 }  // namespace
 
 Variable sigmoid(const Operand& x) {
-  return map_by_output(
-      "sigmoid", ArrayFunction{vmath::sigmoid, vmath::sigmoid}, [](const auto& y) { return y * (1 - y); }, x);
+  return map_by_input(
+      "sigmoid", {{vmath::sigmoid, vmath::sigmoid}, {vmath::sigmoid_slope, vmath::sigmoid_slope}},
+      [](const Variable& v) { return detail::sigmoid_slope(v); }, x);
 }
 
 Variable logsigmoid(const Operand& x) {
@@ -133,6 +174,8 @@ Variable relu(const Operand& x) {
 }
 
 Variable leaky_relu(const Operand& x, double slope) {
+  // Zero times minus infinity is not wanted.
+  if (slope == 0) return relu(x);
   return map_one(
       "leaky_relu", [slope](const auto& v) { return where(v > 0, v, slope * v); }, x);
 }
@@ -168,13 +211,24 @@ Variable gelu(const Operand& x, GeluForm form) {
 }
 
 Variable silu(const Operand& x) {
-  return map_one(
-      "silu", [](const auto& v) { return v * sigmoid(v); }, x);
+  return map_by_input(
+      "silu", {{vmath::silu, vmath::silu}, {vmath::silu_slope, vmath::silu_slope}},
+      [](const Variable& v) {
+        // Far out the second term vanishes, and infinity must not meet its zero; as in mish.
+        const Variable u = clamp(v, -800, 800), s = sigmoid(u);
+        return s + u * s * sigmoid(-u);
+      },
+      x);
 }
 
 Variable mish(const Operand& x) {
-  return map_one(
-      "mish", [](const auto& v) { return v * tanh(softplus(v)); }, x);
+  return map_by_input(
+      "mish", {{vmath::mish, vmath::mish}, {vmath::mish_slope, vmath::mish_slope}},
+      [](const Variable& v) {
+        const Variable u = clamp(v, -800, 800), gate = softplus(u);
+        return tanh(gate) + u * detail::tanh_slope(gate) * sigmoid(u);
+      },
+      x);
 }
 
 Variable hardtanh(const Operand& x, double low, double high) {
@@ -204,13 +258,16 @@ Variable hardswish(const Operand& x) {
 }
 
 Variable softsign(const Operand& x) {
-  return map_one(
-      "softsign", [](const auto& v) { return v / (1 + abs(v)); }, x);
+  return map_by_input(
+      "softsign", {{softsign_forward, softsign_forward}, {softsign_slope, softsign_slope}},
+      [](const Variable& v) { return square(1 / (1 + abs(v))); }, x);
 }
 
 Variable tanhshrink(const Operand& x) {
-  return map_one(
-      "tanhshrink", [](const auto& v) { return v - tanh(v); }, x);
+  return map_by_input(
+      "tanhshrink",
+      {{tanhshrink_forward, tanhshrink_forward}, {vmath::tanhshrink_slope, vmath::tanhshrink_slope}},
+      [](const Variable& v) { return square(tanh(v)); }, x);
 }
 
 Variable softshrink(const Operand& x, double lambda) {

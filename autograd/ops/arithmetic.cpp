@@ -10,9 +10,37 @@ namespace {
 using kernels::Comparison;
 using kernels::Logical;
 
+// True when the type that a number takes beside `other` keeps what a comparison is to see of it: a real takes
+// the type of reals, as it does in arithmetic, all else stays as it is.
+bool adapts(const Operand& number, const Operand& other) {
+  if (other.is_number()) return false;
+  const Scalar value = number.number();
+  if (!other.variable().defined() || value.dtype() == boolean) return true;
+  if (is_floating(other.dtype())) {
+    const double as_element = other.dtype() == float32 ? value.as<float>() : value.real();
+    return is_floating(value.dtype()) || (value.fits<Index>() && Scalar(as_element).fits<Index>() &&
+                                          Scalar(as_element).as<Index>() == value.integer());
+  }
+  return !is_floating(value.dtype()) &&
+         (other.dtype() == uint8 ? value.fits<std::uint8_t>() : value.fits<Index>());
+}
+
+// The number with all its digits, as the operand that it was.
+Operand exactly(const Operand& number) {
+  const Scalar value = number.number();
+  const DType dtype = value.fits<Index>() ? value.dtype() : float64;
+  return {Variable(scalar(value, is_floating(dtype) ? float64 : dtype)), number.place().file,
+          number.place().line};
+}
+
+// Integers and reals are compared exactly, as are integers of two types; other operands meet in one type.
 Variable comparison(const char* name, Comparison kind, const Operand& a, const Operand& b) {
+  if (a.is_number() && !adapts(a, b)) return comparison(name, kind, exactly(a), b);
+  if (b.is_number() && !adapts(b, a)) return comparison(name, kind, a, exactly(b));
   Op op(name, a, b);
-  op.promote();
+  const DType x = op.dtype(0), y = op.dtype(1);
+  const bool as_they_are = x != y && (x == int64 || y == int64);
+  if (!as_they_are) op.promote();
   return op.constant(kernels::compare(kind, op.value(0), op.value(1)));
 }
 
@@ -92,19 +120,21 @@ Variable minimum(const Operand& a, const Operand& b) {
 }
 
 Variable floor_divide(const Operand& a, const Operand& b) {
-  return integer_or_map(
-      "floor_divide", kernels::integer_floor_divide,
-      [](const auto& x, const auto& y) { return floor(x / y); }, a, b);
+  Op op("floor_divide", a, b);
+  const DType type = op.promote();
+  if (type == int64 || type == uint8)
+    return op.constant(kernels::integer_floor_divide(op.value(0), op.value(1)));
+  op.promote_floating();
+  const auto quotient = [](const auto& x, const auto& y) { return floor_divide(x, y); };
+  const Tensor* operands[] = {&op.value(0), &op.value(1)};
+  using Quotient = decltype(quotient);
+  return op.constant(detail::run_forward(detail::map_loops<float, 2, Quotient>,
+                                         detail::map_loops<double, 2, Quotient>, &quotient, operands, 2));
 }
 
 Variable remainder(const Operand& a, const Operand& b) {
-  // fmod is exact; a result of the other sign than b's moves by one b.
   return integer_or_map(
-      "remainder", kernels::integer_remainder,
-      [](const auto& x, const auto& y) {
-        const auto rest = fmod(x, y);
-        return where(rest * y < 0, rest + y, rest);
-      },
+      "remainder", kernels::integer_remainder, [](const auto& x, const auto& y) { return remainder(x, y); },
       a, b);
 }
 

@@ -16,18 +16,21 @@ Variable neg(const Operand& x);
 /// The larger (smaller) of each pair, NaN where either is NaN. On a tie each gets half the gradient.
 Variable maximum(const Operand& a, const Operand& b);
 Variable minimum(const Operand& a, const Operand& b);
-/// Quotient rounded towards minus infinity. Integer division by zero throws ValueError. No gradient.
+/// The integer at or below a / b, of the exact quotient: floor_divide(1, 0.1) is 9. Integer division by zero
+/// throws ValueError. No gradient.
 Variable floor_divide(const Operand& a, const Operand& b);
-/// a - floor(a / b) * b: the sign of b (Python's %). Integer division by zero throws ValueError.
+/// a - floor(a / b) * b, exact before its one rounding: the sign of b, as Python's %. Integer division by
+/// zero throws ValueError.
 Variable remainder(const Operand& a, const Operand& b);
-/// a - trunc(a / b) * b: the sign of a (C's fmod). Integer division by zero throws ValueError.
+/// a - trunc(a / b) * b, exact: the sign of a (C's fmod). Integer division by zero throws ValueError.
 Variable fmod(const Operand& a, const Operand& b);
 /// a to the power b. Integers stay integers (wrapping); a negative integer exponent throws ValueError.
 Variable pow(const Operand& a, const Operand& b);
 /// condition ? a : b with broadcasting; the side not taken gets gradient zero. `condition` is bool.
 Variable where(const Operand& condition, const Operand& a, const Operand& b);
 
-/// Comparisons: bool, without gradient.
+/// Comparisons: bool, without gradient. Integers are compared with reals and with other integers exactly,
+/// whatever their types; a real number takes the type of reals that it meets.
 Variable equal(const Operand& a, const Operand& b);
 Variable not_equal(const Operand& a, const Operand& b);
 Variable less(const Operand& a, const Operand& b);

@@ -5,12 +5,16 @@
 #include <xgrad/autograd/by_output.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numbers>
+#include <utility>
 
 namespace xgrad {
 namespace {
 
-using detail::ArrayFunction, detail::map_by_output;
+using detail::ArrayFunction, detail::map_by_input, detail::map_by_output;
 using detail::map_operands;
 
 template <class F>
@@ -30,6 +34,24 @@ Variable stepwise(const char* name, F f, const Operand& x) {
       Rule{saves_nothing, [](const Backward& r) { return Variable(zeros_like(r.gradient().value())); }});
 }
 
+// The integers of the dtype between two bounds.
+std::pair<Index, Index> integer_bounds(DType dtype, Scalar low, Scalar high) {
+  const auto [least, most] =
+      dtype == int64   ? std::pair{std::numeric_limits<Index>::min(), std::numeric_limits<Index>::max()}
+      : dtype == uint8 ? std::pair{Index{0}, Index{255}}
+                       : std::pair{Index{0}, Index{1}};
+  // Saturating: what lies beyond int64 is seen by its real.
+  const auto rounded = [](Scalar bound, double (*round)(double)) {
+    return is_floating(bound.dtype()) ? Scalar(round(bound.real())).as<Index>() : bound.as<Index>();
+  };
+  const Index first = std::max(least, rounded(low, std::ceil));
+  const Index last = std::min(most, rounded(high, std::floor));
+  if (first > last || low.real() >= 0x1p63 || high.real() < -0x1p63)
+    fail<ValueError>("no " + std::string(to_string(dtype)) + " lies between the bounds " + to_string(low) +
+                     " and " + to_string(high));
+  return {first, last};
+}
+
 }  // namespace
 
 Variable exp(const Operand& x) {
@@ -42,8 +64,10 @@ Variable exp2(const Operand& x) {
       x);
 }
 Variable expm1(const Operand& x) {
-  return map_by_output(
-      "expm1", ArrayFunction{vmath::expm1, vmath::expm1}, [](const auto& y) { return y + 1; }, x);
+  // Not 1 + expm1(x), which has lost its digits where that is near 0.
+  return map_by_input(
+      "expm1", {{vmath::expm1, vmath::expm1}, {vmath::exp, vmath::exp}},
+      [](const Variable& v) { return exp(v); }, x);
 }
 Variable log(const Operand& x) {
   return map_one(
@@ -137,8 +161,9 @@ Variable cosh(const Operand& x) {
       "cosh", [](const auto& v) { return cosh(v); }, x);
 }
 Variable tanh(const Operand& x) {
-  return map_by_output(
-      "tanh", ArrayFunction{vmath::tanh, vmath::tanh}, [](const auto& y) { return (1 - y) * (1 + y); }, x);
+  return map_by_input(
+      "tanh", {{vmath::tanh, vmath::tanh}, {vmath::tanh_slope, vmath::tanh_slope}},
+      [](const Variable& v) { return detail::tanh_slope(v); }, x);
 }
 Variable asinh(const Operand& x) {
   return map_one(
@@ -197,25 +222,26 @@ Variable hypot(const Operand& a, const Operand& b) {
 }
 Variable xlogy(const Operand& x, const Operand& y) {
   Op op("xlogy", x, y);
-  return map_operands<2>(
-      op, [](const auto& a, const auto& b) { return where(logical_and(a == 0, b == b), 0.0, a * log(b)); });
+  return map_operands<2>(op, [](const auto& a, const auto& b) { return xlogy(a, b); });
 }
 Variable lerp(const Operand& a, const Operand& b, const Operand& t) {
   Op op("lerp", a, b, t);
-  return map_operands<3>(op, [](const auto& x, const auto& y, const auto& w) { return x + w * (y - x); });
+  return map_operands<3>(op, [](const auto& x, const auto& y, const auto& w) { return lerp(x, y, w); });
 }
-Variable clamp(const Operand& x, double low, double high) {
+Variable clamp(const Operand& x, Scalar low, Scalar high) {
   Op op("clamp", x);
-  if (!(low <= high))
-    fail<ValueError>("low must not be above high, got " + std::to_string(low) + " and " +
-                     std::to_string(high));
+  const bool integers =
+      !is_floating(low.dtype()) && !is_floating(high.dtype()) && low.fits<Index>() && high.fits<Index>();
+  if (!(integers ? low.integer() <= high.integer() : low.real() <= high.real()))
+    fail<ValueError>("low must not be above high, got " + to_string(low) + " and " + to_string(high));
   if (!is_floating(op.dtype())) {
-    const Tensor& value = op.value();
-    return op.constant(kernels::minimum(kernels::maximum(value, scalar(low, float64).to(value.dtype())),
-                                        scalar(high, float64).to(value.dtype())));
+    const auto [lowest, highest] = integer_bounds(op.dtype(), low, high);
+    return op.constant(kernels::minimum(kernels::maximum(op.value(), scalar(lowest, op.dtype())),
+                                        scalar(highest, op.dtype())));
   }
-  return map_operands<1>(
-      op, [low, high](const auto& v) { return where(v < low, low, where(v > high, high, v)); });
+  return map_operands<1>(op, [bottom = low.real(), top = high.real()](const auto& v) {
+    return where(v < bottom, bottom, where(v > top, top, v));
+  });
 }
 
 }  // namespace xgrad

@@ -25,7 +25,7 @@ Variable cbrt(const Operand& x);
 Variable square(const Operand& x);
 /// 1 / x.
 Variable reciprocal(const Operand& x);
-/// |x|, abs'(0) = 0; integers stay integers.
+/// |x|, abs'(0) = 0, abs'(NaN) = NaN; integers stay integers.
 Variable abs(const Operand& x);
 /// -1, 0 or 1; gradient 0 everywhere; integers stay integers.
 Variable sign(const Operand& x);
@@ -57,21 +57,24 @@ Variable ceil(const Operand& x);
 Variable round(const Operand& x);
 Variable trunc(const Operand& x);
 
-/// sqrt(a^2 + b^2) without overflow; gradient 0 at (0, 0).
+/// sqrt(a^2 + b^2) without overflow; gradient 0 at (0, 0), (1, 0) at (inf, b).
 Variable hypot(const Operand& a, const Operand& b);
-/// x log(y), 0 where x = 0 (unless y is NaN).
+/// x log(y), 0 where x = 0 (unless y is NaN). Its gradients are log(y) and x / y, and 0 where x = 0 and
+/// log(y) is not finite.
 Variable xlogy(const Operand& x, const Operand& y);
-/// a + t (b - a).
+/// a + t (b - a): exactly a at t = 0 and b at t = 1, without overflow between.
 Variable lerp(const Operand& a, const Operand& b, const Operand& t);
-/// x limited to [low, high]; the gradient passes at the bounds. NaN stays. Throws ValueError when low > high.
-Variable clamp(const Operand& x, double low, double high);
+/// x limited to [low, high]; the gradient passes at the bounds. NaN stays. Integers stay integers, within any
+/// bounds, fractional and infinite ones too. Throws ValueError when low > high or no integer of x's dtype is
+/// between.
+Variable clamp(const Operand& x, Scalar low, Scalar high);
 
 /// 1 / (1 + exp(-x)) and its logarithm, stable.
 Variable sigmoid(const Operand& x);
 Variable logsigmoid(const Operand& x);
 /// log(1 + exp(beta x)) / beta, stable.
 Variable softplus(const Operand& x, double beta = 1);
-/// max(x, 0); relu'(0) = 0.
+/// max(x, 0), +0 for -0; relu'(0) = 0.
 Variable relu(const Operand& x);
 /// x, or slope * x where x <= 0.
 Variable leaky_relu(const Operand& x, double slope = 0.01);

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <limits>
 #include <numbers>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -58,9 +59,16 @@ Real extended_lgamma(Real x) {
   return ::lgammal_r(x, &sign);
 }
 
+/// f(x), or its limits at the infinities.
+template <class F>
+Real limited(Real x, Real low, Real high, F f) {
+  return std::isinf(x) ? (x < 0 ? low : high) : f(x);
+}
+
 Real normal_cdf(Real x) { return std::erfc(-x * (std::numbers::sqrt2_v<Real> / 2)) / 2; }
 
 Real exact_gelu_slope(Real x) {
+  if (std::isinf(x)) return x > 0 ? 1 : 0;
   constexpr Real factor = std::numbers::inv_sqrtpi_v<Real> * std::numbers::sqrt2_v<Real> / 2;
   return normal_cdf(x) + x * (std::exp(-x * x / 2) * factor);
 }
@@ -89,6 +97,27 @@ template <class T>
 void gelu_tanh_slope(const T* x, T* out, Index n) {
   const std::vector<T> ones(static_cast<std::size_t>(n), T(1));
   vmath::gelu_tanh_gradient(x, ones.data(), out, n);
+}
+
+Real exact_sigmoid(Real x) { return 1 / (1 + std::exp(-x)); }
+Real exact_tanh_slope(Real x) {
+  const Real e = std::exp(-2 * std::fabs(x));
+  return 4 * e / ((1 + e) * (1 + e));
+}
+Real exact_silu_slope(Real x) {
+  return limited(x, 0, 1, [](Real v) { return exact_sigmoid(v) * (1 + v * exact_sigmoid(-v)); });
+}
+/// tanh(log(1 + exp(x))) = n / (n + 2) for n = exp(x) (exp(x) + 2).
+Real mish_gate(Real x) {
+  if (x > 50) return 1;
+  const Real n = std::exp(x) * (std::exp(x) + 2);
+  return n / (n + 2);
+}
+Real exact_mish_slope(Real x) {
+  return limited(x, 0, 1, [](Real v) {
+    const Real rest = v > 50 ? 0 : 2 / (std::exp(v) * (std::exp(v) + 2) + 2);
+    return mish_gate(v) + v * rest * (1 + mish_gate(v)) * exact_sigmoid(v);
+  });
 }
 
 #define UNARY(name) #name, vmath::name, vmath::name, [](Real x) -> Real { return std::name(x); }
@@ -122,16 +151,35 @@ const UnaryCase unary_cases[] = {
     {"round", vmath::round, vmath::round, [](Real x) -> Real { return std::nearbyint(x); }, 0},
     {"lgamma", vmath::lgamma, vmath::lgamma, extended_lgamma, 16, Scale::one},
     {"sigmoid", vmath::sigmoid, vmath::sigmoid, [](Real x) { return 1 / (1 + std::exp(-x)); }},
-    {"gelu", vmath::gelu, vmath::gelu, [](Real x) { return x * normal_cdf(x); }, 32},
+    {"sigmoid'", vmath::sigmoid_slope, vmath::sigmoid_slope,
+     [](Real x) { return exact_tanh_slope(x / 2) / 4; }, 16},
+    {"tanh'", vmath::tanh_slope, vmath::tanh_slope, exact_tanh_slope, 16},
+    {"erf'", vmath::erf_slope, vmath::erf_slope,
+     [](Real x) { return 2 * std::numbers::inv_sqrtpi_v<Real> * std::exp(-x * x); }, 16},
+    {"tanhshrink'", vmath::tanhshrink_slope, vmath::tanhshrink_slope,
+     [](Real x) { return std::tanh(x) * std::tanh(x); }, 16},
+    {"silu", vmath::silu, vmath::silu,
+     [](Real x) { return limited(x, -0.0L, x, [](Real v) { return v * exact_sigmoid(v); }); }, 32},
+    {"mish", vmath::mish, vmath::mish,
+     [](Real x) { return limited(x, -0.0L, x, [](Real v) { return v * mish_gate(v); }); }, 32},
+    {"silu'", vmath::silu_slope, vmath::silu_slope, exact_silu_slope, 16, Scale::one},
+    {"mish'", vmath::mish_slope, vmath::mish_slope, exact_mish_slope, 16, Scale::one},
+    {"gelu", vmath::gelu, vmath::gelu,
+     [](Real x) { return limited(x, -0.0L, x, [](Real v) { return v * normal_cdf(v); }); }, 32},
     {"gelu'", gelu_slope<float>, gelu_slope<double>, exact_gelu_slope, 16, Scale::one},
-    {"gelu tanh", vmath::gelu_tanh, vmath::gelu_tanh, [](Real x) { return x * gelu_sigmoid(x); }, 16,
-     Scale::one},
+    {"gelu tanh", vmath::gelu_tanh, vmath::gelu_tanh,
+     [](Real x) { return limited(x, -0.0L, x, [](Real v) { return v * gelu_sigmoid(v); }); }, 16, Scale::one},
     {"gelu tanh'", gelu_tanh_slope<float>, gelu_tanh_slope<double>, exact_gelu_tanh_slope, 16, Scale::one},
 };
 #undef UNARY
 
 #define BINARY(name) #name, vmath::name, vmath::name, [](Real x, Real y) -> Real { return std::name(x, y); }
 const BinaryCase binary_cases[] = {{BINARY(pow)}, {BINARY(atan2)}, {BINARY(hypot)}, {BINARY(fmod), 0}};
+/// Their own exact tests are beside the operations; here, that an element depends on its own inputs alone.
+const BinaryCase division_cases[] = {{"floor_divide", vmath::floor_divide, vmath::floor_divide,
+                                      [](Real x, Real y) { return std::floor(x / y); }},
+                                     {"remainder", vmath::remainder, vmath::remainder,
+                                      [](Real x, Real y) { return x - std::floor(x / y) * y; }}};
 #undef BINARY
 
 /// Values where functions change formula, overflow or are exceptional.
@@ -423,9 +471,11 @@ TEST_SUITE("tensor") {
     check_unary_positions<double>("digamma", vmath::digamma);
     check_unary_positions<float>("trigamma",
                                  [](const float* x, float* out, Index n) { vmath::polygamma(1, x, out, n); });
-    for (const BinaryCase& c : binary_cases) {
-      check_binary_positions<float>(c.name, c.of_float);
-      check_binary_positions<double>(c.name, c.of_double);
-    }
+    for (const auto& cases :
+         {std::span<const BinaryCase>(binary_cases), std::span<const BinaryCase>(division_cases)})
+      for (const BinaryCase& c : cases) {
+        check_binary_positions<float>(c.name, c.of_float);
+        check_binary_positions<double>(c.name, c.of_double);
+      }
   }
 }
