@@ -1,6 +1,8 @@
-// Gradients against central differences. Invariant: a value that is perturbed is restored, whatever f throws.
+// Gradients against derivatives from differences. Invariant: a value that is perturbed is restored, whatever
+// f throws.
 #include <xgrad/autograd/gradcheck.hpp>
 
+#include <xgrad/autograd/differences.hpp>
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -14,6 +16,9 @@
 
 namespace xgrad {
 namespace {
+
+using detail::Change;
+using detail::Estimate;
 
 /// What is checked: a function of leaves, which are perturbed where they are.
 struct Subject {
@@ -133,6 +138,27 @@ std::string element_name(const Shape& shape, Index position) {
   return to_string(index);
 }
 
+/// A numeric derivative beside an analytic one.
+struct Comparison {
+  Estimate numeric;
+  double allowed = 0;    // difference
+  bool settled = false;  // whether the estimate is good enough to tell
+  bool smooth = false;
+  double below = 0, above = 0;  // the slopes of both sides at the last step
+  double last_step = 0;
+};
+
+/// What is smaller may be the rounding of terms of inputs and cotangents that cancel.
+constexpr double smallest_magnitude = 1;
+
+/// The smallest power of two that is neither below 1 nor below x: x plus such steps is exact more often.
+double power_of_two_above(double x) {
+  if (!(x > 1) || !std::isfinite(x)) return 1;
+  int exponent = 0;
+  const double mantissa = std::frexp(x, &exponent);
+  return std::ldexp(1, mantissa == 0.5 ? exponent - 1 : exponent);
+}
+
 /// One check under way.
 class Check {
  public:
@@ -143,6 +169,8 @@ class Check {
     cotangents_ = cotangents_of(subject_.outputs(), generator_);
     const Derivatives first = differentiate(subject_, cotangents_);
     run_again(first);
+    centre_ = first.outputs;
+    magnitude_ = magnitude();
     for (std::size_t i = 0; i < subject_.leaves.size() && deterministic_; ++i) compare(i, first.gradients[i]);
     if (!failures_.empty()) return {false, failures_};
     return {true, std::string(subject_.check) + ": " + std::to_string(compared_) +
@@ -150,6 +178,9 @@ class Check {
   }
 
  private:
+  // Where no step is good enough, trying on with more elements costs much and says no more.
+  static constexpr Index most_unsettled = 5;
+
   void failed(const std::string& text) {
     if (!failures_.empty()) failures_ += '\n';
     failures_.append(subject_.check).append(": ").append(text);
@@ -182,8 +213,20 @@ class Check {
     failed("not deterministic: " + name + " differs between two runs on the same inputs");
   }
 
+  /// Of the contracted outputs.
+  double magnitude() const {
+    double squares = 0;
+    for (std::size_t k = 0; k < cotangents_.size(); ++k) {
+      if (!cotangents_[k].defined()) continue;
+      const auto weights = cotangents_[k].span<double>(), values = centre_[k].span<double>();
+      for (std::size_t j = 0; j < weights.size(); ++j)
+        if (std::isfinite(values[j])) squares += weights[j] * values[j] * weights[j] * values[j];
+    }
+    return std::sqrt(squares);
+  }
+
   /// The change of the contracted outputs from the leaf at `low` to the leaf at `high`.
-  double difference(Perturbation& leaf, Tensor low, Tensor high) const {
+  Change change(Perturbation& leaf, Tensor low, Tensor high) const {
     leaf.set(std::move(high));
     // Values at once: an output may be the leaf itself.
     const std::vector<Tensor> above = values_of(subject_.outputs());
@@ -191,14 +234,19 @@ class Check {
     const std::vector<Tensor> below = values_of(subject_.outputs());
     if (above.size() != cotangents_.size() || below.size() != cotangents_.size())
       fail<ValueError>("the number of outputs depends on the values of the inputs");
-    double total = 0;
+    Change total;
     for (std::size_t k = 0; k < cotangents_.size(); ++k) {
       if (!cotangents_[k].defined()) continue;
       const auto weights = cotangents_[k].span<double>();
       if (above[k].shape() != cotangents_[k].shape() || below[k].shape() != cotangents_[k].shape())
         fail<ShapeError>("the shape of output " + std::to_string(k) + " depends on the values of the inputs");
-      const double *up = above[k].data<double>(), *down = below[k].data<double>();
-      for (std::size_t j = 0; j < weights.size(); ++j) total += weights[j] * (up[j] - down[j]);
+      const double *up = above[k].data<double>(), *down = below[k].data<double>(),
+                   *middle = centre_[k].data<double>();
+      for (std::size_t j = 0; j < weights.size(); ++j) {
+        if (up[j] == middle[j] && down[j] == middle[j]) continue;
+        total.rise += weights[j] * (up[j] - down[j]);
+        total.bend += weights[j] * ((up[j] - middle[j]) + (down[j] - middle[j]));
+      }
     }
     return total;
   }
@@ -209,72 +257,172 @@ class Check {
     if (count == 0) return;
     const bool each = count <= options_.max_elements;
     const Index trials = each ? count : options_.directions;
-    Index wrong = 0;
+    Index wrong = 0, unsettled = 0;
     double worst = -1;
     std::string worst_text;
-    for (Index trial = 0; trial < trials; ++trial, ++compared_) {
-      double analytic = 0, numeric = 0, step = 0;
+    for (Index trial = 0; trial < trials && unsettled < most_unsettled; ++trial, ++compared_) {
+      double analytic = 0;
+      Comparison comparison;
       if (each) {
-        step = options_.step * std::max(1.0, std::abs(leaf.original().data<double>()[trial]));
         analytic = gradient.data<double>()[trial];
-        numeric = along_element(leaf, trial, step);
+        comparison = hold(analytic, std::abs(leaf.original().data<double>()[trial]),
+                          [&](double step) { return along_element(leaf, trial, step); });
       } else {
         const Tensor direction = random_direction(leaf.original().shape(), generator_);
-        double largest = 1;
+        double largest = 0;
         for (const double x : leaf.original().span<double>()) largest = std::max(largest, std::abs(x));
-        step = options_.step * largest;
         for (Index j = 0; j < count; ++j)
           analytic += gradient.data<double>()[j] * direction.data<double>()[j];
-        numeric = along_direction(leaf, direction, step);
+        comparison =
+            hold(analytic, largest, [&](double step) { return along_direction(leaf, direction, step); });
       }
-      const double error = std::abs(analytic - numeric);
-      const double allowed = options_.atol + options_.rtol * std::abs(numeric);
-      if (error <= allowed) continue;
+      const double error = std::abs(analytic - comparison.numeric.value);
+      if (comparison.settled && error <= comparison.allowed) continue;
       ++wrong;
-      // A NaN is worse than every number.
-      const double excess = std::isnan(error) ? HUGE_VAL : error - allowed;
+      unsettled += comparison.settled ? 0 : 1;
+      // A NaN is worse than every number; what cannot be told is better than what is wrong.
+      double excess = 0;
+      if (comparison.settled) excess = std::isnan(error) ? HUGE_VAL : error - comparison.allowed;
       if (excess <= worst) continue;
       worst = excess;
-      std::ostringstream text;
-      text << subject_.names[i]
-           << (each ? " element " + element_name(gradient.shape(), trial)
-                    : " direction " + std::to_string(trial))
-           << ": analytic " << analytic << ", numeric " << numeric << ", difference " << error
-           << " > allowed " << allowed << " (step " << step << ")";
-      worst_text = text.str();
+      worst_text = subject_.names[i] +
+                   (each ? " element " + element_name(gradient.shape(), trial)
+                         : " direction " + std::to_string(trial)) +
+                   ": " + description(analytic, comparison);
     }
     if (wrong > 1)
-      worst_text += "; the worst of " + std::to_string(wrong) + " wrong among " + std::to_string(trials);
+      worst_text += "; the worst of " + std::to_string(wrong) + " failing among " + std::to_string(trials);
+    if (unsettled == most_unsettled) worst_text += ", the rest is not tried";
     if (wrong > 0) failed(worst_text);
   }
 
-  double along_element(Perturbation& leaf, Index element, double step) const {
+  static std::string description(double analytic, const Comparison& comparison) {
+    const Estimate& numeric = comparison.numeric;
+    std::ostringstream text;
+    text << "analytic " << analytic;
+    if (comparison.settled) {
+      text << ", numeric " << numeric.value << ", difference " << std::abs(analytic - numeric.value)
+           << " > allowed " << comparison.allowed << " (step " << numeric.step << ", error estimate "
+           << numeric.error << ")";
+      return text.str();
+    }
+    text << ", but no numeric derivative can be trusted: ";
+    if (!std::isfinite(comparison.below) || !std::isfinite(comparison.above))
+      text << "the function is not finite around this point";
+    else if (!comparison.smooth)
+      text << "the slope is " << comparison.below << " below and " << comparison.above << " above (step "
+           << comparison.last_step
+           << "); the function has a kink or a jump here, or is computed with few digits";
+    else
+      text << numeric.value << " has the error estimate " << numeric.error << " (step " << numeric.step
+           << ") where " << comparison.allowed
+           << " is allowed; the function or its slope is rough, or computed with few digits";
+    return text.str();
+  }
+
+  /// Compares with the derivative at 0 of a function of a step, x from 0 being its natural scale. The usual
+  /// steps suffice nearly always; a point nearer to 0 needs smaller ones, a rough function larger ones.
+  template <class F>
+  Comparison hold(double analytic, double x, F change_at) const {
+    const double scale = power_of_two_above(x);
+    const Comparison usual = descend(analytic, scale, options_.step * scale, change_at);
+    if (usual.settled) return usual;
+    for (const double first : {x < 1 ? options_.step * x : 0, 64 * options_.step * scale}) {
+      if (first == 0) continue;
+      const Comparison other = descend(analytic, scale, first, change_at);
+      if (other.settled) return other;
+    }
+    return usual;
+  }
+
+  /// Halves the step until the estimate is good enough.
+  template <class F>
+  Comparison descend(double analytic, double scale, double step, F change_at) const {
+    constexpr int most_steps = 14;
+    detail::Extrapolation extrapolation(magnitude_);
+    Comparison result;
+    Estimate last_good;
+    for (int i = 0; i < most_steps && !result.settled; ++i, step /= 2) {
+      extrapolation.add(change_at(step), step);
+      const Estimate& numeric = extrapolation.estimate();
+      const double allowed = options_.atol * std::max(magnitude_, smallest_magnitude) / scale +
+                             options_.rtol * std::abs(numeric.value);
+      result.smooth = extrapolation.smooth(allowed);
+      result.below = extrapolation.below();
+      result.above = extrapolation.above();
+      result.last_step = step;
+      const double difference = std::abs(analytic - numeric.value);
+      const bool good = result.smooth && numeric.error <= allowed / 4;
+      const bool agrees =
+          good ? difference <= allowed : result.smooth && difference + numeric.error <= allowed;
+      // A step may happen to fit the one before: a disagreement is confirmed by another.
+      const bool confirmed = good && std::abs(numeric.value - last_good.value) <= allowed;
+      result.settled = agrees || confirmed;
+      if (result.settled || (result.smooth && numeric.error < result.numeric.error)) {
+        result.numeric = numeric;
+        result.allowed = allowed;
+      }
+      last_good = good ? numeric : Estimate();
+    }
+    return result;
+  }
+
+  /// The element moves by what it can represent of the step; the change is that of the step itself.
+  Change along_element(Perturbation& leaf, Index element, double step) const {
     Tensor low = leaf.original(), high = leaf.original();
     double &down = low.mutable_data<double>()[element], &up = high.mutable_data<double>()[element];
     down -= step;
     up += step;
-    const double distance = up - down;
-    return difference(leaf, std::move(low), std::move(high)) / distance;
+    const double ratio = 2 * step / (up - down);
+    Change result = change(leaf, std::move(low), std::move(high));
+    result.rise *= ratio;
+    return result;
   }
 
-  double along_direction(Perturbation& leaf, const Tensor& direction, double step) const {
+  Change along_direction(Perturbation& leaf, const Tensor& direction, double step) const {
     Tensor low = leaf.original(), high = leaf.original();
     double *down = low.mutable_data<double>(), *up = high.mutable_data<double>();
     for (Index j = 0; j < direction.count(); ++j) {
       down[j] -= step * direction.data<double>()[j];
       up[j] += step * direction.data<double>()[j];
     }
-    return difference(leaf, std::move(low), std::move(high)) / (2 * step);
+    return change(leaf, std::move(low), std::move(high));
   }
 
   const Subject& subject_;
   const GradcheckOptions& options_;
   Generator generator_;
   std::vector<Tensor> cotangents_;
+  std::vector<Tensor> centre_;  // the outputs at the inputs
+  double magnitude_ = 0;
   bool deterministic_ = true;
   Index compared_ = 0;
   std::string failures_;
 };
+
+/// Where the gradients of a run that is recorded and of one that is not differ; empty when they agree.
+std::string first_difference(const std::vector<Tensor>& recorded, const std::vector<Tensor>& plain,
+                             const std::vector<std::string>& names, const GradcheckOptions& options) {
+  double largest = smallest_magnitude;
+  for (const Tensor& gradient : plain)
+    if (gradient.dtype() == float64)
+      for (const double value : gradient.span<double>())
+        if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    if (recorded[i].dtype() != float64) continue;
+    const auto values = recorded[i].span<double>(), others = plain[i].span<double>();
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      const double allowed = options.atol * largest + options.rtol * std::abs(others[j]);
+      if (values[j] == others[j] || std::abs(values[j] - others[j]) <= allowed) continue;
+      if (std::isnan(values[j]) && std::isnan(others[j])) continue;
+      std::ostringstream text;
+      text << names[i] << " element " << element_name(recorded[i].shape(), static_cast<Index>(j))
+           << ": the gradient is " << others[j] << ", but " << values[j] << " under create_graph";
+      return text.str();
+    }
+  }
+  return {};
+}
 
 GradcheckResult check(const Subject& subject, const GradcheckOptions& options) {
   const EnableGrad recording;
@@ -331,20 +479,28 @@ GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>
   {
     const EnableGrad recording;
     Generator generator(options.seed + 1);
-    const Subject first_order{"", [&] { return f(arguments.variables); }, {}, {}};
-    for (const Tensor& v : cotangents_of(first_order.outputs(), generator)) {
+    const Subject function{"", [&] { return f(arguments.variables); }, {}, {}};
+    for (const Tensor& v : cotangents_of(function.outputs(), generator)) {
       cotangents.push_back(v.defined() ? Variable(v, {.requires_grad = true}) : Variable());
       if (!v.defined()) continue;
       subject.leaves.push_back(cotangents.back());
       subject.names.push_back("cotangent " + std::to_string(cotangents.size() - 1));
     }
   }
-  subject.evaluate = [&] {
+  const auto first_order = [&](bool create_graph) {
     const std::vector<Variable> outputs = f(arguments.variables);
     if (arguments.leaves.empty()) return outputs;
-    return gradients_of(outputs, cotangents, arguments.leaves, true);
+    return gradients_of(outputs, cotangents, arguments.leaves, create_graph);
   };
-  return check(subject, options);
+  subject.evaluate = [&] { return first_order(true); };
+  const GradcheckResult result = check(subject, options);
+  if (!result) return result;
+  // A factor that is wrong in the recorded gradient alone is consistent with its own derivatives.
+  const EnableGrad recording;
+  const Scope own_names(Scope::Barrier{});
+  const std::string difference =
+      first_difference(values_of(first_order(true)), values_of(first_order(false)), subject.names, options);
+  return difference.empty() ? result : GradcheckResult{false, "gradgradcheck: " + difference};
 }
 
 }  // namespace detail

@@ -12,9 +12,11 @@
 namespace xgrad {
 
 struct GradcheckOptions {
-  double step = 1e-6;  ///< of the central difference, scaled by max(1, |x|)
-  double atol = 1e-5;
-  double rtol = 1e-3;
+  /// The first step of the central differences, scaled by max(1, |x|). It is halved until the error estimate
+  /// of their extrapolation suffices; the usual element takes two steps, four evaluations of f.
+  double step = 0x1p-13;
+  double atol = 1e-8;  ///< relative to the magnitude of f over that of the element: see gradcheck
+  double rtol = 1e-6;  ///< relative to the numeric derivative
   /// Elements of each input that are differenced one by one; inputs with more are checked along random
   /// directions.
   Index max_elements = 200;
@@ -25,7 +27,8 @@ struct GradcheckOptions {
 };
 
 /// The outcome: converts to bool. `text` names what failed: input, index, analytic and numeric derivative,
-/// step.
+/// step, error estimate. An element at which no numeric derivative can be trusted (a kink, a jump, no finite
+/// values) fails, too, and `text` says so.
 struct GradcheckResult {
   bool passed = false;
   std::string text;
@@ -48,14 +51,16 @@ VectorFunction spread_arguments(F f, std::index_sequence<I...>) {
 }  // namespace detail
 
 /// Compares the gradients of f(std::vector<Variable>), contracted with a random cotangent, with central
-/// differences: |a - n| <= atol + rtol |n|. The float64 inputs are checked, others are passed on as
-/// constants. f must be deterministic. Works on a copy of the inputs. What f throws passes through; throws
-/// ValueError when there is no float64 input to check.
+/// differences extrapolated to step 0 (Richardson, with Ridders' error estimate). They agree when
+/// |a - n| <= atol m / max(1, |x|) + rtol |n|, m being the Euclidean norm of the contracted outputs, at
+/// least 1. The float64 inputs are checked, others are passed on as constants. f must be deterministic. Works
+/// on a copy of the inputs. What f throws passes through; throws ValueError when there is no float64 input.
 template <class F>
 GradcheckResult gradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return detail::gradcheck(detail::many(std::move(f)), inputs, options);
 }
-/// The same for the gradients of f as functions of inputs and cotangent: the second order.
+/// The same for the gradients of f as functions of inputs and cotangent: the second order. The gradients
+/// under create_graph must also be those of a plain run.
 template <class F>
 GradcheckResult gradgradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return detail::gradgradcheck(detail::many(std::move(f)), inputs, options);

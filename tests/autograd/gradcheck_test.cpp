@@ -2,14 +2,17 @@
 #include <xgrad/autograd/gradcheck.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
+#include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/random.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <sstream>
 #include <stdexcept>
 
@@ -76,8 +79,9 @@ TEST_SUITE("autograd") {
     CHECK(contains(result.text, "gradcheck: input 1 element ("));
     CHECK(contains(result.text, ", numeric "));
     CHECK(contains(result.text, " > allowed "));
-    CHECK(contains(result.text, "(step 1e-06)"));
-    CHECK(contains(result.text, "the worst of 6 wrong among 6"));
+    CHECK(contains(result.text, "(step "));
+    CHECK(contains(result.text, ", error estimate "));
+    CHECK(contains(result.text, "the worst of 6 failing among 6"));
     CHECK_FALSE(contains(result.text, "input 0"));
     CHECK(gradcheck([](const List& x) { return wrong_factor(x[0], x[1]); }, {a, b}, {.rtol = 0.02}));
   }
@@ -95,6 +99,113 @@ TEST_SUITE("autograd") {
     };
     CHECK_FALSE(checked(0.9));
     CHECK(checked(1.1));
+  }
+
+  TEST_CASE("gradcheck: the defaults catch a factor of 1.00001") {
+    const auto scaled = [](double factor) {
+      return [factor](const List& x) {
+        return product(x[0], x[1], right_x,
+                       [factor](const Backward& r) { return r.gradient() * r.input(0) * factor; });
+      };
+    };
+    for (const double unit : {1e-2, 1.0, 1e6}) {
+      CAPTURE(unit);
+      const Tensor x = kernels::mul(a, full({}, unit, float64));
+      CHECK(gradcheck(scaled(1), {x, b}));
+      CHECK_FALSE(gradcheck(scaled(1.00001), {x, b}));
+    }
+    // A small slope beside a large argument.
+    const auto logarithm = [](double factor) {
+      return [factor](const List& x) {
+        Op op("test_log", x[0]);
+        return op.record(log(Variable(op.value())).value(), Rule{saves_input(0), [factor](const Backward& r) {
+                                                                   return r.gradient() / r.input(0) * factor;
+                                                                 }});
+      };
+    };
+    CHECK(gradcheck(logarithm(1), {Tensor({3e5, 1e7, 1e-7}, float64)}));
+    CHECK_FALSE(gradcheck(logarithm(1.001), {Tensor({1e7}, float64)}));
+    CHECK_FALSE(gradcheck(logarithm(1.001), {Tensor({1e-7}, float64)}));
+  }
+
+  TEST_CASE("gradcheck: numeric derivatives are right to 1e-9") {
+    const GradcheckOptions sharp{.atol = 1e-10, .rtol = 1e-9};
+    const auto f = [](const List& x) { return exp(sin(3 * x[0])) + tanh(x[0]) / (2 + square(x[0])); };
+    CHECK(gradcheck(f, {uniform({50}, -2, 2, float64)}, sharp));
+    CHECK(gradgradcheck(f, {uniform({50}, -2, 2, float64)}, sharp));
+  }
+
+  TEST_CASE("gradcheck: the step falls where the function changes fast, the usual element takes two") {
+    int calls = 0;
+    const auto counted = [&](auto f) { return [&calls, f](const List& x) { return ++calls, f(x[0]); }; };
+    CHECK(gradcheck(counted([](const Variable& x) { return exp(x); }), {a}));
+    CHECK(calls == 3 + 4 * 6);
+    calls = 0;
+    CHECK(gradcheck(counted([](const Variable& x) { return sin(3000 * x); }), {a}));
+    CHECK(calls > 3 + 4 * 6);
+    // Beside a pole and the end of a domain.
+    CHECK(gradcheck([](auto x) { return log(x); }, Tensor({1e-3, 1e-6, 1e-9}, float64)));
+    CHECK(gradcheck([](auto x) { return sqrt(x); }, Tensor({1e-4, 1e-8, 1e-12}, float64)));
+    CHECK(gradcheck([](auto x) { return 1 / x; }, Tensor({-1e-5, 1e-7}, float64)));
+  }
+
+  TEST_CASE("gradcheck: a kink near by neither fails nor passes by accident") {
+    for (const double x : {1e-2, 1e-4, -1e-4, 3e-6, -1e-6, 1e-12}) {
+      CAPTURE(x);
+      CHECK(gradcheck([](auto v) { return relu(v); }, Tensor({x}, float64)));
+      CHECK(gradcheck([](auto v) { return abs(v); }, Tensor({x}, float64)));
+      // Too near to be told apart where the argument has fewer digits than that.
+      const bool apart = std::abs(x) > 1e-10;
+      CHECK(apart == bool(gradcheck([](auto v) { return relu(v - 1); }, Tensor({1 + x}, float64))));
+      CHECK(apart == bool(gradcheck([](auto v) { return floor(v); }, Tensor({2 + x}, float64))));
+    }
+    // At the kink itself every slope between the two is a subgradient: nothing to hold the gradient to.
+    for (auto f : {static_cast<Variable (*)(const Operand&)>(relu), static_cast<decltype(&relu)>(abs)}) {
+      const GradcheckResult result = gradcheck([f](auto v) { return f(v); }, Tensor({0.0}, float64));
+      CHECK_FALSE(result);
+      CHECK(contains(result.text,
+                     "gradcheck: input 0 element (0,): analytic 0, but no numeric derivative can "));
+      CHECK(contains(result.text, "be trusted: the slope is "));
+      CHECK(contains(result.text, " below and "));
+    }
+    CHECK_FALSE(gradcheck([](auto v) { return floor(v); }, Tensor({2.0}, float64)));
+    CHECK_FALSE(gradcheck([](auto v) { return sign(v); }, Tensor({0.0}, float64)));
+    // A kink in the slope alone is a kink of the second order alone.
+    CHECK(gradcheck([](auto v) { return 3 * v + square(relu(v)); }, Tensor({0.0}, float64)));
+    CHECK_FALSE(gradgradcheck([](auto v) { return square(relu(v)); }, Tensor({0.0}, float64)));
+  }
+
+  TEST_CASE("gradcheck: what has no numeric derivative says why") {
+    const GradcheckResult pole = gradcheck([](auto v) { return log(v); }, Tensor({0.0}, float64));
+    CHECK_FALSE(pole);
+    CHECK(contains(pole.text, "not finite around this point"));
+    const auto rough = [](const List& v) { return v[0] + 1e-2 * sin(1e9 * v[0]).detach(); };
+    const GradcheckResult digits = gradcheck(rough, {Tensor({0.3}, float64)});
+    CHECK_FALSE(digits);
+    CHECK(contains(digits.text, "no numeric derivative can be trusted: "));
+    CHECK(contains(digits.text, "computed with few digits"));
+    const auto single = [](const List& v) { return cast(exp(cast(v[0], float32)), float64); };
+    CHECK_FALSE(gradcheck(single, {Tensor({0.3}, float64)}));
+    CHECK(gradcheck(single, std::vector<Tensor>{Tensor({0.3}, float64)}, {.step = 0.1, .rtol = 1e-3}));
+    // Many such elements do not take long.
+    int calls = 0;
+    const GradcheckResult many =
+        gradcheck([&](const List& v) { return ++calls, rough(v); }, {uniform({150}, 1, 2, float64)});
+    CHECK(contains(many.text, "the rest is not tried"));
+    CHECK(calls < 1000);
+  }
+
+  TEST_CASE("gradgradcheck: a recorded gradient that differs from the plain one is caught") {
+    const auto f = [](auto x, auto y) {
+      return product(
+          x, y, [](const Backward& r) { return r.gradient() * r.input(1) * (r.create_graph() ? 1.001 : 1); },
+          right_y);
+    };
+    CHECK(gradcheck(f, a, b));
+    const GradcheckResult result = gradgradcheck(f, a, b);
+    CHECK_FALSE(result);
+    CHECK(contains(result.text, "gradgradcheck: input 0 element (0, 0): the gradient is "));
+    CHECK(contains(result.text, " under create_graph"));
   }
 
   TEST_CASE("gradcheck: a missing term is caught") {

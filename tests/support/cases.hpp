@@ -1,9 +1,11 @@
 // The case table: one row or more for every public operation. Each row is checked in the same way: value
-// against an independent reference, first and second derivatives against finite differences, float32 against
-// float64, leaks. Invariant: a whole run of the tests fails when an operation it has seen on the tape has no
-// row. Operations that tests make for themselves have names that begin with "test_" and need none.
+// against an independent reference, first and second derivatives against finite differences, recorded
+// gradients against plain ones, float32 against float64, leaks. Invariant: a whole run of the tests fails
+// when an operation it has seen on the tape has no row. Operations that tests make for themselves have names
+// that begin with "test_" and need none.
 #pragma once
 
+#include <xgrad/autograd/gradcheck.hpp>
 #include <xgrad/autograd/variable.hpp>
 
 #include <functional>
@@ -28,13 +30,19 @@ struct Case {
       reference;  ///< independent of the library's operations; gets the inputs, returns the float64 value
   Order order = Order::second;
   double float32_tolerance = 1e-4;  ///< relative to the largest float64 value or gradient; 0: not compared
+  GradcheckOptions check = {};
 };
 
 /// Adds rows; call it from a namespace-scope initialiser: `const bool rows = add_cases({...});`.
 bool add_cases(std::vector<Case> cases);
 const std::vector<Case>& all_cases();
-/// Runs one row with doctest checks; what it throws is a failed check.
+/// The first check of a row that fails, with its numbers; empty when all pass. What the row throws is a
+/// failed check.
+std::string fault_of(const Case& row);
+/// The same as a doctest check.
 void check_case(const Case& row);
+/// Gradients by input of a weighted sum of the result; undefined where there is none.
+std::vector<Tensor> gradients_of(const Case& row);
 /// Operations that ran since track_operations(true) and have no row.
 std::vector<std::string> operations_without_row();
 
