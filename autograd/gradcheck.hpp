@@ -26,7 +26,7 @@ struct GradcheckOptions {
 
 /// The outcome: converts to bool. `text` names what failed: input, index, analytic and numeric derivative,
 /// step.
-struct GradcheckResult {
+struct [[nodiscard]] GradcheckResult {
   bool passed = false;
   std::string text;
   explicit operator bool() const { return passed; }

@@ -71,8 +71,8 @@ void Schedule::apply(const std::vector<double>& rates) {
     optimizer_->set_learning_rate(rates[group], group);
 }
 
-void Schedule::step() {
-  const Scope scope("Schedule", {});
+void Schedule::step(Place place) {
+  const Scope scope("Schedule", place);
   const auto next = rates(rule_, base_, steps_ + 1);
   apply(next);
   ++steps_;

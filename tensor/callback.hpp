@@ -2,6 +2,8 @@
 // searchers and hash tables would be a fifth of the time in which the library's headers parse.
 #pragma once
 
+#include <xgrad/tensor/error.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -43,13 +45,15 @@ class AnyCallable {
   std::unique_ptr<Holder> holder_;
 };
 
+[[noreturn]] void reject_empty_callback();
+
 }  // namespace detail
 
 template <class Signature>
 class Callback;
 
 /// Holds a copy of a function object or function and calls it; copying copies the function object. A
-/// default-constructed one is false and must not be called.
+/// default-constructed or moved-from one is false, and throws GraphError when called.
 template <class Result, class... Arguments>
 class Callback<Result(Arguments...)> {
  public:
@@ -66,6 +70,7 @@ class Callback<Result(Arguments...)> {
 
   explicit operator bool() const { return callable_.object() != nullptr; }
   Result operator()(Arguments... arguments) const {
+    if (!*this) detail::reject_empty_callback();
     return call_(callable_.object(), std::forward<Arguments>(arguments)...);
   }
 

@@ -20,8 +20,9 @@ std::atomic<int>& thread_count() {
 
 }  // namespace
 
-void set_num_threads(int threads) {
-  if (threads < 1) fail<ValueError>("set_num_threads: expects at least 1, got " + std::to_string(threads));
+void set_num_threads(int threads, Place place) {
+  if (threads < 1)
+    detail::fail_at<ValueError>(place, "set_num_threads: expects at least 1, got " + std::to_string(threads));
   thread_count() = threads;
   omp_set_num_threads(threads);
   blas::set_threads(threads);

@@ -6,8 +6,8 @@
 namespace xgrad {
 
 /// Threads that one operation may use, the caller included. Throws ValueError below 1.
-void set_num_threads(int threads);
-int num_threads();
+void set_num_threads(int threads, Place place = Place::here());
+[[nodiscard]] int num_threads();
 
 namespace detail {
 
