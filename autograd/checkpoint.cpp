@@ -135,7 +135,7 @@ void CheckpointFrame::recompute() {
     const Scope user(Scope::Barrier{});
     const EnableGrad mode;
     const CheckpointFunction again = again_;
-    again(inputs);
+    static_cast<void>(again(inputs));
   }
   if (values.size() != recorded_)
     fail<GraphError>("checkpoint: computing the function again saved " + std::to_string(values.size()) +

@@ -131,15 +131,15 @@ class Drawing {
 
 }  // namespace
 
-std::string graphviz(const std::vector<Variable>& roots, const DrawOptions& options) {
-  const Scope scope("graphviz", Place{});
+std::string graphviz(const std::vector<Variable>& roots, const DrawOptions& options, Place place) {
+  const Scope scope("graphviz", place);
   for (std::size_t i = 0; i < roots.size(); ++i)
     if (!roots[i].defined()) fail<GraphError>("root " + std::to_string(i) + " is undefined");
   return Drawing(options).draw(roots);
 }
 
-std::string graphviz(const Variable& root, const DrawOptions& options) {
-  return graphviz(std::vector<Variable>{root}, options);
+std::string graphviz(const Variable& root, const DrawOptions& options, Place place) {
+  return graphviz(std::vector<Variable>{root}, options, place);
 }
 
 }  // namespace xgrad

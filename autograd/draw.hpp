@@ -20,7 +20,9 @@ struct DrawOptions {
 /// The graph behind the roots in Graphviz's language, data flowing downwards: `dot -Tsvg`. Leaves are
 /// ellipses, operations boxes, roots doubly framed. Constants are not on the tape and not drawn, except as
 /// roots. Equal graphs give equal text.
-std::string graphviz(const std::vector<Variable>& roots, const DrawOptions& options = {});
-std::string graphviz(const Variable& root, const DrawOptions& options = {});
+[[nodiscard]] std::string graphviz(const std::vector<Variable>& roots, const DrawOptions& options = {},
+                                   Place place = Place::here());
+[[nodiscard]] std::string graphviz(const Variable& root, const DrawOptions& options = {},
+                                   Place place = Place::here());
 
 }  // namespace xgrad

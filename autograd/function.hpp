@@ -91,7 +91,8 @@ class Function {
   ~Function() = default;
 
   /// All outputs.
-  std::vector<Variable> apply(const std::vector<Variable>& inputs, Place place = Place::here()) const;
+  [[nodiscard]] std::vector<Variable> apply(const std::vector<Variable>& inputs,
+                                            Place place = Place::here()) const;
   /// The only output. Throws ValueError when there is not exactly one.
   template <class... Others>
   requires(std::convertible_to<Others, Operand>&&...) Variable operator()(const Operand& first,

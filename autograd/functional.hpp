@@ -27,30 +27,30 @@ struct FunctionalOptions {
 };
 
 /// Results of f at the inputs, and the product of cotangents and Jacobian: one gradient per input.
-struct VjpResult {
+struct [[nodiscard]] VjpResult {
   std::vector<Variable> outputs;
   std::vector<Variable> gradients;
 };
 /// Results of f at the inputs, and the product of Jacobian and tangents: one per output.
-struct JvpResult {
+struct [[nodiscard]] JvpResult {
   std::vector<Variable> outputs;
   std::vector<Variable> tangents;
 };
 /// The value of a scalar f, and the product of its Hessian with a vector: one per input.
-struct HvpResult {
+struct [[nodiscard]] HvpResult {
   Variable value;
   std::vector<Variable> products;
 };
 /// The same for one input and one output.
-struct SingleVjp {
+struct [[nodiscard]] SingleVjp {
   Variable output;
   Variable gradient;
 };
-struct SingleJvp {
+struct [[nodiscard]] SingleJvp {
   Variable output;
   Variable tangent;
 };
-struct SingleHvp {
+struct [[nodiscard]] SingleHvp {
   Variable value;
   Variable product;
 };
@@ -144,8 +144,9 @@ Variable jacobian(F f, const Variable& x, FunctionalOptions options = {}, Place 
   return detail::jacobian(detail::of_one(std::move(f)), {x}, options, place)[0][0];
 }
 template <class F>
-std::vector<std::vector<Variable>> jacobian(F f, const std::vector<Variable>& inputs,
-                                            FunctionalOptions options = {}, Place place = Place::here()) {
+[[nodiscard]] std::vector<std::vector<Variable>> jacobian(F f, const std::vector<Variable>& inputs,
+                                                          FunctionalOptions options = {},
+                                                          Place place = Place::here()) {
   return detail::jacobian(detail::of_many(std::move(f)), inputs, options, place);
 }
 
@@ -156,8 +157,9 @@ Variable hessian(F f, const Variable& x, FunctionalOptions options = {}, Place p
   return detail::hessian(detail::of_one(std::move(f)), {x}, options, place)[0][0];
 }
 template <class F>
-std::vector<std::vector<Variable>> hessian(F f, const std::vector<Variable>& inputs,
-                                           FunctionalOptions options = {}, Place place = Place::here()) {
+[[nodiscard]] std::vector<std::vector<Variable>> hessian(F f, const std::vector<Variable>& inputs,
+                                                         FunctionalOptions options = {},
+                                                         Place place = Place::here()) {
   return detail::hessian(detail::of_many(std::move(f)), inputs, options, place);
 }
 

@@ -29,7 +29,7 @@ struct GradcheckOptions {
 /// The outcome: converts to bool. `text` names what failed: input, index, analytic and numeric derivative,
 /// step, error estimate. An element at which no numeric derivative can be trusted (a kink, a jump, no finite
 /// values) fails, too, and `text` says so.
-struct GradcheckResult {
+struct [[nodiscard]] GradcheckResult {
   bool passed = false;
   std::string text;
   explicit operator bool() const { return passed; }

@@ -18,7 +18,7 @@ extern constinit thread_local Modes modes;
 
 class ModeScope {
  public:
-  explicit ModeScope(bool enabled) : former_(std::exchange(modes.recording, enabled)) {}
+  [[nodiscard]] explicit ModeScope(bool enabled) : former_(std::exchange(modes.recording, enabled)) {}
   ~ModeScope() { modes.recording = former_; }
   ModeScope(const ModeScope&) = delete;
   ModeScope& operator=(const ModeScope&) = delete;
@@ -29,30 +29,32 @@ class ModeScope {
 }  // namespace detail
 
 /// True while operations are recorded on this thread.
-inline bool grad_enabled() { return detail::modes.recording; }
+[[nodiscard]] inline bool grad_enabled() { return detail::modes.recording; }
 
 /// True while checkpoint() computes its function once more on this thread, in backward. What forward changes
 /// besides its result (running statistics, counters) has changed in the first pass and stays now:
 ///   if (training() && !recomputing()) update(statistics);
-inline bool recomputing() { return detail::modes.recomputing; }
+[[nodiscard]] inline bool recomputing() { return detail::modes.recomputing; }
 
-/// Operations in this scope record nothing.
-class NoGrad : detail::ModeScope {
+/// Operations in this scope record nothing. A scope has a name, `const NoGrad off;`: without one it would end
+/// with its own statement, of which compilers warn.
+class [[nodiscard]] NoGrad : detail::ModeScope {
  public:
-  NoGrad() : ModeScope(false) {}
+  [[nodiscard]] NoGrad() : ModeScope(false) {}
 };
 
 /// Operations in this scope are recorded, also within NoGrad.
-class EnableGrad : detail::ModeScope {
+class [[nodiscard]] EnableGrad : detail::ModeScope {
  public:
-  EnableGrad() : ModeScope(true) {}
+  [[nodiscard]] EnableGrad() : ModeScope(true) {}
 };
 
 /// In this scope (per thread) the first NaN or infinity that an operation makes from finite inputs, forward
 /// or backward, throws NumericError naming operation, place and module path.
-class AnomalyMode {
+class [[nodiscard]] AnomalyMode {
  public:
-  explicit AnomalyMode(bool enabled = true) : former_(std::exchange(detail::modes.anomaly, enabled)) {}
+  [[nodiscard]] explicit AnomalyMode(bool enabled = true)
+      : former_(std::exchange(detail::modes.anomaly, enabled)) {}
   ~AnomalyMode() { detail::modes.anomaly = former_; }
   AnomalyMode(const AnomalyMode&) = delete;
   AnomalyMode& operator=(const AnomalyMode&) = delete;

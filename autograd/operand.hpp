@@ -33,7 +33,8 @@ class Operand {
   /// True when the Variable given is the caller's own.
   bool borrows() const { return variable_ != nullptr; }
   /// The Variable given; not for numbers.
-  const Variable& variable() const { return variable_ != nullptr ? *variable_ : owned_; }
+  const Variable& variable() const& { return variable_ != nullptr ? *variable_ : owned_; }
+  Variable variable() const&& { return variable(); }
   /// The operand as a Variable; a number becomes a scalar of `dtype` (default: its own category).
   Variable as_variable(std::optional<DType> dtype = {}) const;
 
@@ -46,6 +47,6 @@ class Operand {
 
 /// The dtype of an operation on these operands, by PyTorch's rule: tensors with axes decide, then scalars,
 /// then numbers, except that a higher category (bool < integer < floating) always wins.
-DType result_type(std::initializer_list<const Operand*> operands);
+[[nodiscard]] DType result_type(std::initializer_list<const Operand*> operands);
 
 }  // namespace xgrad

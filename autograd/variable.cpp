@@ -14,9 +14,10 @@ namespace xgrad {
 namespace detail {
 namespace {
 
-void check_differentiable(DType dtype) {
+void check_differentiable(DType dtype, Place place) {
   if (!is_floating(dtype))
-    fail<DTypeError>(
+    fail_at<DTypeError>(
+        place,
         "only float32 and float64 variables can require a gradient, got " + std::string(to_string(dtype)),
         "convert with cast(x, float32)");
 }
@@ -27,8 +28,8 @@ Ref<Node> new_leaf(const VariableState& state) {
   return node;
 }
 
-void make_leaf(VariableState& state) {
-  check_differentiable(state.value.dtype());
+void make_leaf(VariableState& state, Place place) {
+  check_differentiable(state.value.dtype(), place);
   if (!state.slot) state.slot = std::make_shared<GradientSlot>();
   state.slot->leaf = &state;
   if (Ref<Node> former = state.slot->thaw()) {
@@ -105,36 +106,41 @@ std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
 
 }  // namespace detail
 
-Variable::Variable(Tensor value, VariableOptions options) {
+Variable::Variable(Tensor value, VariableOptions options, Place place) {
   if (!value.defined())
-    fail<GraphError>("a Variable needs a defined tensor", "it was default-constructed or moved from");
-  if (options.requires_grad) detail::check_differentiable(value.dtype());
+    detail::fail_at<GraphError>(place, "a Variable needs a defined tensor",
+                                "it was default-constructed or moved from");
+  if (options.requires_grad) detail::check_differentiable(value.dtype(), place);
   *this = detail::Access::make(std::move(value));
-  if (options.requires_grad) detail::make_leaf(*state_);
+  if (options.requires_grad) detail::make_leaf(*state_, place);
 }
 
-void Variable::reject_undefined() {
-  fail<GraphError>("the variable is undefined", "it was default-constructed or moved from");
+void Variable::reject_undefined(Place place) {
+  detail::fail_at<GraphError>(
+      place, "the variable is undefined",
+      "it was default-constructed, moved from, or is the grad() of a variable that has no gradient yet");
 }
 
-void Variable::set_requires_grad(bool required) {
+void Variable::set_requires_grad(bool required, Place place) {
+  const Scope scope(nullptr, place);
   if (!is_leaf())
     fail<GraphError>(
         std::string("requires_grad can only be changed on a leaf, this is the result of ") + operation(),
         "use detach() to obtain a variable without history");
   if (required == requires_grad()) return;
-  if (required) return detail::make_leaf(*state_);
+  if (required) return detail::make_leaf(*state_, place);
   // Graphs that are there give a frozen leaf nothing. Its hooks stay with its node.
   detail::Ref<detail::Node> node = std::move(state_->node);
   if (state_->slot && state_->slot->leaf == state_.get()) state_->slot->freeze(std::move(node));
 }
 
-Variable Variable::grad() const {
-  const auto slot = detail::find_slot(checked());
+Variable Variable::grad(Place place) const {
+  const auto slot = detail::find_slot(checked(place));
   return slot ? slot->load() : Variable();
 }
 
-void Variable::set_grad(const Variable& gradient) {
+void Variable::set_grad(const Variable& gradient, Place place) {
+  const Scope scope(nullptr, place);
   if (!gradient.defined()) return clear_grad();
   if (gradient.shape() != shape())
     fail<ShapeError>("set_grad: a gradient of shape " + to_string(gradient.shape()) +
@@ -148,16 +154,18 @@ void Variable::set_grad(const Variable& gradient) {
   detail::require_slot(*this)->store(detail::own_handle(gradient));
 }
 
-void Variable::clear_grad() {
-  if (const auto slot = detail::find_slot(checked())) slot->store({});
+void Variable::clear_grad(Place place) {
+  if (const auto slot = detail::find_slot(checked(place))) slot->store({});
 }
 
-void Variable::retain_grad() {
+void Variable::retain_grad(Place place) {
+  const Scope scope(nullptr, place);
   if (!requires_grad()) fail<GraphError>("retain_grad: the variable does not require a gradient");
   detail::require_slot(*this);
 }
 
-HookHandle Variable::add_hook(Callback<Variable(const Variable&)> hook) {
+HookHandle Variable::add_hook(Callback<Variable(const Variable&)> hook, Place place) {
+  const Scope scope(nullptr, place);
   static std::atomic<std::uint64_t> next_id{1};
   if (!requires_grad()) fail<GraphError>("add_hook: the variable does not require a gradient");
   if (!hook) fail<ValueError>("add_hook: the hook is empty");
@@ -179,9 +187,10 @@ void HookHandle::remove() {
   hooks->erase(place);
 }
 
-Variable Variable::detach() const { return detail::Access::make(value()); }
+Variable Variable::detach(Place place) const { return detail::Access::make(value(place)); }
 
-void Variable::set_value(Tensor value) {
+void Variable::set_value(Tensor value, Place place) {
+  const Scope scope(nullptr, place);
   if (!value.defined()) fail<GraphError>("set_value: the tensor is undefined");
   if (value.shape() != shape())
     fail<ShapeError>("set_value: expects the shape " + to_string(shape()) + ", got " +
@@ -207,7 +216,9 @@ void Variable::backward(const Variable& seed, const BackwardOptions& options, Pl
   xgrad::backward({*this}, {seed}, options, place);
 }
 
-const char* Variable::operation() const { return requires_grad() ? state_->node->name : "constant"; }
+const char* Variable::operation(Place place) const {
+  return requires_grad(place) ? state_->node->name : "constant";
+}
 
 std::string to_string(const Variable& variable) {
   if (!variable.defined()) return "undefined";

@@ -46,7 +46,8 @@ struct VariableOptions {
 
 struct BackwardOptions;
 
-/// Names a registered hook so that it can be removed. Keeps neither the hook nor the graph alive.
+/// Names a registered hook so that it can be removed. Keeps neither the hook nor the graph alive, and may be
+/// dropped: the hook stays.
 class HookHandle {
  public:
   HookHandle() = default;
@@ -60,52 +61,60 @@ class HookHandle {
 };
 
 /// A value that can take part in differentiation. Operations are free functions: sum(x), matmul(a, b), a + b.
-class Variable {
+/// All members but defined() and is() throw GraphError when it is undefined: default-constructed, moved from,
+/// or the gradient of a variable that has none yet.
+class [[nodiscard]] Variable {
  public:
   Variable() = default;
   /// A leaf that holds `value`. Throws DTypeError when a gradient is required of integers or bools.
-  Variable(Tensor value, VariableOptions options = {});
+  Variable(Tensor value, VariableOptions options = {}, Place place = Place::here());
 
   bool defined() const { return static_cast<bool>(state_); }
-  const Tensor& value() const { return checked().value; }
-  const Shape& shape() const { return value().shape(); }
-  DType dtype() const { return value().dtype(); }
-  Index rank() const { return value().rank(); }
-  Index count() const { return value().count(); }
-  Index size(Index axis) const { return value().size(axis); }
+  const Tensor& value(Place place = Place::here()) const& { return checked(place).value; }
+  Tensor value(Place place = Place::here()) const&& { return checked(place).value; }
+  const Shape& shape(Place place = Place::here()) const& { return value(place).shape(); }
+  Shape shape(Place place = Place::here()) const&& { return checked(place).value.shape(); }
+  DType dtype(Place place = Place::here()) const { return value(place).dtype(); }
+  Index rank(Place place = Place::here()) const { return value(place).rank(); }
+  Index count(Place place = Place::here()) const { return value(place).count(); }
+  /// Size along an axis; negative axes count from the end. Throws IndexError out of range.
+  Index size(Index axis, Place place = Place::here()) const { return value(place).size(axis, place); }
   /// The only element. Throws ShapeError when there is not exactly one.
   template <class T = double>
-  T item() const {
-    return value().item<T>();
+  [[nodiscard]] T item(Place place = Place::here()) const {
+    return value(place).item<T>(place);
   }
 
-  bool requires_grad() const { return static_cast<bool>(checked().node); }
-  bool is_leaf() const { return !checked().node || checked().node->is_leaf(); }
+  bool requires_grad(Place place = Place::here()) const { return static_cast<bool>(checked(place).node); }
+  bool is_leaf(Place place = Place::here()) const {
+    return !checked(place).node || checked(place).node->is_leaf();
+  }
   /// Turns gradients on or off for a leaf; one that is off takes none, from graphs recorded before either,
   /// and keeps its hooks. Throws GraphError on a non-leaf and DTypeError on integers and bools.
-  void set_requires_grad(bool required);
+  void set_requires_grad(bool required, Place place = Place::here());
 
   /// The accumulated gradient of a leaf, or of a variable under retain_grad(); undefined where none has
   /// arrived.
-  Variable grad() const;
+  Variable grad(Place place = Place::here()) const;
   /// Replaces the gradient by the value given (an undefined Variable clears it). Throws ShapeError or
   /// DTypeError when it does not fit, and GraphError when it is this variable itself.
-  void set_grad(const Variable& gradient);
-  void clear_grad();
-  /// Keeps the gradient of a non-leaf in later backward runs.
-  void retain_grad();
+  void set_grad(const Variable& gradient, Place place = Place::here());
+  void clear_grad(Place place = Place::here());
+  /// Keeps the gradient of a non-leaf in later backward runs. Throws GraphError when no gradient is required.
+  void retain_grad(Place place = Place::here());
   /// Calls `hook` with the complete gradient once per run, in order of registration; a defined result
   /// replaces it, while writing to what the hook is given changes nothing. What the hook keeps by value stays
   /// between calls. Throws GraphError when no gradient is required, ValueError on an empty hook.
-  HookHandle add_hook(Callback<Variable(const Variable&)> hook);
+  HookHandle add_hook(Callback<Variable(const Variable&)> hook, Place place = Place::here());
 
   /// The same value without history. Writing to either leaves the other unchanged.
-  Variable detach() const;
+  Variable detach(Place place = Place::here()) const;
   /// Replaces the value in place, for all handles, off the tape. Throws when shape or dtype differ.
-  void set_value(Tensor value);
+  void set_value(Tensor value, Place place = Place::here());
   /// The value for writing, off the tape. Values saved by the tape are not affected. A backward run throws
   /// GraphError when it meets a leaf that holds another shape or dtype than was recorded.
-  Tensor& mutable_value() { return checked().value; }
+  Tensor& mutable_value(Place place = Place::here()) & { return checked(place).value; }
+  Tensor& mutable_value(Place place = Place::here()) && = delete;  // it may be gone: name the Variable first
 
   /// Accumulates d(this)/d(leaf) into the leaves. Without a seed this must have one element; a seed has
   /// this's shape.
@@ -115,18 +124,18 @@ class Variable {
   void backward(const Variable& seed, const BackwardOptions& options, Place place = Place::here()) const;
 
   /// True when both are handles on one variable.
-  bool is(const Variable& other) const { return state_ == other.state_; }
+  [[nodiscard]] bool is(const Variable& other) const { return state_ == other.state_; }
   /// The operation that produced this, "leaf", or "constant".
-  const char* operation() const;
+  const char* operation(Place place = Place::here()) const;
 
  private:
   friend struct detail::Access;
   explicit Variable(detail::Ref<detail::VariableState> state) : state_(std::move(state)) {}
-  detail::VariableState& checked() const {
-    if (!state_) reject_undefined();
+  detail::VariableState& checked(Place place) const {
+    if (!state_) reject_undefined(place);
     return *state_;
   }
-  [[noreturn]] static void reject_undefined();
+  [[noreturn]] static void reject_undefined(Place place);
 
   detail::Ref<detail::VariableState> state_;
 };
@@ -157,12 +166,13 @@ struct GradOptions {
 
 /// Gradients of the sum of outputs with respect to `inputs` (leaves or not), in order. Stored gradients stay
 /// as they are.
-std::vector<Variable> grad(const std::vector<Variable>& outputs, const std::vector<Variable>& inputs,
-                           const GradOptions& options = {}, Place place = Place::here());
+[[nodiscard]] std::vector<Variable> grad(const std::vector<Variable>& outputs,
+                                         const std::vector<Variable>& inputs, const GradOptions& options = {},
+                                         Place place = Place::here());
 Variable grad(const Variable& output, const Variable& input, const GradOptions& options = {},
               Place place = Place::here());
 
-std::string to_string(const Variable& variable);
+[[nodiscard]] std::string to_string(const Variable& variable);
 std::ostream& operator<<(std::ostream& stream, const Variable& variable);
 /// Writes the operation that made it, dtype, shape and elements to stderr, for use from a debugger.
 void debug_print(const Variable& variable);
@@ -178,9 +188,9 @@ struct Access {
   /// The handle of a new state.
   static Variable adopt(VariableState* state) { return Variable(Ref<VariableState>::adopt(state)); }
   static const Ref<VariableState>& state(const Variable& variable) { return variable.state_; }
-  static VariableState& checked(const Variable& variable) { return variable.checked(); }
+  static VariableState& checked(const Variable& variable) { return variable.checked({}); }
   static Edge edge(const Variable& variable) {
-    const VariableState& state = variable.checked();
+    const VariableState& state = checked(variable);
     return {state.node, state.output};
   }
 };

@@ -13,8 +13,8 @@ void copy_bytes(std::byte* to, const std::byte* from, Index bytes) {
 
 }  // namespace
 
-Tensor collate(std::span<const Tensor> examples) {
-  const Scope scope("collate", {});
+Tensor collate(std::span<const Tensor> examples, Place place) {
+  const Scope scope("collate", place);
   if (examples.empty()) fail<ValueError>("expects at least one example, got none");
   const Tensor& first = examples.front();
   for (std::size_t i = 0; i < examples.size(); ++i) {
@@ -35,8 +35,8 @@ Tensor collate(std::span<const Tensor> examples) {
   return batch;
 }
 
-Tensor gather_rows(const Tensor& tensor, const Tensor& indices) {
-  const Scope scope("gather_rows", {});
+Tensor gather_rows(const Tensor& tensor, const Tensor& indices, Place place) {
+  const Scope scope("gather_rows", place);
   if (!tensor.defined() || tensor.rank() == 0) fail<ShapeError>("expects a tensor with at least one axis");
   if (indices.rank() != 1)
     fail<ShapeError>("expects indices with one axis, got the shape " + to_string(indices.shape()));
@@ -61,8 +61,8 @@ Tensor gather_rows(const Tensor& tensor, const Tensor& indices) {
 
 namespace detail {
 
-Index common_rows(std::span<const Tensor> tensors) {
-  const Scope scope("TensorDataset", {});
+Index common_rows(std::span<const Tensor> tensors, Place place) {
+  const Scope scope("TensorDataset", place);
   std::string shapes;
   bool equal = true;
   for (const Tensor& tensor : tensors) {

@@ -16,22 +16,23 @@ namespace xgrad::data {
 
 /// Stacks equal tensors along a new first axis. Throws ValueError on an empty list, ShapeError or DTypeError
 /// naming the first one that differs.
-Tensor collate(std::span<const Tensor> examples);
+Tensor collate(std::span<const Tensor> examples, Place place = Place::here());
 /// Stacks examples of several tensors, tensor by tensor.
 template <std::size_t N>
-std::array<Tensor, N> collate(std::span<const std::array<Tensor, N>> examples) {
+[[nodiscard]] std::array<Tensor, N> collate(std::span<const std::array<Tensor, N>> examples,
+                                            Place place = Place::here()) {
   std::array<Tensor, N> batch;
   std::vector<Tensor> column(examples.size());
   for (std::size_t k = 0; k < N; ++k) {
     for (std::size_t i = 0; i < examples.size(); ++i) column[i] = examples[i][k];
-    batch[k] = collate(std::span<const Tensor>(column));
+    batch[k] = collate(std::span<const Tensor>(column), place);
   }
   return batch;
 }
 
 /// Rows of the first axis, copied in the order of `indices` (int64, one axis). Throws IndexError out of
 /// range.
-Tensor gather_rows(const Tensor& tensor, const Tensor& indices);
+Tensor gather_rows(const Tensor& tensor, const Tensor& indices, Place place = Place::here());
 
 /// A dataset that makes a batch of any type itself: gather(indices) with an int64 tensor of one axis.
 template <class D>
@@ -53,7 +54,7 @@ concept Dataset = BatchDataset<D> || ExampleDataset<D>;
 
 /// The batch of the examples at `indices`.
 template <Dataset D>
-auto make_batch(const D& dataset, const Tensor& indices) {
+[[nodiscard]] auto make_batch(const D& dataset, const Tensor& indices) {
   if constexpr (BatchDataset<D>) {
     return dataset.gather(indices);
   } else {
@@ -66,7 +67,15 @@ auto make_batch(const D& dataset, const Tensor& indices) {
 namespace detail {
 
 /// The common size of the first axis. Throws ShapeError naming the shapes.
-Index common_rows(std::span<const Tensor> tensors);
+Index common_rows(std::span<const Tensor> tensors, Place place);
+
+/// A Tensor that knows the line where it became an argument.
+struct PlacedTensor {
+  PlacedTensor(Tensor tensor, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : value(std::move(tensor)), place{file, line} {}
+  Tensor value;
+  Place place;
+};
 
 }  // namespace detail
 
@@ -76,26 +85,30 @@ class TensorDataset {
  public:
   /// Throws ShapeError when the first axes differ or a tensor has none.
   template <std::same_as<Tensor>... T>
-  requires(sizeof...(T) == N && N > 0) explicit TensorDataset(T... tensors)
-      : tensors_{std::move(tensors)...}, size_(detail::common_rows(tensors_)) {}
+  requires(sizeof...(T) + 1 == N) explicit TensorDataset(detail::PlacedTensor first, T... others)
+      : tensors_{std::move(first.value), std::move(others)...},
+        size_(detail::common_rows(tensors_, first.place)) {}
 
   Index size() const { return size_; }
   /// The rows of one example, without the first axis. Throws IndexError out of range.
-  std::array<Tensor, N> get(Index i) const {
+  [[nodiscard]] std::array<Tensor, N> get(Index i, Place place = Place::here()) const {
+    const Scope scope("TensorDataset::get", place);
     std::array<Tensor, N> example;
     for (std::size_t k = 0; k < N; ++k) {
-      Shape shape = tensors_[k].shape();
+      const Tensor row = tensors_[k].rows(i, i + 1);
+      Shape shape = row.shape();
       shape.erase(0);
-      example[k] = tensors_[k].rows(i, i + 1).reshape(shape);
+      example[k] = row.reshape(shape);
     }
     return example;
   }
-  std::array<Tensor, N> gather(const Tensor& indices) const {
+  [[nodiscard]] std::array<Tensor, N> gather(const Tensor& indices, Place place = Place::here()) const {
     std::array<Tensor, N> batch;
-    for (std::size_t k = 0; k < N; ++k) batch[k] = gather_rows(tensors_[k], indices);
+    for (std::size_t k = 0; k < N; ++k) batch[k] = gather_rows(tensors_[k], indices, place);
     return batch;
   }
-  const std::array<Tensor, N>& tensors() const { return tensors_; }
+  const std::array<Tensor, N>& tensors() const& { return tensors_; }
+  std::array<Tensor, N> tensors() const&& { return tensors_; }
 
  private:
   std::array<Tensor, N> tensors_;

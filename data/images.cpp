@@ -71,16 +71,16 @@ Moments moments(const Tensor& images, Place place) {
   });
 }
 
-Tensor flatten_images(const Tensor& images) {
-  const Scope scope("flatten_images", {});
+Tensor flatten_images(const Tensor& images, Place place) {
+  const Scope scope("flatten_images", place);
   if (images.rank() == 0) fail<ShapeError>("expects (N, ...), got the shape " + to_string(images.shape()));
   Index features = 1;
   for (Index axis = 1; axis < images.rank(); ++axis) features *= images.shape()[axis];
   return images.reshape({images.shape()[0], features});
 }
 
-Tensor channels_last(const Tensor& images) {
-  const Scope scope("channels_last", {});
+Tensor channels_last(const Tensor& images, Place place) {
+  const Scope scope("channels_last", place);
   if (images.rank() != 3) fail<ShapeError>("expects (N, H, W), got the shape " + to_string(images.shape()));
   Shape shape = images.shape();
   shape.push_back(1);

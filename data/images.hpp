@@ -9,7 +9,7 @@ namespace xgrad::data {
 /// unless both numbers are finite and deviation > 0, DTypeError on integers and bools.
 Tensor normalize(const Tensor& images, double mean = 0, double deviation = 1, Place place = Place::here());
 
-struct Moments {
+struct [[nodiscard]] Moments {
   double mean = 0;
   double deviation = 0;
 };
@@ -19,8 +19,8 @@ struct Moments {
 Moments moments(const Tensor& images, Place place = Place::here());
 
 /// (N, ...) as (N, features), O(1). Throws ShapeError on a scalar.
-Tensor flatten_images(const Tensor& images);
+Tensor flatten_images(const Tensor& images, Place place = Place::here());
 /// Grey images (N, H, W) as (N, H, W, 1), O(1). Throws ShapeError on another rank.
-Tensor channels_last(const Tensor& images);
+Tensor channels_last(const Tensor& images, Place place = Place::here());
 
 }  // namespace xgrad::data

@@ -48,7 +48,7 @@ class Prefetcher {
 /// In its lifetime the thread's default generator is the stream of one batch.
 class RandomScope {
  public:
-  RandomScope(std::uint64_t seed, Index epoch, Index batch);
+  [[nodiscard]] RandomScope(std::uint64_t seed, Index epoch, Index batch);
   ~RandomScope() { default_generator() = former_; }
   RandomScope(const RandomScope&) = delete;
   RandomScope& operator=(const RandomScope&) = delete;
@@ -68,7 +68,8 @@ Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch);
 /// The dataset is held by value, and with prefetch it is read in another thread. Random numbers that the
 /// dataset draws from the default generator are given by seed, epoch and batch. An exception of the dataset
 /// is thrown once, in place of the batch it hit; an iterator that is advanced again goes on with the batch
-/// after it, with and without prefetch.
+/// after it, with and without prefetch. A moved-from loader throws GraphError, and so does an iterator past
+/// the end.
 template <Dataset D>
 class DataLoader {
  public:
@@ -82,12 +83,14 @@ class DataLoader {
   }
 
   /// Batches of one epoch.
-  Index size() const {
-    const Index examples = dataset_->size(), batch = options_.batch_size;
+  Index size(Place place = Place::here()) const {
+    const Index examples = checked(place).size(), batch = options_.batch_size;
     return examples / batch + (examples % batch != 0 && !options_.drop_last ? 1 : 0);
   }
-  const D& dataset() const { return *dataset_; }
-  const LoaderOptions& options() const { return options_; }
+  const D& dataset(Place place = Place::here()) const& { return checked(place); }
+  const D& dataset(Place place = Place::here()) const&& = delete;  // it may be gone: name the loader first
+  const LoaderOptions& options() const& { return options_; }
+  LoaderOptions options() const&& { return options_; }
   /// The epoch that the next loop goes through, from 0; setting it resumes or repeats.
   Index epoch() const { return epoch_; }
   /// Throws ValueError on a negative number, and on the largest, which has no next one.
@@ -102,8 +105,13 @@ class DataLoader {
     using difference_type = std::ptrdiff_t;
 
     explicit Iterator(std::unique_ptr<detail::Prefetcher> source) : source_(std::move(source)) { ++*this; }
-    Batch& operator*() const { return *batch_; }
+    Batch& operator*() const& {
+      if (!batch_) reject("there is no batch", "the loop is over or the iterator was moved from");
+      return *batch_;
+    }
+    Batch operator*() const&& { return **this; }
     Iterator& operator++() {
+      if (!source_) reject("there is no next batch", "the iterator was moved from");
       batch_ = std::static_pointer_cast<Batch>(source_->next());
       return *this;
     }
@@ -111,12 +119,18 @@ class DataLoader {
     bool operator==(std::default_sentinel_t) const { return batch_ == nullptr; }
 
    private:
+    [[noreturn]] static void reject(const char* text, const char* hint) {
+      const Scope scope("DataLoader", {});
+      fail<GraphError>(text, hint);
+    }
+
     std::unique_ptr<detail::Prefetcher> source_;
     std::shared_ptr<Batch> batch_;
   };
 
   /// Starts the next epoch. Loops may overlap; each keeps its own order.
-  Iterator begin() {
+  Iterator begin(Place place = Place::here()) {
+    static_cast<void>(checked(place));
     const Index epoch = epoch_;
     auto make = [dataset = dataset_, options = options_, epoch,
                  order = detail::epoch_order(dataset_->size(), options_, epoch)](Index batch) {
@@ -134,6 +148,12 @@ class DataLoader {
   std::default_sentinel_t end() const { return {}; }
 
  private:
+  const D& checked(Place place) const {
+    const Scope scope("DataLoader", place);
+    if (!dataset_) fail<GraphError>("the loader was moved from");
+    return *dataset_;
+  }
+
   std::shared_ptr<const D> dataset_;
   LoaderOptions options_;
   Index epoch_ = 0;

@@ -8,7 +8,7 @@
 namespace xgrad::data {
 
 /// Images uint8 (N, 28, 28), 0 is background; labels int64 (N,), 0 to 9.
-struct Mnist {
+struct [[nodiscard]] Mnist {
   Tensor train_images;
   Tensor train_labels;
   Tensor test_images;

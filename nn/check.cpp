@@ -62,12 +62,12 @@ std::ostream& operator<<(std::ostream& stream, const CheckResult& result) {
   return stream << (result.passed ? "passed" : result.text);
 }
 
-CheckResult check_parameters(Module& module, const Callback<Variable()>& forward) {
+CheckResult check_parameters(Module& module, const Callback<Variable()>& forward, Place place) {
   const BuffersKept buffers(module);
   std::vector<std::string> names;
   std::vector<Variable> trainable;
   Nodes listed;
-  for (auto& [name, parameter] : module.named_parameters()) {
+  for (auto& [name, parameter] : module.named_parameters(place)) {
     if (!parameter.requires_grad()) continue;
     names.push_back(name);
     trainable.push_back(parameter);
@@ -91,8 +91,10 @@ CheckResult check_parameters(Module& module, const Callback<Variable()>& forward
   return {false, "visit and forward of " + detail::description(module) + " disagree:" + text};
 }
 
-CheckResult check_parameters(Module& module, const Variable& input) {
-  return check_parameters(module, [&] { return module(input.detach()); });
+CheckResult check_parameters(Module& module, const Variable& input, Place place) {
+  const Variable given = input.detach(place);
+  return check_parameters(
+      module, [&] { return module(Operand(given, place.file, place.line)); }, place);
 }
 
 }  // namespace xgrad::nn

@@ -10,7 +10,7 @@
 namespace xgrad::nn {
 
 /// The outcome of a check: converts to bool; `text` names every disagreement when it is false.
-struct CheckResult {
+struct [[nodiscard]] CheckResult {
   bool passed = false;
   std::string text;
   explicit operator bool() const { return passed; }
@@ -20,8 +20,9 @@ std::ostream& operator<<(std::ostream& stream, const CheckResult& result);
 /// Fails when `forward`'s output reaches a trainable leaf that visit() omits, or when a listed trainable
 /// parameter gets no gradient from it. Leaves stored gradients and buffers as they were. Use:
 /// CHECK(check_parameters(model, x)).
-CheckResult check_parameters(Module& module, const Callback<Variable()>& forward);
+CheckResult check_parameters(Module& module, const Callback<Variable()>& forward,
+                             Place place = Place::here());
 /// The same for one input, which is not itself differentiated.
-CheckResult check_parameters(Module& module, const Variable& input);
+CheckResult check_parameters(Module& module, const Variable& input, Place place = Place::here());
 
 }  // namespace xgrad::nn

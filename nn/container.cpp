@@ -4,8 +4,8 @@
 
 namespace xgrad::nn {
 
-std::shared_ptr<Module> AnyModule::checked(std::shared_ptr<Module> shared) {
-  if (!shared) fail<ValueError>("a module is a null pointer");
+std::shared_ptr<Module> AnyModule::checked(std::shared_ptr<Module> shared, Place place) {
+  if (!shared) xgrad::detail::fail_at<ValueError>(place, "a module is a null pointer");
   return shared;
 }
 
@@ -16,16 +16,18 @@ void ModuleList::push_back(AnyModule module) {
   modules_.push_back(std::move(module));
 }
 
-Module& ModuleList::operator[](Index i) {
-  const Index size = static_cast<Index>(modules_.size());
+Module& ModuleList::operator[](Subscript at) & {
+  const Index i = at.position(), size = static_cast<Index>(modules_.size());
   const Index position = i < 0 ? i + size : i;
   if (position < 0 || position >= size)
-    fail<IndexError>("module " + std::to_string(i) + " of a list of " + std::to_string(size));
+    xgrad::detail::fail_at<IndexError>(
+        at.place(), "module " + std::to_string(i) + " of a list of " + std::to_string(size));
   return *modules_[static_cast<std::size_t>(position)];
 }
 
-void ModuleList::reject_type(Index i, const Module& module) {
-  fail<ValueError>("module " + std::to_string(i) + " is of another type: " + detail::description(module));
+void ModuleList::reject_type(Index i, const Module& module, Place place) {
+  xgrad::detail::fail_at<ValueError>(
+      place, "module " + std::to_string(i) + " is of another type: " + detail::description(module));
 }
 
 void ModuleList::visit(Visitor& v) {

@@ -31,7 +31,8 @@ class AnyModule {
       : held_(new Held<M>(std::move(module))) {}
   /// Throws ValueError on a null pointer.
   template <std::derived_from<Module> M>
-  AnyModule(std::shared_ptr<M> shared) : held_(new Shared(checked(std::move(shared)))) {}
+  AnyModule(std::shared_ptr<M> shared, Place place = Place::here())
+      : held_(new Shared(checked(std::move(shared), place))) {}
 
   AnyModule(const AnyModule& other) : held_(other.held_ ? other.held_->clone() : nullptr) {}
   AnyModule(AnyModule&&) noexcept = default;
@@ -39,11 +40,13 @@ class AnyModule {
   AnyModule& operator=(AnyModule&&) noexcept = default;
   ~AnyModule() = default;
 
-  Module& operator*() const {
+  Module& operator*() const& {
     if (!held_) reject_empty();
     return held_->module();
   }
-  Module* operator->() const { return &**this; }
+  Module* operator->() const& { return &**this; }
+  Module& operator*() const&& = delete;   // it may be gone: name the module first
+  Module* operator->() const&& = delete;  // it may be gone: name the module first
 
  private:
   struct Holder {
@@ -64,7 +67,7 @@ class AnyModule {
     Module& module() override { return *value; }
     std::shared_ptr<Module> value;
   };
-  static std::shared_ptr<Module> checked(std::shared_ptr<Module> shared);
+  static std::shared_ptr<Module> checked(std::shared_ptr<Module> shared, Place place);
   [[noreturn]] static void reject_empty();
 
   std::unique_ptr<Holder> held_;
@@ -75,7 +78,7 @@ class AnyModule {
 class ModuleList : public Module {
  public:
   ModuleList() = default;
-  /// One container alone is copied rather than nested.
+  /// One container alone is copied rather than nested. Throws ValueError on a null pointer, without a line.
   template <Layer First, Layer... Others>
   requires(sizeof...(Others) > 0 ||
            !std::derived_from<First, ModuleList>) explicit ModuleList(First first, Others... others) {
@@ -86,17 +89,20 @@ class ModuleList : public Module {
   /// Throws GraphError on an AnyModule that was moved from.
   void push_back(AnyModule module);
   std::size_t size() const { return modules_.size(); }
-  bool empty() const { return modules_.empty(); }
+  [[nodiscard]] bool empty() const { return modules_.empty(); }
   /// Module i; negative positions count from the end. Throws IndexError out of range.
-  Module& operator[](Index i);
+  Module& operator[](Subscript i) &;
+  Module& operator[](Subscript i) && = delete;  // it would be gone: name the list first
   /// The same as its own type. Throws ValueError when it is of another one.
   template <std::derived_from<Module> M>
-  M& at(Index i) {
-    Module& module = (*this)[i];
+  M& at(Index i, Place place = Place::here()) & {
+    Module& module = (*this)[Subscript(i, place.file, place.line)];
     M* const typed = dynamic_cast<M*>(&module);
-    if (typed == nullptr) reject_type(i, module);
+    if (typed == nullptr) reject_type(i, module, place);
     return *typed;
   }
+  template <std::derived_from<Module> M>
+  M& at(Index i, Place place = Place::here()) && = delete;  // it would be gone: name the list first
 
   /// Iterates over Module&.
   class Iterator {
@@ -112,18 +118,20 @@ class ModuleList : public Module {
    private:
     const AnyModule* position_;
   };
-  Iterator begin() { return Iterator(modules_.data()); }
-  Iterator end() { return Iterator(modules_.data() + modules_.size()); }
+  Iterator begin() & { return Iterator(modules_.data()); }
+  Iterator end() & { return Iterator(modules_.data() + modules_.size()); }
 
   void visit(Visitor& v) override;
 
  private:
-  [[noreturn]] static void reject_type(Index i, const Module& module);
+  [[noreturn]] static void reject_type(Index i, const Module& module, Place place);
 
   std::vector<AnyModule> modules_;
 };
 
-/// Modules applied one after the other: Sequential(Linear(2, 8), ReLU(), Linear(8, 1)). Empty: identity.
+/// Modules applied one after the other: Sequential{Linear(2, 8), ReLU(), Linear(8, 1)}. Empty: identity. In
+/// braces they are made from the left to the right; in parentheses the order, and so which random numbers
+/// each starts with, is the compiler's choice.
 class Sequential : public ModuleList {
  public:
   using ModuleList::ModuleList;

@@ -9,10 +9,9 @@
 namespace xgrad::nn::init {
 namespace {
 
-void check_floating(const char* name, const Variable& parameter) {
+void check_floating(const Variable& parameter) {
   if (!is_floating(parameter.dtype()))
-    fail<DTypeError>(std::string(name) + ": expects a floating parameter, got " +
-                     describe(parameter.value()));
+    fail<DTypeError>("expects a floating parameter, got " + describe(parameter.value()));
 }
 
 double kaiming_scale(const Variable& weight, const KaimingOptions& options) {
@@ -32,38 +31,50 @@ const double uniform_bound = std::sqrt(3.0);
 
 }  // namespace
 
-void constant(Variable parameter, double value) {
-  check_floating("constant", parameter);
+void constant(Variable parameter, double value, Place place) {
+  const Scope scope("constant", place);
+  check_floating(parameter);
   parameter.set_value(full(parameter.shape(), value, parameter.dtype()));
 }
 
-void zeros(Variable parameter) { constant(std::move(parameter), 0); }
-void ones(Variable parameter) { constant(std::move(parameter), 1); }
+void zeros(Variable parameter, Place place) {
+  const Scope scope("zeros", place);
+  constant(std::move(parameter), 0);
+}
+void ones(Variable parameter, Place place) {
+  const Scope scope("ones", place);
+  constant(std::move(parameter), 1);
+}
 
-void uniform(Variable parameter, double low, double high, Generator& generator) {
-  check_floating("uniform", parameter);
+void uniform(Variable parameter, double low, double high, Generator& generator, Place place) {
+  const Scope scope("uniform", place);
+  check_floating(parameter);
   parameter.set_value(xgrad::uniform(parameter.shape(), low, high, parameter.dtype(), generator));
 }
 
-void normal(Variable parameter, double mean, double deviation, Generator& generator) {
-  check_floating("normal", parameter);
+void normal(Variable parameter, double mean, double deviation, Generator& generator, Place place) {
+  const Scope scope("normal", place);
+  check_floating(parameter);
   parameter.set_value(xgrad::normal(parameter.shape(), mean, deviation, parameter.dtype(), generator));
 }
 
-Fans fans(const Shape& weight) {
+Fans fans(const Shape& weight, Place place) {
+  const Scope scope("fans", place);
   if (weight.rank() < 2)
-    fail<ShapeError>("fans: expects a weight of two axes or more, got the shape " + to_string(weight));
+    fail<ShapeError>("expects a weight of two axes or more, got the shape " + to_string(weight));
   static_cast<void>(weight.count());  // throws where a product below would overflow
   const Index kernel = std::accumulate(weight.begin() + 1, weight.end() - 1, Index{1}, std::multiplies<>());
   return {weight.back() * kernel, weight[0] * kernel};
 }
 
-void xavier_uniform(Variable weight, double gain, Generator& generator) {
+void xavier_uniform(Variable weight, double gain, Generator& generator, Place place) {
+  const Scope scope("xavier_uniform", place);
   const double bound = std::abs(xavier_scale(weight, gain)) * uniform_bound;
   uniform(std::move(weight), -bound, bound, generator);
 }
 
-void xavier_normal(Variable weight, double gain, Generator& generator) {
+void xavier_normal(Variable weight, double gain, Generator& generator, Place place) {
+  const Scope scope("xavier_normal", place);
   const double deviation = std::abs(xavier_scale(weight, gain));
   normal(std::move(weight), 0, deviation, generator);
 }
@@ -83,21 +94,23 @@ double gain(Nonlinearity nonlinearity, double slope) {
   }
 }
 
-void kaiming_uniform(Variable weight, KaimingOptions options, Generator& generator) {
+void kaiming_uniform(Variable weight, KaimingOptions options, Generator& generator, Place place) {
+  const Scope scope("kaiming_uniform", place);
   const double bound = kaiming_scale(weight, options) * uniform_bound;
   uniform(std::move(weight), -bound, bound, generator);
 }
 
-void kaiming_normal(Variable weight, KaimingOptions options, Generator& generator) {
+void kaiming_normal(Variable weight, KaimingOptions options, Generator& generator, Place place) {
+  const Scope scope("kaiming_normal", place);
   const double deviation = kaiming_scale(weight, options);
   normal(std::move(weight), 0, deviation, generator);
 }
 
-void orthogonal(Variable weight, double gain, Generator& generator) {
-  check_floating("orthogonal", weight);
+void orthogonal(Variable weight, double gain, Generator& generator, Place place) {
+  const Scope scope("orthogonal", place);
+  check_floating(weight);
   if (weight.rank() < 2)
-    fail<ShapeError>("orthogonal: expects a weight of two axes or more, got the shape " +
-                     to_string(weight.shape()));
+    fail<ShapeError>("expects a weight of two axes or more, got the shape " + to_string(weight.shape()));
   const Index rows = weight.size(0);
   const Index columns = rows > 0 ? weight.count() / rows : 0;
   const Index vectors = std::min(rows, columns);

@@ -22,6 +22,9 @@ thread_local CallObserver* observer = nullptr;
 
 const bool provider_installed = [] {
   xgrad::detail::module_path_provider = &running_path;
+  xgrad::detail::module_place_provider = [] {
+    return innermost_call != nullptr ? innermost_call->place() : Place{};
+  };
   return true;
 }();
 
@@ -134,7 +137,8 @@ std::string_view Visitor::next_name(std::string_view& names) {
 
 // ------------------------------------------------------------------------------------------------ listing
 
-std::vector<std::pair<std::string, Variable>> Module::named_parameters() {
+std::vector<std::pair<std::string, Variable>> Module::named_parameters(Place place) {
+  const Scope scope("named_parameters", place);
   std::vector<std::pair<std::string, Variable>> found;
   detail::Walk()
       .parameters([&](const std::string& path, Variable& parameter) { found.emplace_back(path, parameter); })
@@ -142,7 +146,8 @@ std::vector<std::pair<std::string, Variable>> Module::named_parameters() {
   return found;
 }
 
-std::vector<Variable> Module::parameters() {
+std::vector<Variable> Module::parameters(Place place) {
+  const Scope scope("parameters", place);
   std::vector<Variable> found;
   detail::Walk()
       .parameters([&](const std::string&, Variable& parameter) { found.push_back(parameter); })
@@ -150,7 +155,8 @@ std::vector<Variable> Module::parameters() {
   return found;
 }
 
-std::vector<std::pair<std::string, Tensor>> Module::named_buffers() {
+std::vector<std::pair<std::string, Tensor>> Module::named_buffers(Place place) {
+  const Scope scope("named_buffers", place);
   std::vector<std::pair<std::string, Tensor>> found;
   detail::Walk()
       .buffers([&](const std::string& path, Tensor& buffer) { found.emplace_back(path, buffer); })
@@ -158,7 +164,8 @@ std::vector<std::pair<std::string, Tensor>> Module::named_buffers() {
   return found;
 }
 
-std::vector<std::pair<std::string, Module*>> Module::children() {
+Module::NamedModules Module::children(Place place) & {
+  const Scope scope("children", place);
   std::vector<std::pair<std::string, Module*>> found;
   detail::Walk()
       .modules([&](const std::string& path, Module& module, int depth) {
@@ -169,7 +176,8 @@ std::vector<std::pair<std::string, Module*>> Module::children() {
   return found;
 }
 
-std::vector<std::pair<std::string, Module*>> Module::named_modules() {
+Module::NamedModules Module::named_modules(Place place) & {
+  const Scope scope("named_modules", place);
   std::vector<std::pair<std::string, Module*>> found;
   detail::Walk()
       .modules([&](const std::string& path, Module& module, int) { found.emplace_back(path, &module); })
@@ -179,25 +187,30 @@ std::vector<std::pair<std::string, Module*>> Module::named_modules() {
 
 // ------------------------------------------------------------------------------------------------ state
 
-void Module::train(bool on) {
+void Module::train(bool on, Place place) {
+  const Scope scope("train", place);
   for (const auto& [path, module] : named_modules()) module->training_ = on;
 }
 
-void Module::freeze() {
+void Module::freeze(Place place) {
+  const Scope scope("freeze", place);
   for (Variable& parameter : parameters()) parameter.set_requires_grad(false);
 }
 
-void Module::unfreeze() {
+void Module::unfreeze(Place place) {
+  const Scope scope("unfreeze", place);
   for (Variable& parameter : parameters()) parameter.set_requires_grad(true);
 }
 
-void Module::zero_grad() {
+void Module::zero_grad(Place place) {
+  const Scope scope("zero_grad", place);
   for (Variable& parameter : parameters()) parameter.clear_grad();
 }
 
-void Module::to(DType dtype) {
+void Module::to(DType dtype, Place place) {
+  const Scope scope("to", place);
   if (!is_floating(dtype))
-    fail<DTypeError>("to: parameters are float32 or float64, got " + std::string(to_string(dtype)));
+    fail<DTypeError>("parameters are float32 or float64, got " + std::string(to_string(dtype)));
   std::vector<std::pair<Variable, Tensor>> parameters;
   std::vector<std::pair<Tensor*, Tensor>> buffers;
   detail::Walk()
@@ -213,7 +226,8 @@ void Module::to(DType dtype) {
   for (auto& [buffer, value] : buffers) *buffer = std::move(value);
 }
 
-StateDict Module::state_dict() {
+StateDict Module::state_dict(Place place) {
+  const Scope scope("state_dict", place);
   StateDict dict;
   dict.set_layout(StateDict::Layout::xgrad);
   detail::Walk()
@@ -243,7 +257,8 @@ bool moves_elements(const Shape& shape, const Shape& order) {
 
 }  // namespace
 
-LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options) {
+LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, Place place) {
+  const Scope scope("load_state_dict", place);
   std::string mismatches;
   LoadReport report;
   std::unordered_set<std::string> known;
@@ -298,15 +313,15 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options) {
     for (const std::string& name : report.unexpected) mismatches += "\n  " + name + ": not in the module";
   }
   if (!mismatches.empty())
-    fail<ValueError>("load_state_dict: the dictionary does not fit " + detail::description(*this) + ":" +
-                     mismatches);
+    fail<ValueError>("the dictionary does not fit " + detail::description(*this) + ":" + mismatches);
   for (auto& [present, value] : changes) *present = std::move(value);
   return report;
 }
 
 // ------------------------------------------------------------------------------------------------ printing
 
-std::string to_string(Module& module) {
+std::string to_string(Module& module, Place place) {
+  const Scope scope("to_string", place);
   std::string text;
   detail::Walk()
       .modules([&](const std::string& path, Module& part, int depth) {

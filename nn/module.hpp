@@ -36,7 +36,7 @@ namespace detail {
 /// Told of every finished call of a module on this thread while it is in scope.
 class CallObserver {
  public:
-  CallObserver();
+  [[nodiscard]] CallObserver();
   virtual ~CallObserver();
   CallObserver(const CallObserver&) = delete;
   CallObserver& operator=(const CallObserver&) = delete;
@@ -68,7 +68,7 @@ class Presence {
 /// A module's call under way; the thread's calls form a stack.
 class Call {
  public:
-  Call(Module& module, Place place);
+  [[nodiscard]] Call(Module& module, Place place);
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -116,34 +116,37 @@ class Module {
 
   /// Parameters in order of declaration with dotted names, shared ones once, under their first name. Throws
   /// ValueError when one name stands for two parts.
-  std::vector<std::pair<std::string, Variable>> named_parameters();
+  [[nodiscard]] std::vector<std::pair<std::string, Variable>> named_parameters(Place place = Place::here());
   /// The same without names: handles, as optimizers take them.
-  std::vector<Variable> parameters();
-  std::vector<std::pair<std::string, Tensor>> named_buffers();
+  [[nodiscard]] std::vector<Variable> parameters(Place place = Place::here());
+  [[nodiscard]] std::vector<std::pair<std::string, Tensor>> named_buffers(Place place = Place::here());
+  using NamedModules = std::vector<std::pair<std::string, Module*>>;
   /// Direct children.
-  std::vector<std::pair<std::string, Module*>> children();
+  [[nodiscard]] NamedModules children(Place place = Place::here()) &;
+  NamedModules children(Place place = Place::here()) && = delete;  // they would be gone: name the module
   /// This module under the name "", then all below it, depth first.
-  std::vector<std::pair<std::string, Module*>> named_modules();
+  [[nodiscard]] NamedModules named_modules(Place place = Place::here()) &;
+  NamedModules named_modules(Place place = Place::here()) && = delete;  // they would be gone
 
   bool training() const { return training_; }
   /// Training mode for this module and all below it; it starts on.
-  void train(bool on = true);
-  void eval() { train(false); }
+  void train(bool on = true, Place place = Place::here());
+  void eval(Place place = Place::here()) { train(false, place); }
   /// Parameters stop (resume) requiring gradients.
-  void freeze();
-  void unfreeze();
+  void freeze(Place place = Place::here());
+  void unfreeze(Place place = Place::here());
   /// Converts floating parameters and buffers; handles on them stay valid, gradients are cleared. Throws
   /// DTypeError unless `dtype` is floating.
-  void to(DType dtype);
+  void to(DType dtype, Place place = Place::here());
   /// Clears the gradients of all parameters.
-  void zero_grad();
+  void zero_grad(Place place = Place::here());
 
   /// Parameters and buffers by name. O(1) each: storage is shared until written.
-  StateDict state_dict();
+  [[nodiscard]] StateDict state_dict(Place place = Place::here());
   /// Sets parameters and buffers from `dict`; floating tensors are converted to the module's dtype. Names
   /// (when strict), shapes and dtypes are all checked first: ValueError lists every mismatch, and nothing has
   /// changed. Weights of convolutions are permuted when `dict` is marked as PyTorch's (StateDict::Layout).
-  LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {});
+  LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
 
  protected:
   /// Runs `f` as this module's call. For modules with several inputs:
@@ -168,7 +171,7 @@ class Module {
 };
 
 /// The module and all below it as an indented tree of names and descriptions.
-std::string to_string(Module& module);
+[[nodiscard]] std::string to_string(Module& module, Place place = Place::here());
 
 namespace detail {
 

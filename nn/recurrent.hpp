@@ -35,7 +35,8 @@ class Recurrent : public Module {
 
   Index input_size() const { return input_; }
   Index hidden_size() const { return hidden_; }
-  const RecurrentOptions& options() const { return options_; }
+  const RecurrentOptions& options() const& { return options_; }
+  RecurrentOptions options() const&& { return options_; }
 
  protected:
   Recurrent(const char* name, Index gates, Index input, Index hidden, const RecurrentOptions& options,
@@ -65,7 +66,7 @@ class Recurrent : public Module {
 struct LstmState {
   Variable hidden, cell;
 };
-struct LstmResult {
+struct [[nodiscard]] LstmResult {
   Variable
       output;  ///< hidden states of the last layer, (T, N, directions * H), or (N, T, ...) with batch_first
   LstmState state;  ///< after the last step
@@ -88,7 +89,7 @@ class LSTM : public detail::Recurrent {
   LstmResult run_from(const Variable& x, const LstmState& state) const;
 };
 
-struct GruResult {
+struct [[nodiscard]] GruResult {
   Variable output;  ///< as LstmResult's
   Variable state;   ///< (layers * directions, N, H), after the last step
 };

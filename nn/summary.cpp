@@ -27,8 +27,8 @@ class ShapeObserver final : public detail::CallObserver {
 
 class EvaluationMode {
  public:
-  explicit EvaluationMode(Module& module) {
-    for (const auto& [path, part] : module.named_modules()) former_.emplace_back(part, part->training());
+  EvaluationMode(Module& module, Place place) {
+    for (const auto& [path, part] : module.named_modules(place)) former_.emplace_back(part, part->training());
     module.eval();
   }
   // Parents come before their children, so each child's own mode has the last word.
@@ -50,10 +50,10 @@ std::string grouped(Index number) {
 
 }  // namespace
 
-std::string summary(Module& module, const Callback<void()>& run) {
+std::string summary(Module& module, const Callback<void()>& run, Place place) {
   ShapeObserver shapes;
   {
-    const EvaluationMode evaluation(module);
+    const EvaluationMode evaluation(module, place);
     const NoGrad unrecorded;
     run();
   }
@@ -102,8 +102,9 @@ std::string summary(Module& module, const Callback<void()>& run) {
          grouped(bytes) + " bytes\n";
 }
 
-std::string summary(Module& module, const Variable& input) {
-  return summary(module, [&] { module(input); });
+std::string summary(Module& module, const Variable& input, Place place) {
+  return summary(
+      module, [&] { static_cast<void>(module(Operand(input, place.file, place.line))); }, place);
 }
 
 }  // namespace xgrad::nn

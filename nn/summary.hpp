@@ -10,8 +10,8 @@ namespace xgrad::nn {
 
 /// Layers with the shapes of their outputs and their own parameter counts, then the totals, as text. Runs the
 /// module on `input` once, in evaluation mode and off the tape; modes return as they were.
-std::string summary(Module& module, const Variable& input);
+[[nodiscard]] std::string summary(Module& module, const Variable& input, Place place = Place::here());
 /// The same for a module with several inputs: `run` calls it.
-std::string summary(Module& module, const Callback<void()>& run);
+[[nodiscard]] std::string summary(Module& module, const Callback<void()>& run, Place place = Place::here());
 
 }  // namespace xgrad::nn

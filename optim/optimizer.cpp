@@ -63,26 +63,26 @@ Optimizer::Optimizer(const char* name, std::vector<std::vector<Variable>> groups
   }
 }
 
-void Optimizer::check_group(std::size_t group) const {
+void Optimizer::check_group(std::size_t group, Place place) const {
   if (group >= groups_)
-    fail<IndexError>(std::string(name_) + " has " + std::to_string(groups_) + " groups, there is no group " +
-                     std::to_string(group));
+    xgrad::detail::fail_at<IndexError>(place, std::string(name_) + " has " + std::to_string(groups_) +
+                                                  " groups, there is no group " + std::to_string(group));
 }
 
-std::vector<Variable> Optimizer::parameters(std::size_t group) const {
-  check_group(group);
+std::vector<Variable> Optimizer::parameters(std::size_t group, Place place) const {
+  check_group(group, place);
   std::vector<Variable> parameters;
   for (const Slot& slot : slots_)
     if (slot.group == group) parameters.push_back(slot.parameter);
   return parameters;
 }
 
-void Optimizer::set_learning_rate(double rate) {
-  for (std::size_t group = 0; group < groups_; ++group) set_learning_rate(rate, group);
+void Optimizer::set_learning_rate(double rate, Place place) {
+  for (std::size_t group = 0; group < groups_; ++group) set_learning_rate(rate, group, place);
 }
 
-void Optimizer::zero_grad() {
-  for (Slot& slot : slots_) slot.parameter.clear_grad();
+void Optimizer::zero_grad(Place place) {
+  for (Slot& slot : slots_) slot.parameter.clear_grad(place);
 }
 
 void Optimizer::step(Place place) {

@@ -35,7 +35,7 @@ struct Group {
 };
 
 /// Base of the optimizers. It holds handles: an update is seen by every copy of the Variable. Copying an
-/// optimizer copies its state; both update the same parameters.
+/// optimizer copies its state; both update the same parameters. A moved-from one has no groups.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -46,21 +46,21 @@ class Optimizer {
   /// or NaN.
   void step(Place place = Place::here());
   /// Clears the gradients of all parameters.
-  void zero_grad();
+  void zero_grad(Place place = Place::here());
 
   std::size_t group_count() const { return groups_; }
   /// The parameters of a group, in the order given. Throws IndexError when there is no such group.
-  std::vector<Variable> parameters(std::size_t group = 0) const;
+  [[nodiscard]] std::vector<Variable> parameters(std::size_t group = 0, Place place = Place::here()) const;
   /// The rate that the next step uses. Throws IndexError when there is no such group.
-  virtual double learning_rate(std::size_t group = 0) const = 0;
+  virtual double learning_rate(std::size_t group = 0, Place place = Place::here()) const = 0;
   /// Throws ValueError on a negative or non-finite rate, IndexError when there is no such group.
-  virtual void set_learning_rate(double rate, std::size_t group) = 0;
+  virtual void set_learning_rate(double rate, std::size_t group, Place place = Place::here()) = 0;
   /// Sets the rate of every group.
-  void set_learning_rate(double rate);
+  void set_learning_rate(double rate, Place place = Place::here());
 
   /// "groups.0.learning_rate" (all options: float64 or bool scalars), "state.3.step" (int64),
   /// "state.3.exp_avg", ...; parameters are numbered through all groups, those without state are left out.
-  StateDict state_dict() const;
+  [[nodiscard]] StateDict state_dict() const;
   /// Restores what state_dict() returned, bitwise, options included. Throws ValueError listing every mismatch
   /// of name, shape, dtype or value; nothing is changed then, nor when memory runs out.
   void load_state_dict(const StateDict& state, Place place = Place::here());
@@ -77,6 +77,16 @@ class Optimizer {
   Optimizer(const char* name, std::vector<std::vector<Variable>> groups, Place place);
   Optimizer(const Optimizer&) = default;
   Optimizer& operator=(const Optimizer&) = default;
+  Optimizer(Optimizer&& other) noexcept
+      : name_(other.name_), groups_(std::exchange(other.groups_, 0)), slots_(std::move(other.slots_)) {
+    other.slots_.clear();
+  }
+  Optimizer& operator=(Optimizer&& other) noexcept {
+    name_ = other.name_;
+    slots_ = std::exchange(other.slots_, {});
+    groups_ = std::exchange(other.groups_, 0);
+    return *this;
+  }
 
   /// Applies the formula to one parameter. It has the value and the state to itself, and must allocate
   /// nothing: a step that fails half way would leave some parameters updated and others not.
@@ -95,7 +105,8 @@ class Optimizer {
   virtual void check_options(std::size_t group) const = 0;
 
   const char* name() const { return name_; }
-  void check_group(std::size_t group) const;
+  /// Throws IndexError unless there is such a group.
+  void check_group(std::size_t group, Place place) const;
 
  private:
   std::vector<Slot> loaded(const StateDict& state);
@@ -130,14 +141,20 @@ class OptimizerWith : public Optimizer {
     for (std::size_t group = 0; group < options_.size(); ++group) check_options(group);
   }
 
-  const Options& options(std::size_t group = 0) const {
-    check_group(group);
+  /// Throws IndexError when there is no such group.
+  const Options& options(std::size_t group = 0, Place place = Place::here()) const& {
+    check_group(group, place);
     return options_[group];
   }
-  double learning_rate(std::size_t group = 0) const final { return options(group).learning_rate; }
-  void set_learning_rate(double rate, std::size_t group) final {
-    const Scope scope(name(), {});
-    check_group(group);
+  Options options(std::size_t group = 0, Place place = Place::here()) const&& {
+    return options(group, place);
+  }
+  double learning_rate(std::size_t group = 0, Place place = Place::here()) const final {
+    return options(group, place).learning_rate;
+  }
+  void set_learning_rate(double rate, std::size_t group, Place place = Place::here()) final {
+    const Scope scope(name(), place);
+    check_group(group, place);
     detail::check_number("learning_rate", rate);
     options_[group].learning_rate = rate;
   }

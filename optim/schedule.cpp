@@ -74,8 +74,8 @@ void Schedule::apply(const std::vector<double>& rates) {
     optimizer_->set_learning_rate(rates[group], group);
 }
 
-void Schedule::step() {
-  const Scope scope("Schedule", {});
+void Schedule::step(Place place) {
+  const Scope scope("Schedule", place);
   const Index step = steps_ < std::numeric_limits<Index>::max() ? steps_ + 1 : steps_;
   const auto next = rates(rule_, base_, step);
   apply(next);

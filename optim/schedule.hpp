@@ -58,12 +58,13 @@ class Schedule {
   /// an empty rule.
   Schedule(Optimizer& optimizer, RateRule rule, Place place = Place::here());
 
-  /// Sets the next step's rates; the step stays at the largest Index.
-  void step();
+  /// Sets the next step's rates; the step stays at the largest Index. Throws ValueError, and changes nothing,
+  /// on a rate that is not finite or below 0.
+  void step(Place place = Place::here());
   Index steps() const { return steps_; }
 
   /// "step" (int64) and "base_learning_rates" (float64, one per group).
-  StateDict state_dict() const;
+  [[nodiscard]] StateDict state_dict() const;
   /// Restores the step, the base rates and the optimizer's rates. Throws ValueError listing every mismatch;
   /// nothing is changed then, nor when memory runs out.
   void load_state_dict(const StateDict& state, Place place = Place::here());

@@ -2,6 +2,8 @@
 // searchers and hash tables would be a fifth of the time in which the library's headers parse.
 #pragma once
 
+#include <xgrad/tensor/error.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -46,13 +48,15 @@ class AnyCallable {
   std::unique_ptr<Holder> holder_;
 };
 
+[[noreturn]] void reject_empty_callback();
+
 }  // namespace detail
 
 template <class Signature>
 class Callback;
 
-/// Holds a copy of a function object or function and calls it; copying copies the function object. One that
-/// is default-constructed or moved from is false, and throws GraphError when called.
+/// Holds a copy of a function object or function and calls it; copying copies the function object. A
+/// default-constructed or moved-from one is false, and throws GraphError when called.
 template <class Result, class... Arguments>
 class Callback<Result(Arguments...)> {
  public:

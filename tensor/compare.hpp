@@ -8,7 +8,7 @@
 namespace xgrad {
 
 /// The outcome of allclose: converts to bool; `text` names the worst element when it is false.
-struct Closeness {
+struct [[nodiscard]] Closeness {
   bool close = false;
   std::string text;
   explicit operator bool() const { return close; }
@@ -26,6 +26,6 @@ struct Tolerance {
 Closeness allclose(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance = {});
 
 /// Same dtype, shape and bits (so NaN equals the same NaN).
-bool bitwise_equal(const Tensor& a, const Tensor& b);
+[[nodiscard]] bool bitwise_equal(const Tensor& a, const Tensor& b);
 
 }  // namespace xgrad

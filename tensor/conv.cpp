@@ -333,10 +333,12 @@ bool worth_mirroring(const Convolution& c) {
 /// The adjoint in x by oneDNN, where it can.
 template <class T>
 bool input_gradient_by_onednn(const Convolution& sizes, const Tensor& gradient, const Tensor& weight, T* x) {
-  if (std::is_same_v<T, float> && worth_mirroring(sizes) &&
-      by_onednn<T>(onednn::Pass::forward, mirrored(sizes), gradient.data<T>(), mirrored(weight).data<T>(),
-                   nullptr, x))
-    return true;
+  if (std::is_same_v<T, float> && worth_mirroring(sizes)) {
+    const Tensor flipped = mirrored(weight);
+    if (by_onednn<T>(onednn::Pass::forward, mirrored(sizes), gradient.data<T>(), flipped.data<T>(), nullptr,
+                     x))
+      return true;
+  }
   return by_onednn<T>(onednn::Pass::input_gradient, sizes, gradient.data<T>(), weight.data<T>(), nullptr, x);
 }
 

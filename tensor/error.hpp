@@ -3,7 +3,9 @@
 // given, hint.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -60,7 +62,7 @@ class NumericError : public Error {
 class FormatError : public Error {
  public:
   FormatError(const std::string& message, std::size_t offset);
-  std::size_t offset() const { return offset_; }
+  [[nodiscard]] std::size_t offset() const { return offset_; }
 
  private:
   std::size_t offset_;
@@ -69,7 +71,8 @@ class FormatError : public Error {
 class IoError : public Error {
  public:
   IoError(const std::string& what, const std::string& path, int code);
-  const std::string& path() const { return path_; }
+  const std::string& path() const& { return path_; }
+  std::string path() const&& { return path_; }
   int code() const { return code_; }
 
  private:
@@ -77,11 +80,26 @@ class IoError : public Error {
   int code_;
 };
 
+/// Memory that the system does not give: what() says where, for what, and how many bytes. Making it allocates
+/// nothing, so no path of modules is named.
+class AllocationError : public std::bad_alloc {
+ public:
+  /// `what_for`, as in "float32 (1000, 1000)", may be empty.
+  explicit AllocationError(std::size_t bytes, const char* what_for = "");
+  const char* what() const noexcept override { return text_.data(); }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+  std::array<char, 256> text_{};
+};
+
 /// What the thread is doing, for messages and the tape. Scopes nest; the outermost one since the last barrier
 /// is what the user called, and gives the place and the name.
 class Scope {
  public:
-  Scope(const char* operation, Place place) : operation_(operation), place_(place), outer_(top_) {
+  [[nodiscard]] Scope(const char* operation, Place place)
+      : operation_(operation), place_(place), outer_(top_) {
     effective_ = outer_ != nullptr && outer_->effective_ != nullptr ? outer_->effective_ : this;
     top_ = this;
   }
@@ -91,7 +109,7 @@ class Scope {
 
   /// Entered before user code is called from inside an operation: its own calls are named again.
   struct Barrier {};
-  explicit Scope(Barrier) : outer_(top_) { top_ = this; }
+  [[nodiscard]] explicit Scope(Barrier) : outer_(top_) { top_ = this; }
 
   /// From now on the scope is that of another operation.
   void rename(const char* operation, Place place) {
@@ -124,6 +142,8 @@ std::string message_prefix();
 
 /// Returns the dotted path of the module whose forward runs on this thread, or "". Set by the layer above.
 extern std::string (*module_path_provider)();
+/// Returns the line where that module was called, for what has no line of its own. Set by the layer above.
+extern Place (*module_place_provider)();
 
 }  // namespace detail
 
@@ -134,5 +154,18 @@ template <class E>
   if (!hint.empty()) message.append(" (").append(hint).append(")");
   throw E(message);
 }
+
+namespace detail {
+
+/// The same for a function without a Scope of its own: names `place`, unless an operation is under way. Out
+/// of line, so that what is checked often stays small.
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void fail_at(Place place, const std::string& text,
+                                                    std::string_view hint = {}) {
+  const Scope scope(nullptr, place);
+  fail<E>(text, hint);
+}
+
+}  // namespace detail
 
 }  // namespace xgrad

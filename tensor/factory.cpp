@@ -56,20 +56,34 @@ Tensor real_range(double start, double stop, double step, DType dtype) {
 
 }  // namespace
 
-Tensor zeros(const Shape& shape, DType dtype) {
-  const Scope scope("zeros", {});
+Tensor zeros(const Shape& shape, DType dtype, Place place) {
+  const Scope scope("zeros", place);
   Tensor result = Tensor::uninitialized(shape, dtype);
   std::memset(result.mutable_raw(), 0, static_cast<std::size_t>(result.bytes()));
   return result;
 }
 
-Tensor ones(const Shape& shape, DType dtype) {
-  const Scope scope("ones", {});
+Tensor zeros_like(const Tensor& like, Place place) {
+  const Scope scope("zeros_like", place);
+  Tensor result = Tensor::uninitialized_like(like);
+  std::memset(result.mutable_raw(), 0, static_cast<std::size_t>(result.bytes()));
+  return result;
+}
+
+Tensor ones_like(const Tensor& like, Place place) {
+  const Scope scope("ones_like", place);
+  if (!like.defined())
+    fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
+  return full(like.shape(), 1, like.dtype());
+}
+
+Tensor ones(const Shape& shape, DType dtype, Place place) {
+  const Scope scope("ones", place);
   return full(shape, 1, dtype);
 }
 
-Tensor full(const Shape& shape, Scalar value, DType dtype) {
-  const Scope scope("full", {});
+Tensor full(const Shape& shape, Scalar value, DType dtype, Place place) {
+  const Scope scope("full", place);
   return detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
     const T element = detail::element_of<T>(value);
     Tensor result = Tensor::uninitialized(shape, dtype);
@@ -78,20 +92,20 @@ Tensor full(const Shape& shape, Scalar value, DType dtype) {
   });
 }
 
-Tensor scalar(Scalar value) { return scalar(value, value.dtype()); }
+Tensor scalar(Scalar value, Place place) { return scalar(value, value.dtype(), place); }
 
-Tensor scalar(Scalar value, DType dtype) {
-  const Scope scope("scalar", {});
+Tensor scalar(Scalar value, DType dtype, Place place) {
+  const Scope scope("scalar", place);
   return full({}, value, dtype);
 }
 
-Tensor arange(Scalar start, Scalar stop, Scalar step) {
+Tensor arange(Scalar start, Scalar stop, Scalar step, Place place) {
   return arange(start, stop, step,
-                promote(int64, promote(promote(start.dtype(), stop.dtype()), step.dtype())));
+                promote(int64, promote(promote(start.dtype(), stop.dtype()), step.dtype())), place);
 }
 
-Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype) {
-  const Scope scope("arange", {});
+Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype, Place place) {
+  const Scope scope("arange", place);
   if (!std::isfinite(start.real()) || !std::isfinite(stop.real()) || !std::isfinite(step.real()) ||
       step.real() == 0)
     fail<ValueError>("expects finite bounds and a finite step other than 0, got start " + to_string(start) +
@@ -104,10 +118,10 @@ Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype) {
   return real_range(start.real(), stop.real(), step.real(), dtype);
 }
 
-Tensor arange(Scalar stop) { return arange(0, stop, 1); }
+Tensor arange(Scalar stop, Place place) { return arange(0, stop, 1, place); }
 
-Tensor linspace(double start, double stop, Index count, DType dtype) {
-  const Scope scope("linspace", {});
+Tensor linspace(double start, double stop, Index count, DType dtype, Place place) {
+  const Scope scope("linspace", place);
   if (count < 0) fail<ValueError>("expects a count >= 0, got " + std::to_string(count));
   if (!std::isfinite(start) || !std::isfinite(stop))
     fail<ValueError>("expects finite bounds, got " + std::to_string(start) + " and " + std::to_string(stop));
@@ -124,8 +138,8 @@ Tensor linspace(double start, double stop, Index count, DType dtype) {
   });
 }
 
-Tensor eye(Index rows, Index columns, DType dtype) {
-  const Scope scope("eye", {});
+Tensor eye(Index rows, Index columns, DType dtype, Place place) {
+  const Scope scope("eye", place);
   if (columns == -1) columns = rows;
   Tensor result = zeros({rows, columns}, dtype);
   detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {

@@ -5,24 +5,25 @@
 
 namespace xgrad {
 
-Tensor zeros(const Shape& shape, DType dtype = float32);
-Tensor ones(const Shape& shape, DType dtype = float32);
-Tensor full(const Shape& shape, Scalar value, DType dtype = float32);
+Tensor zeros(const Shape& shape, DType dtype = float32, Place place = Place::here());
+Tensor ones(const Shape& shape, DType dtype = float32, Place place = Place::here());
+Tensor full(const Shape& shape, Scalar value, DType dtype = float32, Place place = Place::here());
 /// A tensor of shape (). Without a dtype: int64 for integers, bool for bool, float32 otherwise.
-Tensor scalar(Scalar value);
-Tensor scalar(Scalar value, DType dtype);
+Tensor scalar(Scalar value, Place place = Place::here());
+Tensor scalar(Scalar value, DType dtype, Place place = Place::here());
 /// start, start + step, ... below `stop` (above it for a negative step). int64 when all three are integers,
 /// float32 otherwise. Throws ValueError when step is 0 or a bound is not finite.
-Tensor arange(Scalar start, Scalar stop, Scalar step = 1);
-Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype);
+Tensor arange(Scalar start, Scalar stop, Scalar step = 1, Place place = Place::here());
+Tensor arange(Scalar start, Scalar stop, Scalar step, DType dtype, Place place = Place::here());
 /// 0, 1, ..., stop - 1.
-Tensor arange(Scalar stop);
+Tensor arange(Scalar stop, Place place = Place::here());
 /// `count` evenly spaced values from start to stop, both included. Throws ValueError when count is negative.
-Tensor linspace(double start, double stop, Index count, DType dtype = float32);
+Tensor linspace(double start, double stop, Index count, DType dtype = float32, Place place = Place::here());
 /// The identity matrix of `rows` x `columns` (square when columns is -1).
-Tensor eye(Index rows, Index columns = -1, DType dtype = float32);
+Tensor eye(Index rows, Index columns = -1, DType dtype = float32, Place place = Place::here());
 
-inline Tensor zeros_like(const Tensor& like) { return zeros(like.shape(), like.dtype()); }
-inline Tensor ones_like(const Tensor& like) { return ones(like.shape(), like.dtype()); }
+/// Throw GraphError when `like` is undefined.
+Tensor zeros_like(const Tensor& like, Place place = Place::here());
+Tensor ones_like(const Tensor& like, Place place = Place::here());
 
 }  // namespace xgrad

@@ -30,10 +30,12 @@ void in_forked_process() {
 
 }  // namespace
 
-void set_num_threads(int threads) {
-  if (threads < 1) fail<ValueError>("set_num_threads: expects at least 1, got " + std::to_string(threads));
+void set_num_threads(int threads, Place place) {
+  if (threads < 1)
+    detail::fail_at<ValueError>(place, "set_num_threads: expects at least 1, got " + std::to_string(threads));
   if (threads > 1 && detail::forks() > 0)
-    fail<ValueError>(
+    detail::fail_at<ValueError>(
+        place,
         "set_num_threads: a process forked off after the library had started threads works on 1, got " +
             std::to_string(threads),
         "fork before the first operation, or call exec");

@@ -1,5 +1,6 @@
 #include <xgrad/tensor/pool.hpp>
 
+#include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/pool_blocks.hpp>
 
 #include <algorithm>
@@ -10,12 +11,19 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #if __has_include(<sys/mman.h>)
 #include <sys/mman.h>
 #endif
+
+// Defined where a sanitizer's run-time library is part of the program.
+extern "C" {
+[[gnu::weak]] void __asan_init();
+[[gnu::weak]] void __tsan_init();
+}
 
 namespace xgrad::detail::pool {
 
@@ -55,7 +63,7 @@ void* system_allocate(std::size_t bytes) {
   const bool huge = bytes >= 2 * huge_page;
   const std::size_t aligned_to = huge ? huge_page : alignment;
   void* block = std::aligned_alloc(aligned_to, (bytes + aligned_to - 1) / aligned_to * aligned_to);
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) throw AllocationError(bytes);
 #ifdef MADV_HUGEPAGE
   if (huge) madvise(block, bytes / huge_page * huge_page, MADV_HUGEPAGE);
 #endif
@@ -167,7 +175,7 @@ bool await_end() {
   static thread_local ThreadEnd end;
   if (phase == Phase::fresh) {
     phase = Phase::running;
-    thread_pool.lists.limit = small_cache_bytes;
+    if (recycles()) thread_pool.lists.limit = small_cache_bytes;
     thread_pool.tally.high = tally_limit;
     thread_pool.tally.low = -tally_limit;
   }
@@ -183,7 +191,8 @@ void* refill(std::size_t list) {
   }
   const std::size_t size = SmallLists::block_bytes(list);
   const std::size_t blocks = (slab_bytes - sizeof(Slab)) / size;
-  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment});
+  void* memory = ::operator new (slab_bytes, std::align_val_t{slab_alignment}, std::nothrow);
+  if (memory == nullptr) throw AllocationError(slab_bytes);
   auto* first =
       reinterpret_cast<std::byte*>(::new (memory) Slab{cut, static_cast<std::uint32_t>(blocks)} + 1);
   SmallLists& lists = thread_pool.lists;
@@ -218,7 +227,6 @@ SharedLists& shared() {
 }
 
 void* allocate_large(std::size_t its_class) {
-  if (its_class >= class_count) throw std::bad_alloc();
   const std::size_t bytes = bytes_of(its_class);
   if (bytes <= thread_limit) {
     if (void* block = thread_lists.pop(its_class)) return block;
@@ -290,16 +298,26 @@ void Tally::tell() {
   bytes = highest = buffers = 0;
 }
 
+bool recycles() {
+  static const bool does = [] {
+    const char* const memory = std::getenv("XGRAD_MEMORY");
+    return &__asan_init == nullptr && &__tsan_init == nullptr &&
+           (memory == nullptr || std::string_view(memory) != "system");
+  }();
+  return does;
+}
+
 void* allocate(std::size_t bytes, Use use) {
-  if (!recycle) return system_allocate(bytes);
+  if (!recycles()) return system_allocate(bytes);
   const std::size_t its_class = class_of(bytes);
+  if (its_class >= class_count) throw AllocationError(bytes);
   if (its_class >= small_classes) return allocate_large(its_class);
   void* const block = allocate_quickly(bytes, use);
   return block != nullptr ? block : refill(SmallLists::list_of(its_class, use));
 }
 
 void deallocate(void* block, std::size_t bytes, Use use) noexcept {
-  if (!recycle) return system_free(block);
+  if (!recycles()) return system_free(block);
   const std::size_t its_class = class_of(bytes);
   if (its_class >= small_classes) return free_large(block, its_class);
   thread_pool.lists.push(block, SmallLists::list_of(its_class, use));
@@ -345,6 +363,7 @@ void reset_peak_memory() {
 }
 
 void release_cached_memory() {
+  if (!recycles()) return;
   thread_lists.clear();
   {
     const std::scoped_lock lock(orphans().mutex);

@@ -9,27 +9,17 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define XGRAD_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define XGRAD_SANITIZED 1
-#endif
-
 namespace xgrad::detail::pool {
 
 /// What a block is for. Nodes have lists of their own: a run frees values and nodes at different times, and
 /// in lists that they share the order of addresses would be shuffled further by every run.
 enum class Use : std::size_t { values, nodes };
 
-// A sanitizer sees a use after free only when freed blocks are not handed out again.
-#ifdef XGRAD_SANITIZED
-inline constexpr bool recycle = false;
-#else
-inline constexpr bool recycle = true;
-#endif
+/// False, for the whole process, when the environment says XGRAD_MEMORY=system and when the program is
+/// compiled with the address or the thread sanitizer, whether or not the library is: a use after free can be
+/// seen only when freed blocks are not handed out again. The lists are empty and full at once then, so that
+/// the quick ways need not ask.
+bool recycles();
 
 inline constexpr std::size_t alignment = 64;
 // Small blocks, of up to a KiB, have a class for each number of cache lines.
@@ -106,13 +96,13 @@ inline constexpr std::size_t size_class(std::size_t bytes) { return (bytes - 1) 
 /// A block of at least one byte.
 inline void* allocate_quickly(std::size_t bytes, Use use) {
   const std::size_t own = size_class(bytes);
-  if (!recycle || own >= small_classes) return nullptr;
+  if (own >= small_classes) return nullptr;
   return thread_pool.lists.pop(SmallLists::list_of(own, use), (own + 1) * alignment);
 }
 inline bool deallocate_quickly(void* block, std::size_t bytes, Use use) noexcept {
   const std::size_t own = size_class(bytes), size = (own + 1) * alignment;
   SmallLists& lists = thread_pool.lists;
-  if (!recycle || own >= small_classes || lists.bytes + size > lists.limit) return false;
+  if (own >= small_classes || lists.bytes + size > lists.limit) return false;
   lists.push(block, SmallLists::list_of(own, use), size);
   return true;
 }

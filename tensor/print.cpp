@@ -190,8 +190,8 @@ class Layout {
 
 }  // namespace
 
-std::string to_string(const Tensor& tensor, const PrintOptions& options) {
-  const Scope scope("to_string", {});
+std::string to_string(const Tensor& tensor, const PrintOptions& options, Place place) {
+  const Scope scope("to_string", place);
   if (options.precision < 0 || options.edge_items < 1)
     fail<ValueError>("expects a precision >= 0 and edge_items >= 1, got " +
                      std::to_string(options.precision) + " and " + std::to_string(options.edge_items));

@@ -185,8 +185,8 @@ Generator& default_generator() {
 
 void manual_seed(std::uint64_t seed) { default_generator() = Generator(seed); }
 
-Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generator& generator) {
-  const Scope scope("uniform", {});
+Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generator& generator, Place place) {
+  const Scope scope("uniform", place);
   return detail::dispatch_floating(dtype, [&]<class T>(std::type_identity<T>) {
     const T from = static_cast<T>(low), to = static_cast<T>(high);
     if (!std::isfinite(from) || !std::isfinite(to) || low > high)
@@ -212,8 +212,9 @@ Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generat
   });
 }
 
-Tensor normal(const Shape& shape, double mean, double deviation, DType dtype, Generator& generator) {
-  const Scope scope("normal", {});
+Tensor normal(const Shape& shape, double mean, double deviation, DType dtype, Generator& generator,
+              Place place) {
+  const Scope scope("normal", place);
   return detail::dispatch_floating(dtype, [&]<class T>(std::type_identity<T>) {
     const T center = static_cast<T>(mean), scale = static_cast<T>(deviation);
     if (!std::isfinite(center) || !std::isfinite(scale) || deviation < 0)
@@ -229,8 +230,8 @@ Tensor normal(const Shape& shape, double mean, double deviation, DType dtype, Ge
   });
 }
 
-Tensor randint(const Shape& shape, Index low, Index high, Generator& generator) {
-  const Scope scope("randint", {});
+Tensor randint(const Shape& shape, Index low, Index high, Generator& generator, Place place) {
+  const Scope scope("randint", place);
   if (low >= high)
     fail<ValueError>("expects low < high, got [" + std::to_string(low) + ", " + std::to_string(high) + ")");
   Tensor result = Tensor::uninitialized(shape, int64);
@@ -243,8 +244,8 @@ Tensor randint(const Shape& shape, Index low, Index high, Generator& generator) 
   return result;
 }
 
-Tensor bernoulli(const Shape& shape, double p, DType dtype, Generator& generator) {
-  const Scope scope("bernoulli", {});
+Tensor bernoulli(const Shape& shape, double p, DType dtype, Generator& generator, Place place) {
+  const Scope scope("bernoulli", place);
   if (!(p >= 0 && p <= 1)) fail<ValueError>("expects a probability in [0, 1], got " + std::to_string(p));
   // p in units of 2^-32, the resolution of one word; 1 is above every word.
   const auto limit = static_cast<std::uint64_t>(std::llround(p * 0x1p32));
@@ -260,8 +261,8 @@ Tensor bernoulli(const Shape& shape, double p, DType dtype, Generator& generator
   });
 }
 
-Tensor permutation(Index count, Generator& generator) {
-  const Scope scope("permutation", {});
+Tensor permutation(Index count, Generator& generator, Place place) {
+  const Scope scope("permutation", place);
   if (count < 0) fail<ValueError>("expects a count >= 0, got " + std::to_string(count));
   Tensor result = Tensor::uninitialized({count}, int64);
   const std::span<Index> order = result.mutable_span<Index>();

@@ -36,16 +36,17 @@ void manual_seed(std::uint64_t seed);
 
 /// Uniform in [low, high). Throws ValueError unless both are finite and low <= high.
 Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = float32,
-               Generator& generator = default_generator());
+               Generator& generator = default_generator(), Place place = Place::here());
 /// Normal with the given mean and standard deviation (Box-Muller). Throws ValueError on a negative deviation.
 Tensor normal(const Shape& shape, double mean = 0, double deviation = 1, DType dtype = float32,
-              Generator& generator = default_generator());
+              Generator& generator = default_generator(), Place place = Place::here());
 /// Integers in [low, high), int64. Throws ValueError unless low < high.
-Tensor randint(const Shape& shape, Index low, Index high, Generator& generator = default_generator());
+Tensor randint(const Shape& shape, Index low, Index high, Generator& generator = default_generator(),
+               Place place = Place::here());
 /// 1 with probability p, else 0. Throws ValueError outside [0, 1].
 Tensor bernoulli(const Shape& shape, double p, DType dtype = float32,
-                 Generator& generator = default_generator());
+                 Generator& generator = default_generator(), Place place = Place::here());
 /// 0 ... count - 1 in random order, int64 (Fisher-Yates).
-Tensor permutation(Index count, Generator& generator = default_generator());
+Tensor permutation(Index count, Generator& generator = default_generator(), Place place = Place::here());
 
 }  // namespace xgrad

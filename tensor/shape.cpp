@@ -4,37 +4,44 @@
 
 namespace xgrad {
 
-void Shape::push_back(Index size) { insert(rank_, size); }
+using detail::fail_at;
 
-void Shape::insert(Index axis, Index size) {
-  if (axis < 0 || axis > rank_)
-    fail<IndexError>("cannot insert axis " + std::to_string(axis) + " into " + to_string(*this));
-  if (rank_ == max_rank)
-    fail<ShapeError>("a shape has at most " + std::to_string(max_rank) + " axes, got one more than " +
-                     to_string(*this));
-  for (Index i = rank_; i > axis; --i) (*this)[i] = (*this)[i - 1];
-  (*this)[axis] = size;
-  ++rank_;
+void Shape::reject(Subscript axis) const {
+  fail_at<IndexError>(
+      axis.place(), "axis " + std::to_string(axis.position()) + " of the shape " + to_string(*this),
+      axis.position() < 0 ? "axes of a Shape count from 0; size(axis) of a tensor wraps" : "");
 }
 
-void Shape::erase(Index axis) {
-  if (axis < 0 || axis >= rank_)
-    fail<IndexError>("cannot erase axis " + std::to_string(axis) + " of " + to_string(*this));
+void Shape::push_back(Index size, Place place) { insert(rank_, size, place); }
+
+void Shape::insert(Index axis, Index size, Place place) {
+  if (rank_ == max_rank)
+    fail_at<ShapeError>(place, "a shape has at most " + std::to_string(max_rank) +
+                                   " axes, got one more than " + to_string(*this));
+  if (axis != rank_) (void)checked(Subscript(axis, place.file, place.line));
+  ++rank_;
+  for (Index i = rank_ - 1; i > axis; --i) (*this)[i] = (*this)[i - 1];
+  (*this)[axis] = size;
+}
+
+void Shape::erase(Index axis, Place place) {
+  (void)checked(Subscript(axis, place.file, place.line));
   for (Index i = axis; i + 1 < rank_; ++i) (*this)[i] = (*this)[i + 1];
   --rank_;
 }
 
-Index Shape::count() const {
+Index Shape::count(Place place) const {
   Index total = 1;
   bool zero = false, overflow = false;
   for (Index size : *this) {
-    if (size < 0) fail<ShapeError>("sizes must not be negative, got " + to_string(*this));
+    if (size < 0) fail_at<ShapeError>(place, "sizes must not be negative, got " + to_string(*this));
     if (size == 0)
       zero = true;
     else if (__builtin_mul_overflow(total, size, &total))
       overflow = true;
   }
-  if (overflow) fail<ShapeError>("the number of elements of " + to_string(*this) + " does not fit 63 bits");
+  if (overflow)
+    fail_at<ShapeError>(place, "the number of elements of " + to_string(*this) + " does not fit 63 bits");
   return zero ? 0 : total;
 }
 
@@ -44,16 +51,17 @@ std::string to_string(const Shape& shape) {
   return text + (shape.rank() == 1 ? ",)" : ")");
 }
 
-Index wrap_axis(Index axis, Index rank) {
+Index wrap_axis(Index axis, Index rank, Place place) {
   if (axis < -rank || axis >= rank) {
-    if (rank == 0) fail<IndexError>("axis " + std::to_string(axis) + " given, but a scalar has no axes");
-    fail<IndexError>("axis " + std::to_string(axis) + " is out of range, expected " + std::to_string(-rank) +
-                     " to " + std::to_string(rank - 1));
+    if (rank == 0)
+      fail_at<IndexError>(place, "axis " + std::to_string(axis) + " given, but a scalar has no axes");
+    fail_at<IndexError>(place, "axis " + std::to_string(axis) + " is out of range, expected " +
+                                   std::to_string(-rank) + " to " + std::to_string(rank - 1));
   }
   return axis < 0 ? axis + rank : axis;
 }
 
-Shape Axes::ordered(Index rank) const {
+Shape Axes::ordered(Index rank, Place place) const {
   Shape axes;
   if (all_) {
     for (Index i = 0; i < rank; ++i) axes.push_back(i);
@@ -62,21 +70,21 @@ Shape Axes::ordered(Index rank) const {
   // A scalar counts as one element along an axis of its own.
   if (rank == 0 && list_.rank() == 1 && (list_[0] == 0 || list_[0] == -1)) return axes;
   for (Index given : list_) {
-    const Index axis = wrap_axis(given, rank);
+    const Index axis = wrap_axis(given, rank, place);
     if (std::find(axes.begin(), axes.end(), axis) != axes.end())
-      fail<ValueError>("axis " + std::to_string(given) + " is given twice in " + to_string(list_));
+      fail_at<ValueError>(place, "axis " + std::to_string(given) + " is given twice in " + to_string(list_));
     axes.push_back(axis);
   }
   return axes;
 }
 
-Shape Axes::sorted(Index rank) const {
-  Shape axes = ordered(rank);
+Shape Axes::sorted(Index rank, Place place) const {
+  Shape axes = ordered(rank, place);
   if (axes.rank() > 1) std::sort(&axes[0], &axes[0] + axes.rank());
   return axes;
 }
 
-Shape broadcast_shapes(const Shape& a, const Shape& b) {
+Shape broadcast_shapes(const Shape& a, const Shape& b, Place place) {
   if (a == b) return a;
   const bool a_longer = a.rank() >= b.rank();
   const Shape& longer = a_longer ? a : b;
@@ -88,9 +96,10 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
     if (size == 1)
       size = shorter[i];
     else if (shorter[i] != 1 && shorter[i] != size)
-      fail<ShapeError>("shapes do not broadcast: " + to_string(a) + " and " + to_string(b) +
-                           " differ at axis " + std::to_string(i - shorter.rank()),
-                       "sizes must match from the right, or be 1");
+      fail_at<ShapeError>(place,
+                          "shapes do not broadcast: " + to_string(a) + " and " + to_string(b) +
+                              " differ at axis " + std::to_string(i - shorter.rank()),
+                          "sizes must match from the right, or be 1");
   }
   return result;
 }
@@ -114,8 +123,8 @@ Shape contiguous_strides(const Shape& shape) {
   return strides;
 }
 
-Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims) {
-  const Shape sorted = axes.sorted(shape.rank());
+Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims, Place place) {
+  const Shape sorted = axes.sorted(shape.rank(), place);
   Shape result = shape;
   for (Index i = sorted.rank(); i-- > 0;) {
     if (keepdims)

@@ -6,14 +6,16 @@
 
 namespace xgrad {
 
-StateDict::StateDict(std::initializer_list<Item> items) {
-  for (const Item& item : items) set(item.first, item.second);
+StateDict::StateDict(std::initializer_list<Item> items, Place place) {
+  for (const Item& item : items) set(item.first, item.second, place);
 }
 
-void StateDict::set(std::string name, Tensor tensor) {
+void StateDict::set(std::string name, Tensor tensor, Place its_place) {
   if (name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != name.npos)
-    fail<ValueError>("StateDict: expects names joined by dots, none of them empty, got '" + name + "'");
-  if (!tensor.defined()) fail<ValueError>("StateDict: the tensor '" + name + "' is undefined");
+    detail::fail_at<ValueError>(
+        its_place, "StateDict: expects names joined by dots, none of them empty, got '" + name + "'");
+  if (!tensor.defined())
+    detail::fail_at<ValueError>(its_place, "StateDict: the tensor '" + name + "' is undefined");
   // Room first, so that either both lists grow or none.
   if (by_name_.size() == by_name_.capacity()) by_name_.reserve(2 * by_name_.size() + 8);
   const auto found = place(name);
@@ -31,16 +33,25 @@ std::vector<std::size_t>::const_iterator StateDict::place(std::string_view name)
       [&](std::size_t position, std::string_view wanted) { return items_[position].first < wanted; });
 }
 
-const Tensor* StateDict::find(std::string_view name) const {
+const Tensor* StateDict::find(std::string_view name) const& {
   const auto found = place(name);
   return found != by_name_.end() && items_[*found].first == name ? &items_[*found].second : nullptr;
 }
 
-const Tensor& StateDict::at(std::string_view name) const {
+const StateDict::Item& StateDict::operator[](Subscript position) const& {
+  const auto at = static_cast<std::size_t>(position.position());
+  if (at >= items_.size())
+    detail::fail_at<IndexError>(position.place(), "item " + std::to_string(position.position()) +
+                                                      " of a StateDict of " + std::to_string(items_.size()));
+  return items_[at];
+}
+
+const Tensor& StateDict::at(std::string_view name, Place its_place) const& {
   if (const Tensor* tensor = find(name)) return *tensor;
   std::string names;
   for (const Item& item : items_) names += (names.empty() ? "" : ", ") + item.first;
-  fail<ValueError>("StateDict: there is no tensor '" + std::string(name) + "'", "there are: " + names);
+  detail::fail_at<ValueError>(its_place, "StateDict: there is no tensor '" + std::string(name) + "'",
+                              "there are: " + names);
 }
 
 }  // namespace xgrad

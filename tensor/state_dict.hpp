@@ -22,25 +22,32 @@ class StateDict {
   enum class Layout { unknown, xgrad, pytorch };
 
   StateDict() = default;
-  StateDict(std::initializer_list<Item> items);
+  /// Throws as set().
+  StateDict(std::initializer_list<Item> items, Place place = Place::here());
 
   /// Appends, or replaces the tensor of that name in its place. Throws ValueError on an undefined tensor, and
   /// on a name that is empty or has an empty part: "a..b".
-  void set(std::string name, Tensor tensor);
+  void set(std::string name, Tensor tensor, Place place = Place::here());
   /// Unknown at first; Module::state_dict() gives xgrad, and load_state_dict() converts from pytorch.
-  Layout layout() const { return layout_; }
+  [[nodiscard]] Layout layout() const { return layout_; }
   void set_layout(Layout layout) { layout_ = layout; }
   /// Null when there is none of that name.
-  const Tensor* find(std::string_view name) const;
-  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  const Tensor* find(std::string_view name) const&;
+  const Tensor* find(std::string_view name) const&& = delete;  // the tensor would be gone: at() copies it
+  [[nodiscard]] bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// Throws ValueError naming the names there are.
-  const Tensor& at(std::string_view name) const;
+  const Tensor& at(std::string_view name, Place place = Place::here()) const&;
+  Tensor at(std::string_view name, Place place = Place::here()) const&& { return at(name, place); }
 
   std::size_t size() const { return items_.size(); }
-  const Item& operator[](std::size_t position) const { return items_[position]; }
-  bool empty() const { return items_.empty(); }
-  auto begin() const { return items_.begin(); }
-  auto end() const { return items_.end(); }
+  /// Throws IndexError out of range.
+  const Item& operator[](Subscript position) const&;
+  Item operator[](Subscript position) const&& { return (*this)[position]; }
+  [[nodiscard]] bool empty() const { return items_.empty(); }
+  auto begin() const& { return items_.begin(); }
+  auto end() const& { return items_.end(); }
+  void begin() const&& = delete;  // the items would be gone: name the StateDict first
+  void end() const&& = delete;    // the items would be gone: name the StateDict first
 
  private:
   // Where `name` stands, or would stand, in by_name_.

@@ -95,8 +95,8 @@ class Ref {
 class TensorBody {
  public:
   /// Elements of unspecified value; `count` is the shape's. Throws ShapeError before allocating when the size
-  /// is not possible.
-  static Ref<TensorBody> allocate(const Shape& shape, Index count, DType dtype);
+  /// is not possible, AllocationError when there is no memory.
+  static Ref<TensorBody> allocate(const Shape& shape, Index count, DType dtype, Place place);
   /// The `count` elements from `data` on, which belong to `other`, under another shape.
   static Ref<TensorBody> view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape, Index count);
 
@@ -121,7 +121,7 @@ class TensorBody {
       : shape(its_shape), count(its_count), data(its_data), dtype(its_dtype), owner_(std::move(owner)) {}
   // A body in a block, behind the elements; and what is rare, whole, so that the rest calls nothing.
   static Ref<TensorBody> in(void* block, std::size_t bytes, const Shape& shape, Index count, DType dtype);
-  static Ref<TensorBody> allocate_slowly(const Shape& shape, Index count, DType dtype);
+  static Ref<TensorBody> allocate_slowly(const Shape& shape, Index count, DType dtype, Place place);
   void destroy();
   void destroy_slowly();
 

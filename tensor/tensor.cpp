@@ -10,12 +10,9 @@ namespace xgrad {
 namespace {
 
 // The shape of nested braces; the first item of each list decides and the others are checked while copying.
-Shape nested_shape(std::initializer_list<Nested> items) {
-  Shape shape;
-  for (const auto* level = &items;; level = &level->begin()->items()) {
-    shape.push_back(static_cast<Index>(level->size()));
-    if (level->size() == 0 || !level->begin()->is_list()) return shape;
-  }
+void append_sizes(std::initializer_list<Nested> items, Shape& shape) {
+  shape.push_back(static_cast<Index>(items.size()));
+  if (items.size() > 0 && items.begin()->is_list()) append_sizes(items.begin()->items(), shape);
 }
 
 DType nested_dtype(std::initializer_list<Nested> items) {
@@ -64,10 +61,14 @@ void copy_nested(std::initializer_list<Nested> items, const Shape& shape, Index 
 
 }  // namespace
 
-Tensor::Tensor(std::initializer_list<Nested> items) : Tensor(items, nested_dtype(items)) {}
+Tensor::Tensor(std::initializer_list<Nested> items, Place place)
+    : Tensor(items, nested_dtype(items), place) {}
 
-Tensor::Tensor(std::initializer_list<Nested> items, DType dtype) {
-  *this = uninitialized(nested_shape(items), dtype);
+Tensor::Tensor(std::initializer_list<Nested> items, DType dtype, Place place) {
+  const Scope scope("Tensor", place);
+  Shape sizes;
+  append_sizes(items, sizes);
+  *this = uninitialized(sizes, dtype);
   detail::dispatch(dtype, [&]<class T>(std::type_identity<T>) {
     T* out = mutable_data<T>();
     copy_nested(items, shape(), 0, out);
@@ -76,7 +77,8 @@ Tensor::Tensor(std::initializer_list<Nested> items, DType dtype) {
 
 constinit const Shape Tensor::no_shape{};
 
-Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType dtype) {
+Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType dtype, Place place) {
+  const Scope scope("Tensor::from", place);
   if (shape.count() != count)
     fail<ShapeError>("expects " + std::to_string(shape.count()) + " values for the shape " +
                      to_string(shape) + ", got " + std::to_string(count));
@@ -85,8 +87,8 @@ Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType
   return tensor;
 }
 
-void Tensor::detach() {
-  auto fresh = detail::TensorBody::allocate(shape(), count(), dtype());
+void Tensor::detach(Place place) {
+  auto fresh = detail::TensorBody::allocate(shape(), count(), dtype(), place);
   if (count() > 0) std::memcpy(fresh->data, body_->data, static_cast<std::size_t>(bytes()));
   body_ = std::move(fresh);
 }
@@ -95,31 +97,38 @@ void Tensor::check_defined() const {
   if (!body_) fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
 }
 
-void Tensor::reject_type(DType wanted) const {
+void Tensor::reject_type(DType wanted, Place place) const {
+  const Scope scope(nullptr, place);
   check_defined();
   fail<DTypeError>(
       "elements read as " + std::string(to_string(wanted)) + ", but the tensor is " + describe(*this),
       "convert with to(dtype)");
 }
 
-Index Tensor::only_element() const {
-  if (!body_) fail<GraphError>("item: the tensor is undefined", "it was default-constructed or moved from");
+Index Tensor::only_element(Place place) const {
+  if (!body_)
+    detail::fail_at<GraphError>(place, "item: the tensor is undefined",
+                                "it was default-constructed or moved from");
   if (count() != 1)
-    fail<ShapeError>("item: expects exactly one element, got the shape " + to_string(shape()),
-                     "index or reduce first");
+    detail::fail_at<ShapeError>(place,
+                                "item: expects exactly one element, got the shape " + to_string(shape()),
+                                "index or reduce first");
   return 0;
 }
 
-Index Tensor::position(std::initializer_list<Index> index) const {
+Index Tensor::position(std::initializer_list<Index> index, Place place) const {
+  if (!body_)
+    detail::fail_at<GraphError>(place, "at: the tensor is undefined",
+                                "it was default-constructed or moved from");
   if (static_cast<Index>(index.size()) != rank())
-    fail<IndexError>("at: expects " + std::to_string(rank()) + " positions for the shape " +
-                     to_string(shape()) + ", got " + std::to_string(index.size()));
+    detail::fail_at<IndexError>(place, "at: expects " + std::to_string(rank()) + " positions for the shape " +
+                                           to_string(shape()) + ", got " + std::to_string(index.size()));
   Index flat = 0, axis = 0;
   for (Index i : index) {
     const Index size = shape()[axis];
     if (i < -size || i >= size)
-      fail<IndexError>("at: index " + std::to_string(i) + " is out of range for axis " +
-                       std::to_string(axis) + " of size " + std::to_string(size));
+      detail::fail_at<IndexError>(place, "at: index " + std::to_string(i) + " is out of range for axis " +
+                                             std::to_string(axis) + " of size " + std::to_string(size));
     flat = flat * size + (i < 0 ? i + size : i);
     ++axis;
   }
@@ -131,8 +140,8 @@ Scalar Tensor::scalar_at(Index position) const {
                           [&]<class T>(std::type_identity<T>) { return Scalar(data<T>()[position]); });
 }
 
-Tensor Tensor::reshape(const Shape& shape) const {
-  const Scope scope("reshape", {});
+Tensor Tensor::reshape(const Shape& shape, Place place) const {
+  const Scope scope("reshape", place);
   check_defined();
   Shape target = shape;
   Index unknown = -1;
@@ -152,8 +161,8 @@ Tensor Tensor::reshape(const Shape& shape) const {
   return Tensor(detail::TensorBody::view(body_, body_->data, target, count()));
 }
 
-Tensor Tensor::rows(Index begin, Index end) const {
-  const Scope scope("rows", {});
+Tensor Tensor::rows(Index begin, Index end, Place place) const {
+  const Scope scope("rows", place);
   check_defined();
   if (rank() == 0) fail<IndexError>("a scalar has no rows");
   Shape part = shape();
@@ -166,7 +175,8 @@ Tensor Tensor::rows(Index begin, Index end) const {
   return Tensor(detail::TensorBody::view(body_, first, part, row * (end - begin)));
 }
 
-Tensor Tensor::to(DType dtype) const {
+Tensor Tensor::to(DType dtype, Place place) const {
+  const Scope scope("to", place);
   check_defined();
   if (dtype == this->dtype()) return *this;
   Tensor result = uninitialized(shape(), dtype);

@@ -45,12 +45,13 @@ auto adapt(T* data, const Tensor& tensor) {
 }  // namespace detail
 
 template <XtensorExpression E>
-Tensor::Tensor(const E& expression) {
+Tensor::Tensor(const E& expression, Place place) {
   using Value = std::decay_t<typename E::value_type>;
   static_assert(std::is_arithmetic_v<Value>,
                 "a Tensor holds real numbers and bool; take real() and imag() apart");
   using T = detail::XtensorElement<Value>;
-  *this = uninitialized(Shape(expression.shape().begin(), expression.shape().end()), dtype_of<T>);
+  *this =
+      uninitialized(Shape(expression.shape().begin(), expression.shape().end(), place), dtype_of<T>, place);
   if (count() == 0) return;
   auto target = detail::adapt(mutable_data<T>(), *this);
   if constexpr (std::is_same_v<T, Value>)
@@ -60,13 +61,18 @@ Tensor::Tensor(const E& expression) {
 }
 
 template <Element T>
-auto Tensor::array() const {
-  return detail::adapt(data<T>(), *this);
+auto Tensor::array(Place place) const& {
+  return detail::adapt(data<T>(place), *this);
 }
 
 template <Element T>
-auto Tensor::mutable_array() {
-  return detail::adapt(mutable_data<T>(), *this);
+auto Tensor::array(Place place) const&& {
+  return xt::xarray<T>(array<T>(place));
+}
+
+template <Element T>
+auto Tensor::mutable_array(Place place) & {
+  return detail::adapt(mutable_data<T>(place), *this);
 }
 
 }  // namespace xgrad

@@ -155,6 +155,31 @@ Variable pow(const Operand& a, const Operand& b) {
       "pow", kernels::integer_pow, [](const auto& x, const auto& y) { return pow(x, y); }, a, b);
 }
 
+namespace {
+
+// x = f(x, y), under the line of y. The result must not take the place of a leaf that others train.
+Variable& rebind(const char* symbol, Variable& x, const Operand& y,
+                 Variable (*f)(const Operand&, const Operand&)) {
+  if (x.defined() && x.requires_grad() && x.is_leaf())
+    detail::fail_at<GraphError>(
+        y.place(),
+        std::string("a ") + symbol +
+            " b would put another variable in the place of a leaf that requires a gradient, which its "
+            "optimizer and module would not see",
+        std::string(
+            "to change its value, a.set_value(...) or a.mutable_value(); for a new variable, b = a ") +
+            symbol[0] + " c");
+  return x = f(Operand(x, y.place().file, y.place().line), y);
+}
+
+}  // namespace
+
+Variable& operator+=(Variable& x, const Operand& y) { return rebind("+=", x, y, add); }
+Variable& operator-=(Variable& x, const Operand& y) { return rebind("-=", x, y, sub); }
+Variable& operator*=(Variable& x, const Operand& y) { return rebind("*=", x, y, mul); }
+Variable& operator/=(Variable& x, const Operand& y) { return rebind("/=", x, y, div); }
+Variable& operator%=(Variable& x, const Operand& y) { return rebind("%=", x, y, remainder); }
+
 Variable where(const Operand& condition, const Operand& a, const Operand& b) {
   const Scope scope("where", condition.place());
   if (condition.dtype() != boolean)

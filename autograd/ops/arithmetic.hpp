@@ -67,11 +67,13 @@ inline Variable operator||(const Operand& a,
                            const Operand& b) = delete;  // would not short-circuit: use logical_or
 inline Variable operator!(const Operand& x) { return logical_not(x); }
 
-/// x = x + y and so on: rebinds x to the new value. Other handles on the old variable keep it.
-inline Variable& operator+=(Variable& x, const Operand& y) { return x = add(x, y); }
-inline Variable& operator-=(Variable& x, const Operand& y) { return x = sub(x, y); }
-inline Variable& operator*=(Variable& x, const Operand& y) { return x = mul(x, y); }
-inline Variable& operator/=(Variable& x, const Operand& y) { return x = div(x, y); }
+/// x = x + y and so on: rebinds x to the new value. Other handles on the old variable keep it; so a leaf that
+/// requires a gradient, which an optimizer or a module may hold as well, throws GraphError, recorded or not.
+Variable& operator+=(Variable& x, const Operand& y);
+Variable& operator-=(Variable& x, const Operand& y);
+Variable& operator*=(Variable& x, const Operand& y);
+Variable& operator/=(Variable& x, const Operand& y);
+Variable& operator%=(Variable& x, const Operand& y);
 
 // An operator between a Variable and an xtensor expression records as well, instead of building an xtensor
 // expression that the tape never sees. Needs <xgrad/tensor/xtensor.hpp>.

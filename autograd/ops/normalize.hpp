@@ -27,7 +27,7 @@ Variable group_norm(const Operand& x, Index groups, const Variable& weight = {},
                     double eps = 1e-5);
 
 /// A batch normalised with its own statistics, and these, of shape (C).
-struct BatchNormalized {
+struct [[nodiscard]] BatchNormalized {
   Variable output;
   Tensor mean, variance;
 };

@@ -6,7 +6,7 @@
 namespace xgrad {
 
 /// Every hidden state and every cell state, (T, N, H).
-struct LstmStates {
+struct [[nodiscard]] LstmStates {
   Variable hidden, cells;
 };
 

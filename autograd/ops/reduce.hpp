@@ -12,7 +12,7 @@ struct ReduceOptions {
 };
 
 /// A value with the place it was found at.
-struct ValueAndIndex {
+struct [[nodiscard]] ValueAndIndex {
   Variable values;
   Variable indices;  ///< int64
 };

@@ -125,11 +125,10 @@ Variable broadcast_to(const Operand& x, const Shape& shape) {
 Variable flip(const Operand& x, const Axes& axes) {
   Op op("flip", x);
   kernels::View view = detail::whole(op.shape());
+  const Shape flipped = axes.sorted(op.value().rank());
   if (op.value().count() > 0)
-    for (Index axis : axes.sorted(op.value().rank()))
+    for (Index axis : flipped)
       view = detail::restricted(view, axis, {op.shape()[axis] - 1, -1, op.shape()[axis]});
-  else
-    axes.sorted(op.value().rank());
   return op.record(detail::read(op.value(), view),
                    Rule{saves_nothing, [axes](const Backward& r) { return flip(r.gradient(), axes); }});
 }

@@ -28,13 +28,13 @@ Variable concat(const std::vector<Variable>& parts, Index axis = 0, Place place 
 /// Joined along a new axis.
 Variable stack(const std::vector<Variable>& parts, Index axis = 0, Place place = Place::here());
 /// Pieces of the given sizes, which must add up to the axis.
-std::vector<Variable> split(const Operand& x, const std::vector<Index>& sizes, Index axis = 0);
+[[nodiscard]] std::vector<Variable> split(const Operand& x, const std::vector<Index>& sizes, Index axis = 0);
 /// Pieces of `size` (the last may be shorter). A list of one number in braces means this one.
-std::vector<Variable> split(const Operand& x, Index size, Index axis = 0);
+[[nodiscard]] std::vector<Variable> split(const Operand& x, Index size, Index axis = 0);
 /// At most `count` pieces of equal size (the last may be shorter).
-std::vector<Variable> chunk(const Operand& x, Index count, Index axis = 0);
+[[nodiscard]] std::vector<Variable> chunk(const Operand& x, Index count, Index axis = 0);
 /// The slices along an axis, without it.
-std::vector<Variable> unbind(const Operand& x, Index axis = 0);
+[[nodiscard]] std::vector<Variable> unbind(const Operand& x, Index axis = 0);
 
 /// x[begin:end:step] along an axis with Python's rules (negative positions wrap, bounds clamp; step may be
 /// negative). O(1) where the elements are neighbours, as on the leading axis with step 1.
@@ -74,6 +74,6 @@ Variable diag(const Operand& x, Index k = 0);
 Variable tril(const Operand& x, Index k = 0);
 Variable triu(const Operand& x, Index k = 0);
 /// Coordinate grids of vectors, "ij" indexing.
-std::vector<Variable> meshgrid(const std::vector<Variable>& axes, Place place = Place::here());
+[[nodiscard]] std::vector<Variable> meshgrid(const std::vector<Variable>& axes, Place place = Place::here());
 
 }  // namespace xgrad

@@ -34,9 +34,9 @@ struct Padding2d {
 };
 
 /// "3 x 5".
-std::string to_string(const Size2d& size);
+[[nodiscard]] std::string to_string(const Size2d& size);
 /// "1 x 2", "(0, 1) x (2, 3)", "same".
-std::string to_string(const Padding2d& padding);
+[[nodiscard]] std::string to_string(const Padding2d& padding);
 
 namespace detail {
 

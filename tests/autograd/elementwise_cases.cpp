@@ -254,10 +254,9 @@ const bool binary = [] {
 Reference ternary(double (*f)(double, double, double)) {
   return [f](const std::vector<Tensor>& x) {
     Tensor result = Tensor::uninitialized(x[0].shape(), float64);
+    const Tensor a = x[0].to(float64), b = x[1].to(float64), c = x[2].to(float64);
     for (Index i = 0; i < result.count(); ++i)
-      result.mutable_data<double>()[i] =
-          f(x[0].to(float64).data<double>()[i], x[1].to(float64).data<double>()[i],
-            x[2].to(float64).data<double>()[i]);
+      result.mutable_data<double>()[i] = f(a.data<double>()[i], b.data<double>()[i], c.data<double>()[i]);
     return result;
   };
 }

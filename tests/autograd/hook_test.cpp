@@ -181,7 +181,8 @@ TEST_CASE("a variable cannot be its own gradient; one gradient given to two stay
     const Variable shared(full({2}, 4.0));
     x.set_grad(shared);
     y.set_grad(shared);
-    x.grad().mutable_value() = full({2}, 5.0);
+    Variable gradient = x.grad();
+    gradient.mutable_value() = full({2}, 5.0);
     CHECK(y.grad().value().at({0}) == 4);
     CHECK(shared.value().at({0}) == 4);
     // Histories that lead back are no cycle either.

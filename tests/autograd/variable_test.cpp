@@ -140,15 +140,28 @@ TEST_CASE("set_value keeps shape and dtype") {
   CHECK(x.is_leaf());
 }
 
-TEST_CASE("compound assignment rebinds") {
-  Variable x = leaf(Tensor{2.0});
-  const Variable old = x;
-  x += 3;
-  x *= 2;
-  CHECK(x.item() == 10);
+TEST_CASE("compound assignment rebinds a result and refuses a leaf that requires a gradient") {
+  const Variable x = leaf(Tensor{2.0});
+  Variable y = x * 1;
+  const Variable old = y;
+  y += 3;
+  y *= 2;
+  CHECK(y.item() == 10);
   CHECK(old.item() == 2);
-  sum(x).backward();
-  CHECK(old.grad().item() == 2);
+  sum(y).backward();
+  CHECK(x.grad().item() == 2);
+
+  Variable weight = leaf(Tensor{2.0});
+  const std::string text = message_of([&] { weight += 1; });
+  CHECK(contains(text, "variable_test.cpp:" + std::to_string(__LINE__ - 1)));
+  CHECK(contains(text, "set_value"));
+  CHECK_THROWS_AS(weight -= 1, GraphError);
+  CHECK_THROWS_AS(weight *= 2, GraphError);
+  CHECK_THROWS_AS(weight /= 2, GraphError);
+  CHECK(weight.item() == 2);
+  Variable constant{Tensor{2.0}};
+  constant += 1;
+  CHECK(constant.item() == 3);
 }
 
 TEST_CASE("errors name the user's line, the operation and both shapes") {

@@ -92,7 +92,8 @@ double worst_difference(const std::string& name, DType dtype) {
     if (t != goldens::optim_checkpoints[checkpoint]) continue;
     const auto& golden = goldens::optim.at(name)[checkpoint++];
     for (std::size_t i = 0; i < 4; ++i)
-      worst = std::max(worst, std::abs(p.value().to(float64).data<double>()[i] - golden[i]));
+      worst = std::max(
+          worst, std::abs(p.value().to(float64).span<double>()[static_cast<std::size_t>(i)] - golden[i]));
   }
   CHECK(checkpoint == goldens::optim_checkpoints.size());
   return worst;

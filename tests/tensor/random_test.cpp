@@ -321,7 +321,8 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(bernoulli({2}, nan, float32, generator), ValueError);
     CHECK_THROWS_AS(permutation(-1, generator), ValueError);
     CHECK(generator.position() == 0);
-    CHECK_THROWS_WITH(randint({2}, 5, 3, generator), "randint: expects low < high, got [5, 3)");
+    CHECK_THROWS_WITH(randint({2}, 5, 3, generator),
+                      doctest::Contains("randint: expects low < high, got [5, 3)"));
   }
 
   TEST_CASE("random: the stream does not depend on the number of threads") {

@@ -132,8 +132,9 @@ TEST_SUITE("tensor") {
   TEST_CASE("tensor: the wrong element type throws and names both") {
     const Tensor tensor = zeros({2}, float64);
     CHECK_THROWS_AS(static_cast<void>(tensor.data<float>()), DTypeError);
-    CHECK_THROWS_WITH(static_cast<void>(tensor.span<std::uint8_t>()),
-                      "elements read as uint8, but the tensor is float64 (2,) (convert with to(dtype))");
+    CHECK_THROWS_WITH(
+        static_cast<void>(tensor.span<std::uint8_t>()),
+        doctest::Contains("elements read as uint8, but the tensor is float64 (2,) (convert with to(dtype))"));
   }
 
   TEST_CASE("tensor: reshape shares the elements") {
@@ -161,7 +162,7 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(static_cast<void>(a.reshape({huge, huge})), ShapeError);
     CHECK_THROWS_AS(static_cast<void>(zeros({0}).reshape({-1, 0})), ShapeError);
     CHECK_THROWS_WITH(static_cast<void>(a.reshape({5, -1})),
-                      "reshape: (24,) with 24 elements does not fit (5, -1)");
+                      doctest::Contains("reshape: (24,) with 24 elements does not fit (5, -1)"));
   }
 
   TEST_CASE("tensor: rows are slices that share the elements") {
@@ -205,7 +206,8 @@ TEST_SUITE("tensor") {
     CHECK(a.at({-1, -3}) == 3);
     CHECK_THROWS_AS(static_cast<void>(a.at({0})), IndexError);
     CHECK_THROWS_AS(static_cast<void>(a.at({2, 0})), IndexError);
-    CHECK_THROWS_WITH(static_cast<void>(a.at({0, -4})), "at: index -4 is out of range for axis 1 of size 3");
+    CHECK_THROWS_WITH(static_cast<void>(a.at({0, -4})),
+                      doctest::Contains("at: index -4 is out of range for axis 1 of size 3"));
   }
 
   TEST_CASE("tensor: conversion") {
@@ -263,7 +265,8 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(full({1}, 0x1p63, int64), ValueError);
     CHECK_THROWS_AS(full({1}, 256, uint8), ValueError);
     CHECK_THROWS_AS(full({1}, -1, uint8), ValueError);
-    CHECK_THROWS_WITH_AS(zeros({2, -3}), "zeros: sizes must not be negative, got (2, -3)", ShapeError);
+    CHECK_THROWS_WITH_AS(zeros({2, -3}), doctest::Contains("zeros: sizes must not be negative, got (2, -3)"),
+                         ShapeError);
     CHECK(scalar(3).dtype() == int64);
     CHECK(scalar(3.5).dtype() == float32);
     CHECK(scalar(true).dtype() == boolean);
