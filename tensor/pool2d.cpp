@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 namespace xgrad::kernels {
 namespace {
@@ -282,8 +283,10 @@ Tensor avg_pool2d_input_gradient(const Tensor& gradient, const Averaging& h, con
     for_rows(images, h.input, w.input * channels, [&](Index n, Index row) {
       T* x = to + (n * h.input + row) * w.input * channels;
       std::fill_n(x, w.input * channels, T(0));
-      for (Index i = 0; i < h.output; ++i) {
-        if (row < h.begin(i) || row >= h.end(i)) continue;
+      // The windows over a row are neighbours: beginnings and ends ascend.
+      const auto windows = std::views::iota(Index{0}, h.output);
+      const auto reaching = std::ranges::partition_point(windows, [&](Index i) { return h.end(i) <= row; });
+      for (auto i = static_cast<Index>(reaching - windows.begin()); i < h.output && h.begin(i) <= row; ++i) {
         for (Index j = 0; j < w.output; ++j) {
           const T share =
               static_cast<T>(1 / (static_cast<double>(h.divisor(i)) * static_cast<double>(w.divisor(j))));
