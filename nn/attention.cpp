@@ -3,8 +3,11 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/attention.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
+#include <xgrad/autograd/ops/pairs.hpp>
+#include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/nn/init.hpp>
+#include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <limits>
@@ -40,6 +43,42 @@ Variable joined(const AttentionMasks& masks, const Variable& key) {
   return where(present, masks.mask, -std::numeric_limits<double>::infinity());
 }
 
+/// x with zeros in rows that are not used and hold numbers which are not finite.
+Variable spared(const Variable& x, const Variable& used) {
+  return where(unsqueeze(logical_or(used, all(isfinite(x), -1)), -1), x, 0.0);
+}
+
+struct Inputs {
+  Variable query, key, value;
+
+  bool one() const { return query.is(key) && key.is(value); }
+  bool finite() const {
+    return kernels::all_finite(query.value()) &&
+           (one() || (kernels::all_finite(key.value()) && kernels::all_finite(value.value())));
+  }
+};
+
+/// The inputs without numbers that are not finite where nobody looks: the gradient of a projection would
+/// multiply them by the zeros that come back.
+Inputs without_faults(const Inputs& x, const AttentionOptions& options, const Variable& padding) {
+  const Index queries = x.query.size(-2), keys = x.key.size(-2);
+  const bool hides_rows = options.mask.defined() || (options.causal && keys > queries);
+  if (!hides_rows || x.finite()) return x;
+  const Tensor allowed = xgrad::detail::allowed_pairs(options.mask, options.causal, queries, keys);
+  Shape whole(x.query.shape().begin(), x.query.shape().end() - 2);
+  for (const Index size : {*options.heads, queries, keys}) whole.push_back(size);
+  const Variable pairs = broadcast_to(allowed, whole), seen = any(pairs, {-3, -2});
+  Variable sees = any(pairs, {-3, -1});
+  // What a padded position answers is of no use either.
+  if (padding.defined() && (x.query.is(x.key) || x.query.is(x.value)))
+    sees = logical_and(sees, logical_not(padding));
+  if (x.one()) {
+    const Variable whole_rows = spared(x.query, logical_or(sees, seen));
+    return {whole_rows, whole_rows, whole_rows};
+  }
+  return {spared(x.query, sees), spared(x.key, seen), spared(x.value, seen)};
+}
+
 }  // namespace
 
 MultiheadAttention::MultiheadAttention(Index embed_dim, Index num_heads, MultiheadAttentionOptions options,
@@ -73,15 +112,15 @@ Variable MultiheadAttention::attend(const Variable& query, const Variable& key, 
                                  .causal = masks.causal,
                                  .dropout = training() ? dropout_ : 0,
                                  .heads = num_heads_};
-  if (query.is(key) && key.is(value))
-    return out_proj(self_attention(linear(query, in_proj_weight, in_proj_bias), options));
+  const Inputs x = without_faults({query, key, value}, options, masks.key_padding_mask);
+  if (x.one()) return out_proj(self_attention(linear(x.query, in_proj_weight, in_proj_bias), options));
 
   const std::vector<Variable> weights = split(in_proj_weight, embed_dim_);
   const bool has_bias = in_proj_bias.defined();
   const std::vector<Variable> biases = has_bias ? split(in_proj_bias, embed_dim_) : std::vector<Variable>(3);
-  return out_proj(scaled_dot_product_attention(linear(query, weights[0], biases[0]),
-                                               linear(key, weights[1], biases[1]),
-                                               linear(value, weights[2], biases[2]), options));
+  return out_proj(scaled_dot_product_attention(linear(x.query, weights[0], biases[0]),
+                                               linear(x.key, weights[1], biases[1]),
+                                               linear(x.value, weights[2], biases[2]), options));
 }
 
 Variable MultiheadAttention::forward(const Variable& x) {

@@ -1,5 +1,6 @@
 #include <xgrad/tensor/attention.hpp>
 
+#include <xgrad/tensor/attention_mask.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/rows.hpp>
@@ -45,46 +46,6 @@ Shape batch_of(const Shape& shape, const AttentionScores& scores) {
   return batch;
 }
 
-/// The mask that goes with a block of scores, broadcast or not.
-class Mask {
- public:
-  Mask(const Tensor& mask, const Shape& batch) : mask_(mask), batch_(batch), strides_(batch) {
-    if (!mask.defined()) return;
-    const Shape own = contiguous_strides(mask.shape());
-    const auto stride = [&](Index from_the_right) {
-      const Index axis = mask.rank() - from_the_right;
-      return axis < 0 || mask.shape()[axis] == 1 ? 0 : own[axis];
-    };
-    key_stride_ = stride(1);
-    query_stride_ = stride(2);
-    for (Index i = 0; i < batch_.rank(); ++i) strides_[i] = stride(2 + batch_.rank() - i);
-  }
-
-  /// Applied to scores that hold a row for each of the first `keys` keys, with `count` queries side by side
-  /// from `first` on.
-  template <class T>
-  void apply(Index matrix, Index first, Index count, Index keys, T* scores, Index stride) const {
-    if (!mask_.defined()) return;
-    Index at = first * query_stride_;
-    for (Index i = batch_.rank(); i-- > 0; matrix /= batch_[i]) at += matrix % batch_[i] * strides_[i];
-    const auto each = [&](auto f) {
-      for (Index j = 0; j < keys; ++j)
-        for (Index i = 0; i < count; ++i) f(scores[j * stride + i], at + j * key_stride_ + i * query_stride_);
-    };
-    if (mask_.dtype() == boolean)
-      each([allowed = mask_.data<bool>()](T& score, Index place) {
-        if (!allowed[place]) score = -std::numeric_limits<T>::infinity();
-      });
-    else
-      each([added = mask_.data<T>()](T& score, Index place) { score += added[place]; });
-  }
-
- private:
-  const Tensor& mask_;
-  Shape batch_, strides_;
-  Index query_stride_ = 0, key_stride_ = 0;
-};
-
 /// A matrix of one thread, its rows padded with zeros to whole vectors.
 template <class T>
 struct Matrix {
@@ -93,6 +54,18 @@ struct Matrix {
 
   T* row(Index i) const { return data + i * stride; }
   void clear(Index rows) const { std::fill(data, row(rows), T(0)); }
+  /// True when no element of the first rows is a NaN or an infinity.
+  bool finite(Index rows) const {
+    using Vector = detail::Batch<T>;
+    // The difference of a finite number with itself is +0; every other one is NaN and stays so among the
+    // bits.
+    Vector bits(T(0));
+    for (const T* x = data; x < row(rows); x += Vector::size) {
+      const Vector each = Vector::load_unaligned(x);
+      bits = bits | (each - each);
+    }
+    return xsimd::all(bits == Vector(T(0)));
+  }
   /// Row i = factor * row `first + i` of the operand's matrix.
   void copy(const Operand<const T>& from, Index number, Index first, Index rows, T factor = T(1)) const {
     for (Index i = 0; i < rows; ++i) {
@@ -187,13 +160,31 @@ struct Kernel {
       std::fill_n(scores.row(j), j - block.first, -std::numeric_limits<T>::infinity());
   }
 
+  /// True when some pair may be hidden.
+  bool hides() const { return causal || mask.defined(); }
+  /// True where the query may look at the key.
+  bool visible(Index matrix, Index query, Index key) const {
+    return !(causal && key > query) && mask.template allows<T>(matrix, query, key);
+  }
+  /// True where the query may look at no key.
+  bool blind(Index matrix, Index query) const {
+    return !mask.template allows<T>(matrix, query, 0, causal ? std::min(k.rows, query + 1) : k.rows);
+  }
+  /// Calls f(key, query of the block) for the pairs of a block that are visible, or for those that are not.
+  template <class F>
+  void each_pair(Index matrix, const Block& block, bool which, F f) const {
+    for (Index j = 0; j < block.keys; ++j)
+      for (Index i = 0; i < block.count; ++i)
+        if (visible(matrix, block.first + i, j) == which) f(j, i);
+  }
+
   using TileProduct = detail::TileProduct<T>;
   /// Queries of a block, side by side in whole vectors: what belongs to one query never crosses a vector.
   /// Few, so that little beyond a causal diagonal is computed.
   static constexpr Index queries = padded<T>(16);
   Operand<const T> q, k, v;
   Shape batch;
-  Mask mask;
+  AttentionMask mask;
   bool causal;
   T scale;
   Index matrices, blocks;
@@ -224,7 +215,13 @@ PerQuery<T> sum_columns(Index rows, Term term) {
   return sums;
 }
 
-/// The largest score of every query; 0 where it may look at no key.
+/// to += factor * x, n elements.
+template <class T>
+void add_scaled(T* __restrict to, T factor, const T* __restrict x, Index n) {
+  for (Index i = 0; i < n; ++i) to[i] += factor * x[i];
+}
+
+/// The largest score of every query; 0 where all are -inf.
 template <class T>
 PerQuery<T> largest_of(const Matrix<T>& scores, Index keys) {
   using Vector = detail::Batch<T>;
@@ -305,9 +302,20 @@ Attention run(const Kernel<T>& kernel, const Shape& shape) {
           kernel.score(matrix, block, q, p);
           const PerQuery<T> most = largest_of(p, block.keys);
           PerQuery<T> factor = exponentials(p, block.keys, most);
-          for (T& sum : factor) sum = sum == T(0) ? T(0) : 1 / sum;
+          for (Index i = 0; i < block.count; ++i) {
+            T& sum = factor[static_cast<std::size_t>(i)];
+            // A query without a key gives zeros; one whose keys all score -inf gives what softmax gives.
+            sum = sum == T(0) && kernel.blind(matrix, block.first + i) ? T(0) : 1 / sum;
+          }
           multiply(TileProduct{block.count, y.stride, block.keys, p.data, 1, p.stride, v.data, v.stride,
                                y.data, y.stride});
+          // A weight of 0 makes NaN of a hidden value that is not finite: then each pair is looked at.
+          if (kernel.hides() && !y.finite(block.count)) {
+            y.clear(block.count);
+            kernel.each_pair(matrix, block, true, [&](Index j, Index i) {
+              add_scaled(y.row(i), p.row(j)[i], v.row(j), value_width);
+            });
+          }
           const Index at = matrix * kernel.q.rows + block.first;
           std::copy_n(most.data(), block.count, largest + at);
           std::copy_n(factor.data(), block.count, inverse + at);
@@ -345,13 +353,10 @@ void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Tensor&
                         ds = workspace.matrix(keys, kernel.queries), dk = workspace.matrix(keys, width),
                         dv = workspace.matrix(keys, value_width),
                         dq = workspace.matrix(kernel.queries, width);
-        for (Index matrix = begin; matrix < end; ++matrix) {
-          kernel.ahead(matrix, [&](Index next, Index i) {
-            for (const Operand<const T>& x : {kernel.q, kernel.k, kernel.v, incoming}) x.fetch(next, i);
-            for (const Operand<T>& x : {gradients.q, gradients.k, gradients.v})
-              x.template fetch<true>(next, i);
-          });
-          k.copy(kernel.k, matrix, 0, keys);
+        // False where a factor of 0 may have made NaN of a hidden number; `pairwise` looks at each pair
+        // instead.
+        const auto differentiate = [&](Index matrix, bool pairwise) {
+          bool sound = true;
           dk.clear(keys);
           dv.clear(keys);
           for (Index number = 0; number < kernel.blocks; ++number) {
@@ -363,19 +368,41 @@ void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Tensor&
             kernel.score(matrix, block, q_turned, p);
             multiply(TileProduct{block.keys, ds.stride, value_width, kernel.v.matrix(matrix), kernel.v.stride,
                                  1, g_turned.data, g_turned.stride, ds.data, ds.stride});
+            if (pairwise)
+              kernel.each_pair(matrix, block, false, [&](Index j, Index i) { ds.row(j)[i] = T(0); });
             const Index at = matrix * kernel.q.rows + block.first;
             PerQuery<T> most{}, factor{};
             std::copy_n(largest + at, block.count, most.data());
             std::copy_n(inverse + at, block.count, factor.data());
             slopes_of(p, ds, block.keys, most, factor);
-            multiply(TileProduct{block.keys, dv.stride, block.count, p.data, p.stride, 1, g.data, g.stride,
-                                 dv.data, dv.stride, true});
-            multiply(TileProduct{block.keys, dk.stride, block.count, ds.data, ds.stride, 1, q.data, q.stride,
-                                 dk.data, dk.stride, true});
-            multiply(TileProduct{block.count, dq.stride, block.keys, ds.data, 1, ds.stride, k.data, k.stride,
-                                 dq.data, dq.stride});
+            if (pairwise) {
+              dq.clear(block.count);
+              kernel.each_pair(matrix, block, true, [&](Index j, Index i) {
+                add_scaled(dv.row(j), p.row(j)[i], g.row(i), value_width);
+                add_scaled(dk.row(j), ds.row(j)[i], q.row(i), width);
+                add_scaled(dq.row(i), ds.row(j)[i], k.row(j), width);
+              });
+            } else {
+              multiply(TileProduct{block.keys, dv.stride, block.count, p.data, p.stride, 1, g.data, g.stride,
+                                   dv.data, dv.stride, true});
+              multiply(TileProduct{block.keys, dk.stride, block.count, ds.data, ds.stride, 1, q.data,
+                                   q.stride, dk.data, dk.stride, true});
+              multiply(TileProduct{block.count, dq.stride, block.keys, ds.data, 1, ds.stride, k.data,
+                                   k.stride, dq.data, dq.stride});
+              if (kernel.hides()) sound = sound && dq.finite(block.count);
+            }
             dq.write(gradients.q, matrix, block.first, block.count, kernel.scale);
           }
+          return pairwise || !kernel.hides() || (sound && dk.finite(keys) && dv.finite(keys));
+        };
+        for (Index matrix = begin; matrix < end; ++matrix) {
+          kernel.ahead(matrix, [&](Index next, Index i) {
+            for (const Operand<const T>& x : {kernel.q, kernel.k, kernel.v, incoming}) x.fetch(next, i);
+            for (const Operand<T>& x : {gradients.q, gradients.k, gradients.v})
+              x.template fetch<true>(next, i);
+          });
+          k.copy(kernel.k, matrix, 0, keys);
+          for (bool pairwise = false; !differentiate(matrix, pairwise);) pairwise = true;
           dk.write(gradients.k, matrix, 0, keys);
           dv.write(gradients.v, matrix, 0, keys);
         }

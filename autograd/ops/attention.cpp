@@ -3,12 +3,12 @@
 #include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
-#include <xgrad/autograd/ops/linalg.hpp>
+#include <xgrad/autograd/ops/pairs.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/attention.hpp>
-#include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/random.hpp>
 
 #include <cmath>
@@ -16,6 +16,10 @@
 
 namespace xgrad {
 namespace {
+
+using detail::allowed_pairs, detail::pair_products, detail::pair_sums;
+
+constexpr double none = -std::numeric_limits<double>::infinity();
 
 struct Scores {
   bool masked, causal;
@@ -43,24 +47,15 @@ Variable from_heads(const Variable& x, std::optional<Index> heads) {
   return reshape(joined, shape);
 }
 
-Tensor causal_mask(Index queries, Index keys) {
-  Tensor mask = Tensor::uninitialized({queries, keys}, boolean);
-  bool* to = mask.mutable_data<bool>();
-  for (Index t = 0; t < queries; ++t)
-    for (Index s = 0; s < keys; ++s) *to++ = s <= t;
-  return mask;
-}
-
-/// The attention weights in differentiable operations; zeros for a query that may look at nothing.
+/// The attention weights in differentiable operations, finite but without meaning for a query that may look
+/// at nothing.
 Variable probabilities(const Variable& query, const Variable& key, const Variable& mask,
-                       const Scores& options) {
-  constexpr double none = -std::numeric_limits<double>::infinity();
-  Variable scores = matmul(query, key, {.transpose_b = true}) * options.scale;
-  if (options.masked) scores = mask.dtype() == boolean ? where(mask, scores, none) : scores + mask;
-  if (options.causal) scores = where(causal_mask(scores.size(-2), scores.size(-1)), scores, none);
-  if (!options.masked && !options.causal) return softmax(scores, -1);
-  const Variable blind = all(equal(scores, none), -1, {.keepdims = true});
-  return where(blind, 0.0, softmax(where(blind, 0.0, scores), -1));
+                       const Tensor& allowed, const Scores& options) {
+  Variable scores = pair_products(query * options.scale, key, allowed);
+  if (!allowed.defined()) return softmax(scores, -1);
+  if (options.masked && mask.dtype() != boolean) scores = scores + mask;
+  const Variable sees = any(allowed, -1, {.keepdims = true});
+  return softmax(where(allowed, scores, where(sees, none, 0.0)), -1);
 }
 
 struct Gradients {
@@ -73,12 +68,13 @@ Gradients composed(const Variable& incoming, const Variable& query, const Variab
   const auto parts = [&](const Variable& x) { return to_heads(x, options.heads); };
   const auto whole = [&](const Variable& x) { return from_heads(x, options.heads); };
   const Variable q = parts(query), k = parts(key), v = parts(value), g = parts(incoming);
-  const Variable p = probabilities(q, k, mask, options);
-  const Variable weights = matmul(g, v, {.transpose_b = true});
+  const Tensor allowed = allowed_pairs(mask, options.causal, q.size(-2), k.size(-2));
+  const Variable p = probabilities(q, k, mask, allowed, options);
+  const Variable weights = pair_products(g, v, allowed);
   const Variable slope = p * (weights - sum(weights * p, -1, {.keepdims = true}));
-  return {whole(matmul(slope, k) * options.scale),
-          whole(matmul(slope, q, {.transpose_a = true}) * options.scale),
-          whole(matmul(p, g, {.transpose_a = true})), slope};
+  return {whole(pair_sums(slope, k, allowed) * options.scale),
+          whole(pair_sums(slope, q, allowed, true) * options.scale), whole(pair_sums(p, g, allowed, true)),
+          options.masked ? where(allowed, slope, 0.0) : Variable()};
 }
 
 /// Attention whose weights are dropped, in differentiable operations.
@@ -86,10 +82,12 @@ Variable dropped(const Variable& query, const Variable& key, const Variable& val
                  const Scores& options, double dropout) {
   // Everything dropped: no weight, rather than 0 / 0.
   const double kept = 1 - dropout, factor = kept > 0 ? 1 / kept : 0;
-  const Variable p =
-      probabilities(to_heads(query, options.heads), to_heads(key, options.heads), mask, options);
-  const Variable scale = Variable(bernoulli(p.shape(), kept, p.dtype())) * factor;
-  return from_heads(matmul(p * scale, to_heads(value, options.heads)), options.heads);
+  const Variable q = to_heads(query, options.heads), k = to_heads(key, options.heads);
+  const Tensor allowed = allowed_pairs(mask, options.causal, q.size(-2), k.size(-2));
+  const Variable p = probabilities(q, k, mask, allowed, options);
+  Tensor used = bernoulli(p.shape(), kept, boolean);
+  if (allowed.defined()) used = kernels::logical(kernels::Logical::both, used, allowed);
+  return from_heads(pair_sums(p, to_heads(value, options.heads), used) * factor, options.heads);
 }
 
 Shape leading(const Shape& shape) { return {shape.begin(), shape.end() - 2}; }

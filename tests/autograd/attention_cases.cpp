@@ -2,6 +2,7 @@
 #include "support/cases.hpp"
 
 #include <xgrad/autograd/ops/attention.hpp>
+#include <xgrad/autograd/ops/pairs.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/strided.hpp>
 
@@ -154,7 +155,51 @@ const Tensor allowed({{true, false, true, true}, {false, false, false, true}, {f
 
 const Tensor bool_square({{true, false, true}, {true, true, false}, {false, false, false}}, boolean);
 
+/// Sums over pairs: products give (T, S) from (T, d) and (S, d), sums give rows from (T, S) and rows.
+Tensor pair_reference(const Tensor& a, const Tensor& b, const Tensor& pairs, bool products, bool transposed) {
+  const Index queries = pairs.size(-2), keys = pairs.size(-1), width = b.size(-1);
+  const Shape shape = products ? Shape{queries, keys} : Shape{transposed ? keys : queries, width};
+  Tensor result = zeros(shape, float64);
+  double* to = result.mutable_data<double>();
+  for (Index i = 0; i < queries; ++i)
+    for (Index j = 0; j < keys; ++j)
+      for (Index c = 0; c < width; ++c) {
+        if (!pairs.at<bool>({i, j})) continue;
+        if (products)
+          to[i * keys + j] += a.at<double>({i, c}) * b.at<double>({j, c});
+        else if (transposed)
+          to[j * width + c] += a.at<double>({i, j}) * b.at<double>({i, c});
+        else
+          to[i * width + c] += a.at<double>({i, j}) * b.at<double>({j, c});
+      }
+  return result;
+}
+
+/// The third input says which pairs count.
+Case pair_products(const Tensor& pairs) {
+  return {.operation = "pair_products",
+          .name = to_string(pairs.shape()),
+          .function = [](const auto& x) { return detail::pair_products(x[0], x[1], x[2].value()); },
+          .inputs = {spread({pairs.size(-2), 5}, -1, 1, 1), spread({pairs.size(-1), 5}, -1, 1, 2), pairs},
+          .reference = [](const auto& x) { return pair_reference(x[0], x[1], x[2], true, false); }};
+}
+
+Case pair_sums(const Tensor& pairs, bool transposed) {
+  return {.operation = "pair_sums",
+          .name = to_string(pairs.shape()) + (transposed ? ", transposed" : ""),
+          .function = [=](const auto& x) { return detail::pair_sums(x[0], x[1], x[2].value(), transposed); },
+          .inputs = {spread(pairs.shape(), -1, 1, 1), spread({pairs.size(transposed ? -2 : -1), 5}, -1, 1, 2),
+                     pairs},
+          .reference = [=](const auto& x) { return pair_reference(x[0], x[1], x[2], false, transposed); }};
+}
+
 const bool rows = test::add_cases({
+    pair_products(allowed),
+    pair_products(zeros({0, 3}, boolean)),
+    pair_sums(allowed, false),
+    pair_sums(allowed, true),
+    pair_sums(zeros({2, 0}, boolean), false),
+    pair_sums(zeros({2, 0}, boolean), true),
     row("plain", {3, 2}, {4, 2}, {4, 3}),
     row("batch", {2, 3, 2}, {2, 4, 2}, {2, 4, 2}),
     row("heads", {2, 2, 2, 3}, {2, 2, 3, 3}, {2, 2, 3, 1}),

@@ -164,6 +164,8 @@ bool by_products(const std::string& operation) {
                                            "conv_transpose2d",
                                            "lstm",
                                            "gru",
+                                           "pair_products",
+                                           "pair_sums",
                                            "scaled_dot_product_attention",
                                            "self_attention"};
   return names.contains(operation);
