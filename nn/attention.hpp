@@ -14,7 +14,7 @@ struct MultiheadAttentionOptions {
 /// Who may look at what, for T queries and S keys.
 struct AttentionMasks {
   /// Broadcasts to (N, heads, T, S). bool: true where a query may look at a key (torch.nn.MultiheadAttention
-  /// has it the other way round); floating: added to the scores.
+  /// has it the other way round); floating: added to the scores, -inf hides.
   Variable mask = {};
   /// bool (N, S): true where a key is padding, which nobody looks at.
   Variable key_padding_mask = {};
@@ -24,7 +24,8 @@ struct AttentionMasks {
 /// Attention between projections of query (N, T, E) and of key and value (N, S, E), in num_heads parts of
 /// E / num_heads features, projected to (N, T, E). The leading axis may be missing. Names are PyTorch's:
 /// in_proj_weight (3 E, E) holds the projections of query, key and value one below the other; it starts
-/// Xavier-uniform, biases at 0. Throws ValueError when num_heads does not divide E.
+/// Xavier-uniform, biases at 0. Throws ValueError when num_heads does not divide E. Padded and masked rows
+/// that nobody uses leave no trace, even where they are NaN; see docs/semantics.md.
 class MultiheadAttention : public Module {
  public:
   MultiheadAttention(Index embed_dim, Index num_heads, MultiheadAttentionOptions options = {},

@@ -1,5 +1,6 @@
 #include <xgrad/tensor/pairs.hpp>
 
+#include <xgrad/tensor/broadcast.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -10,7 +11,27 @@
 namespace xgrad::kernels {
 namespace {
 
-Tensor chosen(const Tensor& allowed, const Tensor& x) { return where(allowed, x, zeros({}, x.dtype())); }
+/// x where `allowed`, `hidden` elsewhere; in place where x has the shape of both.
+Tensor chosen(const Tensor& allowed, Tensor x, double hidden) {
+  if (broadcast_shapes(allowed.shape(), x.shape()) != x.shape())
+    return where(allowed, x, full({}, hidden, x.dtype()));
+  detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    T* const to = x.mutable_data<T>();
+    for_each_run<2>(
+        {&x, &allowed}, x.shape(),
+        [to, other = static_cast<T>(hidden)](const auto& data, const auto& steps, Index position, Index n) {
+          // A byte, not a bool, so that the loop vectorises.
+          const auto* may = reinterpret_cast<const std::uint8_t*>(data[1]);
+          T* const here = to + position;
+          const T fill = other;
+          if (steps[1] == 1)
+            for (Index i = 0; i < n; ++i) here[i] = may[i] != 0 ? here[i] : fill;
+          else if (*may == 0)
+            std::fill_n(here, n, fill);
+        });
+  });
+  return x;
+}
 
 /// The shape with the last two axes of these sizes.
 Shape with_matrix(Shape shape, Index rows, Index columns) {
@@ -42,20 +63,18 @@ void add_pairs(const Tensor& w, const Tensor& x, const Tensor& allowed, bool tra
 
 }  // namespace
 
-Tensor pair_products(const Tensor& x, const Tensor& y, const Tensor& allowed) {
-  return chosen(allowed, matmul(x, y, false, true));
+Tensor pair_products(const Tensor& x, const Tensor& y, const Tensor& allowed, double hidden) {
+  return chosen(allowed, matmul(x, y, false, true), hidden);
 }
 
 Tensor pair_sums(const Tensor& w, const Tensor& x, const Tensor& allowed, bool transposed) {
-  const Tensor weights = chosen(allowed, w);
-  Tensor result = matmul(weights, x, transposed, false);
+  Tensor result = matmul(w, x, transposed, false);
   if (all_finite(result)) return result;
-  // A weight of 0 may have made NaN of a hidden row that is not finite.
+  // A hidden weight of 0 may have made NaN of a row that is not finite.
   const Shape pairs = with_matrix(result.shape(), w.size(-2), w.size(-1));
   result = zeros(result.shape(), result.dtype());
   detail::dispatch_floating(w.dtype(), [&]<class T>(std::type_identity<T>) {
-    add_pairs<T>(broadcast_to(weights, pairs),
-                 broadcast_to(x, with_matrix(result.shape(), x.size(-2), x.size(-1))),
+    add_pairs<T>(broadcast_to(w, pairs), broadcast_to(x, with_matrix(result.shape(), x.size(-2), x.size(-1))),
                  broadcast_to(allowed, pairs), transposed, result);
   });
   return result;

@@ -47,15 +47,15 @@ Variable from_heads(const Variable& x, std::optional<Index> heads) {
   return reshape(joined, shape);
 }
 
-/// The attention weights in differentiable operations, finite but without meaning for a query that may look
-/// at nothing.
+/// The attention weights in differentiable operations; zeros for a query that may look at nothing.
 Variable probabilities(const Variable& query, const Variable& key, const Variable& mask,
                        const Tensor& allowed, const Scores& options) {
-  Variable scores = pair_products(query * options.scale, key, allowed);
+  Variable scores = pair_products(query * options.scale, key, allowed, none);
   if (!allowed.defined()) return softmax(scores, -1);
-  if (options.masked && mask.dtype() != boolean) scores = scores + mask;
+  if (options.masked && mask.dtype() != boolean) scores = scores + where(allowed, mask, 0.0);
   const Variable sees = any(allowed, -1, {.keepdims = true});
-  return softmax(where(allowed, scores, where(sees, none, 0.0)), -1);
+  if (all(sees).value().at<bool>({})) return softmax(scores, -1);
+  return where(sees, softmax(where(sees, scores, 0.0), -1), 0.0);
 }
 
 struct Gradients {
@@ -87,7 +87,8 @@ Variable dropped(const Variable& query, const Variable& key, const Variable& val
   const Variable p = probabilities(q, k, mask, allowed, options);
   Tensor used = bernoulli(p.shape(), kept, boolean);
   if (allowed.defined()) used = kernels::logical(kernels::Logical::both, used, allowed);
-  return from_heads(pair_sums(p, to_heads(value, options.heads), used) * factor, options.heads);
+  return from_heads(pair_sums(where(used, p, 0.0), to_heads(value, options.heads), used) * factor,
+                    options.heads);
 }
 
 Shape leading(const Shape& shape) { return {shape.begin(), shape.end() - 2}; }

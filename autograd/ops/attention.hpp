@@ -9,7 +9,7 @@ namespace xgrad {
 
 struct AttentionOptions {
   /// Broadcasts to (..., T, S), with heads to (..., heads, T, S). bool: true where query t may look at key s;
-  /// floating: added to the scores.
+  /// floating: added to the scores, -inf hides.
   Variable mask = {};
   bool causal = false;               ///< query t looks at keys s <= t only, besides what `mask` says
   std::optional<double> scale = {};  ///< 1 / sqrt(d) unless given
@@ -19,9 +19,12 @@ struct AttentionOptions {
 };
 
 /// softmax(scale q k^T + mask) v for query (..., T, d), key (..., S, d), value (..., S, e): (..., T, e)
-/// (Vaswani et al., "Attention is all you need", 2017). Leading axes broadcast. A query that may look at
-/// nothing gives zeros. Without dropout no (T, S) matrix is stored; see tensor/attention.hpp. Throws
-/// ShapeError naming the shapes, DTypeError where one of query, key and value is float32 and another float64.
+/// (Vaswani et al., "Attention is all you need", 2017). Leading axes broadcast. Without dropout no (T, S)
+/// matrix is stored; see tensor/attention.hpp. Throws ShapeError naming the shapes, DTypeError where one of
+/// query, key and value is float32 and another float64.
+///
+/// A query that may look at nothing gives zeros. What a query may not look at leaves no trace in values and
+/// gradients, even where it is NaN; a query all of whose visible scores are -inf gives NaN.
 ///
 /// With heads no operand is rearranged: the result is that of moving the heads in front of T and S, and back.
 Variable scaled_dot_product_attention(const Operand& query, const Operand& key, const Operand& value,

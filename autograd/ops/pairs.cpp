@@ -1,5 +1,6 @@
 #include <xgrad/autograd/ops/pairs.hpp>
 
+#include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/elementwise.hpp>
@@ -32,17 +33,17 @@ Tensor allowed_pairs(const Variable& mask, bool causal, Index queries, Index key
   return causal ? kernels::logical(kernels::Logical::both, allowed, earlier) : allowed;
 }
 
-Variable pair_products(const Variable& x, const Variable& y, const Tensor& allowed) {
+Variable pair_products(const Variable& x, const Variable& y, const Tensor& allowed, double hidden) {
   if (!allowed.defined()) return matmul(x, y, {.transpose_b = true});
   const Variable pairs(allowed);
   const Op op("pair_products", Operand(x), Operand(y), Operand(pairs));
-  return op.record(
-      kernels::pair_products(op.value(0), op.value(1), op.value(2)),
-      Rule{saves_input(1) | saves_input(2),
-           [](const Backward& r) { return pair_sums(r.gradient(), r.input(1), r.input_value(2)); }},
-      Rule{saves_input(0) | saves_input(2),
-           [](const Backward& r) { return pair_sums(r.gradient(), r.input(0), r.input_value(2), true); }},
-      Rule{saves_nothing, [](const Backward&) { return Variable(); }});
+  return op.record(kernels::pair_products(op.value(0), op.value(1), op.value(2), hidden),
+                   JointRule{saves_input(0) | saves_input(1) | saves_input(2), [](Backward& r) {
+                               const Tensor& may = r.input_value(2);
+                               const Variable g = where(may, r.gradient(), 0.0);
+                               if (r.needs(0)) r.give(0, pair_sums(g, r.input(1), may));
+                               if (r.needs(1)) r.give(1, pair_sums(g, r.input(0), may, true));
+                             }});
 }
 
 Variable pair_sums(const Variable& w, const Variable& x, const Tensor& allowed, bool transposed) {

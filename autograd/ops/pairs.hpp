@@ -9,12 +9,14 @@ namespace xgrad::detail {
 /// look at all. A mask of numbers hides by -inf.
 Tensor allowed_pairs(const Variable& mask, bool causal, Index queries, Index keys);
 
-/// x_i y_j where `allowed`, 0 elsewhere; undefined: everywhere. x (batch..., T, d), y (batch..., S, d) give
-/// (batch..., T, S). What is hidden leaves no trace in values and gradients, whatever numbers stand there.
-Variable pair_products(const Variable& x, const Variable& y, const Tensor& allowed);
+/// x_i y_j where `allowed`, `hidden` elsewhere; undefined: everywhere. x (batch..., T, d), y (batch..., S, d)
+/// give (batch..., T, S). What is hidden leaves no trace in values and gradients, whatever numbers stand
+/// there.
+Variable pair_products(const Variable& x, const Variable& y, const Tensor& allowed, double hidden = 0);
 
 /// The sum over j of w_ij x_j where `allowed`: w (batch..., T, S), x (batch..., S, e) give (batch..., T, e).
-/// Transposed it is the one over i of w_ij x_i, for x (batch..., T, e).
+/// Transposed it is the one over i of w_ij x_i, for x (batch..., T, e). What is hidden of w must be 0, or not
+/// finite.
 Variable pair_sums(const Variable& w, const Variable& x, const Tensor& allowed, bool transposed = false);
 
 }  // namespace xgrad::detail

@@ -1,6 +1,7 @@
 // Rows for attention: the reference is the definition, query by query.
 #include "support/cases.hpp"
 
+#include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/attention.hpp>
 #include <xgrad/autograd/ops/pairs.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -187,7 +188,10 @@ Case pair_products(const Tensor& pairs) {
 Case pair_sums(const Tensor& pairs, bool transposed) {
   return {.operation = "pair_sums",
           .name = to_string(pairs.shape()) + (transposed ? ", transposed" : ""),
-          .function = [=](const auto& x) { return detail::pair_sums(x[0], x[1], x[2].value(), transposed); },
+          .function =
+              [=](const auto& x) {
+                return detail::pair_sums(where(x[2], x[0], 0.0), x[1], x[2].value(), transposed);
+              },
           .inputs = {spread(pairs.shape(), -1, 1, 1), spread({pairs.size(transposed ? -2 : -1), 5}, -1, 1, 2),
                      pairs},
           .reference = [=](const auto& x) { return pair_reference(x[0], x[1], x[2], false, transposed); }};

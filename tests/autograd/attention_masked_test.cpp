@@ -289,7 +289,7 @@ TEST_CASE("attention: a key that some queries see spoils those, and no others") 
             const std::vector<Tensor> found =
                 in_key ? results(attend, {q, with_rows(k, spoilt, not_a_number), v}, options, {g, {}}, way)
                        : results(attend, {q, k, with_rows(v, spoilt, not_a_number)}, options, {g, {}}, way);
-            for (const std::size_t i : {0, 1}) {
+            for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
               CHECK(close(rows_of(found[i], seeing, true), rows_of(expected[i], seeing, true),
                           tolerance_of(dtype)));
               CHECK(all_nan(rows_of(found[i], seeing)));
