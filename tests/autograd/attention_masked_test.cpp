@@ -245,6 +245,20 @@ TEST_CASE("attention: one operand alone that is not finite where nobody looks le
     }
 }
 
+TEST_CASE("attention without features of query and key: the same") {
+  const Tensor mask({{true, true, false}, {false, false, false}}, boolean),
+      q = zeros({2, 0}, float64), k = zeros({3, 0}, float64),
+      v = with_rows(ones({3, 2}, float64), {2}, not_a_number),
+      g = with_rows(ones({2, 2}, float64), {1}, not_a_number);
+  for (const Way way : {Way::plain, Way::recorded}) {
+    const std::vector<Tensor> found = results(attend, {q, k, v}, {.mask = Variable(mask)}, {g, {}}, way);
+    check_equal(
+        {found[0], found[3]},
+        {Tensor({{1.0, 1.0}, {0.0, 0.0}}, float64), Tensor({{0.5, 0.5}, {0.5, 0.5}, {0.0, 0.0}}, float64)},
+        float64);
+  }
+}
+
 TEST_CASE("self_attention: a position that neither looks nor is seen leaves no trace") {
   // Many small runs, which threads would only wait for.
   const Threads one(1);
