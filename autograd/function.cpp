@@ -52,9 +52,10 @@ Variable FunctionBackward::saved(std::size_t i) const {
 }
 
 Function::Function(const char* name, ForwardFunction forward, BackwardFunction backward,
-                   FunctionOptions options)
+                   FunctionOptions options, Place place)
     : parts_(std::make_shared<const Parts>(Parts{name, std::move(forward), std::move(backward), options})) {
-  if (!parts_->forward) fail<ValueError>(std::string(name) + ": a function needs a forward");
+  if (!parts_->forward)
+    detail::fail_at<ValueError>(place, std::string(name) + ": a function needs a forward");
 }
 
 std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place place) const {

@@ -82,9 +82,9 @@ class Function {
   using BackwardFunction = Callback<std::vector<Variable>(const FunctionBackward&)>;
 
   /// `name` must outlive the graph: a string literal. Without a backward, using it in a backward run throws
-  /// GraphError.
+  /// GraphError. Throws ValueError on an empty forward.
   Function(const char* name, ForwardFunction forward, BackwardFunction backward = nullptr,
-           FunctionOptions options = {});
+           FunctionOptions options = {}, Place place = Place::here());
   // Copies alone: one that is moved from stays as it was.
   Function(const Function&) = default;
   Function& operator=(const Function&) = default;

@@ -27,7 +27,7 @@ concept Layer = std::derived_from<T, Module> || detail::is_shared_module<T>;
 class AnyModule {
  public:
   template <class M>
-  requires(std::derived_from<M, Module>&& std::copy_constructible<M>) AnyModule(M module)
+  requires(std::derived_from<M, Module>&& std::copy_constructible<M>) AnyModule(M module, Place = {})
       : held_(new Held<M>(std::move(module))) {}
   /// Throws ValueError on a null pointer.
   template <std::derived_from<Module> M>
@@ -73,17 +73,28 @@ class AnyModule {
   std::unique_ptr<Holder> held_;
 };
 
+namespace detail {
+
+/// A layer that knows the line where it became an argument.
+struct PlacedLayer {
+  template <Layer L>
+  PlacedLayer(L layer, Place from = Place::here()) : module(std::move(layer), from), place(from) {}
+  AnyModule module;
+  Place place;
+};
+
+}  // namespace detail
+
 /// Modules in a row, named "0", "1", ...: calling them is up to the owner.
 ///   for (Module& block : blocks) x = block(x);
 class ModuleList : public Module {
  public:
   ModuleList() = default;
-  /// One container alone is copied rather than nested. Throws ValueError on a null pointer, without a line.
-  template <Layer First, Layer... Others>
-  requires(sizeof...(Others) > 0 ||
-           !std::derived_from<First, ModuleList>) explicit ModuleList(First first, Others... others) {
-    push_back(std::move(first));
-    (push_back(std::move(others)), ...);
+  /// One container alone is copied rather than nested. Throws ValueError on a null pointer.
+  template <Layer... Others>
+  explicit ModuleList(detail::PlacedLayer first, Others... others) {
+    push_back(std::move(first.module));
+    (push_back(AnyModule(std::move(others), first.place)), ...);
   }
 
   /// Throws GraphError on an AnyModule that was moved from.
