@@ -122,7 +122,7 @@ TEST_CASE("handles and functions: moved from and undefined") {
   call = [](int i) { return i + 1; };
   CHECK(call(1) == 2);
 
-  Function twice("twice", [](FunctionForward&, const std::vector<Variable>& x) {
+  Function twice("test_twice", [](FunctionForward&, const std::vector<Variable>& x) {
     return std::vector<Variable>{x[0] * 2};
   });
   survives([&] { return hollow(twice)(v); }, [&] { return twice.apply({v}); });

@@ -181,8 +181,8 @@ TEST_CASE("errors of variables and of the functions on graphs name the caller's 
     [&] { return checkpoint(CheckpointFunction(), {x}); },
     [&] { return graphviz(none); },
     [&] { return graphviz(std::vector<Variable>{none}); },
-    [&] { return Function("f", nullptr).apply({x}); },
-    [&] { return Function("f", [](FunctionForward&, const std::vector<Variable>& v) { return v; })(none); },
+    [&] { return Function("test_f", nullptr).apply({x}); },
+    [&] { return Function("test_f", [](FunctionForward&, const std::vector<Variable>& v) { return v; })(none); },
     [&] { return map("f", [](auto a, auto b) { return a + b; }, x, ones({2})); },
     [&] { const AnomalyMode anomaly; return sqrt(leaf(Tensor{-1.0})); },
   });

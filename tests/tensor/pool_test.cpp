@@ -2,14 +2,17 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/pool_blocks.hpp>
 
 #include <doctest/doctest.h>
 
 #include <malloc.h>
 #include <algorithm>
 #include <barrier>
+#include <cstdlib>
 #include <exception>
 #include <limits>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -44,8 +47,10 @@ TEST_SUITE("tensor") {
   }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-  // Under a sanitizer nothing is recycled, so that it can see a use after free.
+  // Under a sanitizer nothing is recycled, so that it can see a use after free; nor where the environment
+  // says so.
   TEST_CASE("memory: a freed block is handed out again") {
+    if (!detail::pool::recycles()) return;
     for (Index n : {1, 100, 1000, 100000}) {
       CAPTURE(n);
       const auto block = [&] {
@@ -59,6 +64,7 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("memory: a thread keeps the blocks it made for their next use, and few of another's") {
+    if (!detail::pool::recycles()) return;
     const auto in_use = [] {
       const auto counts = mallinfo2();
       return counts.uordblks + counts.hblkhd;
@@ -125,6 +131,22 @@ TEST_SUITE("tensor") {
     CHECK(most < std::size_t{256} << 20);
   }
 #endif
+
+  TEST_CASE("memory: freed blocks go back at once where nothing is recycled") {
+    const char* const memory = std::getenv("XGRAD_MEMORY");
+    if (memory != nullptr && std::string_view(memory) == "system") CHECK_FALSE(detail::pool::recycles());
+    if (detail::pool::recycles()) return;
+    const auto in_use = [] {
+      const auto counts = mallinfo2();
+      return counts.uordblks + counts.hblkhd;
+    };
+    std::vector<Tensor> tensors;
+    tensors.reserve(1000);
+    const auto before = in_use();
+    for (int i = 0; i < 1000; ++i) tensors.push_back(Tensor::uninitialized({1000}, float32));
+    tensors.clear();
+    CHECK(in_use() <= before + 100000);
+  }
 
   TEST_CASE("memory: neighbouring blocks of every size keep apart") {
     std::vector<Tensor> tensors;
