@@ -6,6 +6,8 @@
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include <limits>
+
 namespace xgrad::nn {
 namespace {
 
@@ -138,16 +140,20 @@ Variable BatchNorm::forward(const Variable& x) {
 }
 
 void BatchNorm::track(const Tensor& mean, const Tensor& variance, Index count) {
-  const std::int64_t batches = ++*num_batches_tracked.mutable_data<std::int64_t>();
+  std::int64_t& batches = *num_batches_tracked.mutable_data<std::int64_t>();
+  if (batches < std::numeric_limits<std::int64_t>::max()) ++batches;
   const double share = momentum_ ? *momentum_ : 1 / static_cast<double>(batches);
+  if (share == 0) return;
   const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
   xgrad::detail::dispatch_floating(running_mean.dtype(), [&]<class T>(std::type_identity<T>) {
     const auto move = [&](Tensor& running, const Tensor& batch, double factor) {
       const Tensor values = batch.to(running.dtype());
       const T* from = values.data<T>();
-      for (T& r : running.mutable_span<T>())
-        r = static_cast<T>((1 - share) * static_cast<double>(r) +
-                           share * factor * static_cast<double>(*from++));
+      for (T& r : running.mutable_span<T>()) {
+        const double old = static_cast<double>(r), fresh = factor * static_cast<double>(*from++);
+        // A share of nothing is not taken, since nothing times infinity is NaN.
+        r = static_cast<T>(share == 1 ? fresh : (1 - share) * old + share * fresh);
+      }
     };
     move(running_mean, mean, 1);
     move(running_var, variance, unbiased);

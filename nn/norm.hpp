@@ -89,7 +89,8 @@ struct BatchNormOptions {
 
 /// Batch normalisation for any number of axes between batch and channels; what BatchNorm1d and BatchNorm2d
 /// share. In training x is normalised with its own statistics, which move the running ones (these take the
-/// variance over n - 1); in evaluation with the running ones. An empty batch moves nothing, nor does the
+/// variance over n - 1); in evaluation with the running ones. Momentum 1 takes the new statistics as they
+/// are, momentum 0 keeps the old ones, whatever the other's value. An empty batch moves nothing, nor does the
 /// second computation of checkpoint().
 class BatchNorm : public Module {
  public:
@@ -101,7 +102,7 @@ class BatchNorm : public Module {
   Parameter bias;
   Buffer running_mean;         ///< starts at 0
   Buffer running_var;          ///< starts at 1
-  Buffer num_batches_tracked;  ///< int64
+  Buffer num_batches_tracked;  ///< int64; stays at its largest value
 
  protected:
   BatchNorm(const char* name, Index channels, const BatchNormOptions& options, Place place);

@@ -5,6 +5,7 @@
 
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/moments.hpp>
 #include <xgrad/tensor/rows.hpp>
 
 #include <cmath>
@@ -15,12 +16,30 @@ namespace {
 
 using detail::fetch;
 using detail::load_as;
+using detail::Moments;
 using detail::parallel_for;
+using detail::Standard;
 
+/// The rows of a moments tensor, const T or T.
 template <class T>
-T inverse_deviation(T variance, double eps) {
-  return static_cast<T>(1 / std::sqrt(static_cast<double>(variance) + eps));
-}
+struct MomentRows {
+  MomentRows(T* moments, const Grouping& grouping)
+      : mean(moments + Moment::mean * grouping.owners()),
+        rest(moments + Moment::rest * grouping.owners()),
+        scale(moments + Moment::scale * grouping.owners()),
+        variance(moments + Moment::variance * grouping.owners()) {}
+
+  void set(Index owner, const Standard& s) const {
+    mean[owner] = static_cast<T>(s.mean);
+    rest[owner] = static_cast<T>(s.rest);
+    scale[owner] = static_cast<T>(s.scale);
+    variance[owner] = static_cast<T>(s.variance);
+  }
+  /// rest * scale, which the distances from `mean` times `scale` exceed the normal values by.
+  T excess(Index owner) const { return rest[owner] * scale[owner]; }
+
+  T *mean, *rest, *scale, *variance;
+};
 
 /// The channels' values, or `neutral` for all where undefined.
 template <class T>
@@ -53,52 +72,63 @@ struct WeightedCentred {
   }
 };
 
-/// Mean and variance of n neighbours; the second sum takes the first one's rounding out of the mean.
+/// The statistics of n neighbours.
 template <class T>
-void row_statistics(const T* x, Index n, Statistics statistics, T& mean, T& variance) {
+Standard row_standard(const T* x, Index n, Statistics statistics, double eps) {
+  const bool centred = statistics == Statistics::own;
   const T count = static_cast<T>(n);
-  mean = 0;
-  if (statistics == Statistics::own) {
-    mean = detail::row_sum(x, n) / count;
-    mean += detail::sum_terms<T>(detail::Centred<T>{x, mean}, n) / count;
+  T centre = centred ? detail::row_sum(x, n) / count : T(0), distances = 0, squares = 0;
+  for (bool first = true;; first = false) {
+    if (centred) distances = detail::sum_terms<T>(detail::Centred<T>{x, centre}, n);
+    squares = detail::sum_terms<T>(CentredSquares<T>{x, centre}, n);
+    if (!first || !detail::off_centre(distances, squares, count)) break;
+    centre += distances / count;
   }
-  variance = detail::sum_terms<T>(CentredSquares<T>{x, mean}, n) / count;
+  Standard result;
+  const auto moments = Moments::of(static_cast<double>(n), static_cast<double>(centre),
+                                   static_cast<double>(distances), static_cast<double>(squares));
+  if (detail::standard_of<T>(moments, eps, result)) return result;
+  return detail::scaled_standard(x, 1, n, n, centred, eps);
 }
 
 template <class T>
 void normalize_rows(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
-                    Statistics statistics, T* mean, T* variance, T* out) {
+                    Statistics statistics, const MomentRows<T>& moments, T* out) {
   const Index n = grouping.depth, groups = grouping.groups;
-  parallel_for(grouping.outer * groups, detail::grain_for(n), [&](Index begin, Index end) {
+  parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
     // Counted on: a division takes as long as a short row.
     for (Index r = begin, group = begin % groups; r < end; ++r, group = group + 1 < groups ? group + 1 : 0) {
       const T* from = x + r * n;
       fetch<true>(out + r * n, n);
-      row_statistics(from, n, statistics, mean[r], variance[r]);
-      const T m = mean[r], scale = inverse_deviation(variance[r], eps);
+      moments.set(r, row_standard(from, n, statistics, eps));
+      const T m = moments.mean[r], scale = moments.scale[r], excess = moments.excess(r);
       const T *w = weight + group * n, *b = bias + group * n;
       T* to = out + r * n;
       if (r + 1 < end) fetch(from + n, n);
-      for (Index i = 0; i < n; ++i) to[i] = (from[i] - m) * scale * w[i] + b[i];
+      for (Index i = 0; i < n; ++i) to[i] = ((from[i] - m) * scale - excess) * w[i] + b[i];
     }
   });
 }
 
-/// dx as factor w g - shift - slope (x - mean): see normalize_backward.
+/// dx is scale w g - shift - slope ((x - mean) scale): see normalize_backward. From the sums of w g and of
+/// w g (x - mean) with the rounded mean.
 template <class T>
 struct Slopes {
-  Slopes(double weighted, double weighted_centred, double count, T scale, Statistics statistics) {
-    const double s = static_cast<double>(scale);
-    if (statistics == Statistics::own) shift = static_cast<T>(s * weighted / count);
-    if (statistics != Statistics::given) slope = static_cast<T>(s * s * s * weighted_centred / count);
+  Slopes(double weighted, double weighted_distances, double count, const MomentRows<const T>& moments,
+         Index owner, Statistics statistics) {
+    const double scale = static_cast<double>(moments.scale[owner]);
+    const double excess = static_cast<double>(moments.rest[owner]) * scale;
+    const double along = scale * (weighted_distances * scale - weighted * excess) / count;
+    if (statistics != Statistics::given) slope = static_cast<T>(along);
+    if (statistics == Statistics::own) shift = static_cast<T>(scale * weighted / count - along * excess);
   }
   T shift = 0, slope = 0;
 };
 
 /// dx may be g, here and in columns_backward: every element is read for the last time before it is written.
 template <class T>
-void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* mean, const T* variance,
-                   const T* weight, double eps, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
+void rows_backward(const T* g, const T* x, const Grouping& grouping, const MomentRows<const T>& moments,
+                   const T* weight, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
   const Index n = grouping.depth, groups = grouping.groups, channels = grouping.channels();
   // Gradients of weight and bias: short sums within blocks of rows, then a tree over the blocks.
   constexpr Index rows = 32;
@@ -108,12 +138,12 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
     const Index last = std::min(grouping.outer, end * rows) * groups;
     for (Index r = begin * rows * groups, row = begin * rows, group = 0; r < last; ++r) {
       const T *from = x + r * n, *incoming = g + r * n, *w = weight + group * n;
-      const T m = mean[r], scale = inverse_deviation(variance[r], eps);
+      const T m = moments.mean[r], scale = moments.scale[r], excess = moments.excess(r);
       fetch<true>(dx + r * n, n);
       const Slopes<T> s(
           static_cast<double>(detail::sum_terms<T>(detail::Products<T>{incoming, w}, n)),
           static_cast<double>(detail::sum_terms<T>(WeightedCentred<T>{incoming, w, from, m}, n)),
-          static_cast<double>(n), scale, statistics);
+          static_cast<double>(n), moments, r, statistics);
       T* to = dx + r * n;
       T* __restrict dw = partial.data() + row / rows * 2 * channels + group * n;
       T* __restrict db = dw + channels;
@@ -123,9 +153,9 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const T* me
       }
 #pragma omp simd
       for (Index i = 0; i < n; ++i) {
-        const T distance = from[i] - m, gradient = incoming[i];
+        const T distance = (from[i] - m) * scale, gradient = incoming[i];
         to[i] = scale * w[i] * gradient - s.shift - s.slope * distance;
-        dw[i] += gradient * (distance * scale);
+        dw[i] += gradient * (distance - excess);
         db[i] += gradient;
       }
       if (++group == groups) group = 0, ++row;
@@ -199,11 +229,6 @@ struct Walk {
   Index channels, copies, width, elements, blocks, strips;
 };
 
-/// Count, mean and sum of squared distances from it.
-struct Moments {
-  double count = 0, mean = 0, squares = 0;
-};
-
 template <class T>
 using Strip = std::array<T, detail::fold_strip>;
 
@@ -227,56 +252,65 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       walk.join(sum);
       const Index columns = std::min(detail::fold_strip, walk.channels - first);
       const T count = static_cast<T>(walk.rows(block));
-      // Distances from the block's mean; their own sum takes that mean's rounding out again.
       Strip<T> middle;
       T* m = middle.data();
       for (Index j = 0; j < columns; ++j) m[j] = s[j] / count;
-      for (Index j = columns; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = m[j - columns];
-      sum.fill(0);
       const auto distance = [=](Index i, Index j) { return from[i] - m[j]; };
       const auto squared = [=](Index i, Index j) { return distance(i, j) * distance(i, j); };
-      walk.lines(block, strip, [&](Index at, Index n, auto rows) {
+      for (bool first_pass = true;; first_pass = false) {
+        for (Index j = columns; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = m[j - columns];
+        sum.fill(0);
+        square.fill(0);
+        walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
-        for (Index j = 0; j < n; ++j) {
-          s[j] += walk.down(rows, at, j, distance);
-          q[j] += walk.down(rows, at, j, squared);
-        }
-      });
-      walk.join(sum);
-      walk.join(square);
-      Moments* to = result.data() + place * walk.channels + first;
-      const double n = static_cast<double>(count);
-      for (Index j = 0; j < columns; ++j) {
-        const double rest = static_cast<double>(s[j]);
-        to[j] = {n, static_cast<double>(m[j]) + rest / n,
-                 std::max(0.0, static_cast<double>(q[j]) - rest * rest / n)};
+          for (Index j = 0; j < n; ++j) {
+            s[j] += walk.down(rows, at, j, distance);
+            q[j] += walk.down(rows, at, j, squared);
+          }
+        });
+        walk.join(sum);
+        walk.join(square);
+        bool off = false;
+        for (Index j = 0; j < columns; ++j) off |= detail::off_centre(s[j], q[j], count);
+        if (!first_pass || !off) break;
+        for (Index j = 0; j < columns; ++j) m[j] += s[j] / count;
       }
+      Moments* to = result.data() + place * walk.channels + first;
+      for (Index j = 0; j < columns; ++j)
+        to[j] = Moments::of(static_cast<double>(count), static_cast<double>(m[j]), static_cast<double>(s[j]),
+                            static_cast<double>(q[j]));
     }
   });
   return result;
 }
 
 template <class T>
-void column_statistics(const T* x, const Grouping& grouping, T* mean, T* variance) {
+void column_statistics(const T* x, const Grouping& grouping, double eps, const MomentRows<T>& moments) {
   const Walk walk(grouping);
   const std::vector<Moments> blocks = block_moments(x, walk, grouping.outer);
-  parallel_for(grouping.outer * grouping.groups, detail::grain_for(walk.blocks * grouping.depth * 16),
+  parallel_for(grouping.owners(), detail::grain_for(walk.blocks * grouping.depth * 16),
                [&](Index begin, Index end) {
                  for (Index i = begin; i < end; ++i) {
-                   const Moments* own = blocks.data() + i / grouping.groups * walk.blocks * walk.channels +
-                                        i % grouping.groups * grouping.depth;
+                   const Index outer = i / grouping.groups, channel = i % grouping.groups * grouping.depth;
+                   const Moments* own = blocks.data() + outer * walk.blocks * walk.channels + channel;
                    const auto parts = [&](auto f) {
                      for (Index block = 0; block < walk.blocks; ++block)
                        for (Index d = 0; d < grouping.depth; ++d) f(own[block * walk.channels + d]);
                    };
-                   double count = 0, total = 0, squares = 0;
-                   parts([&](const Moments& m) { count += m.count, total += m.count * m.mean; });
+                   double count = 0, total = 0, distances = 0, squares = 0;
+                   parts([&](const Moments& m) { count += m.count, total += m.count * (m.centre + m.rest); });
                    const double centre = total / count;
                    parts([&](const Moments& m) {
-                     squares += m.squares + m.count * ((m.mean - centre) * (m.mean - centre));
+                     const double distance = m.centre - centre + m.rest;
+                     distances += m.count * distance;
+                     squares += m.squares + m.count * (distance * distance);
                    });
-                   mean[i] = static_cast<T>(centre);
-                   variance[i] = static_cast<T>(squares / count);
+                   Standard result;
+                   const auto whole = Moments::of(count, centre, distances, squares);
+                   if (!detail::standard_of<T>(whole, eps, result))
+                     result = detail::scaled_standard(x + outer * walk.elements + channel, grouping.size,
+                                                      grouping.depth, walk.channels, true, eps);
+                   moments.set(i, result);
                  }
                });
 }
@@ -294,18 +328,19 @@ std::vector<T> along_lines(const Walk& walk, Index outer, F f) {
 }
 
 template <class T>
-void normalize_columns(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
-                       const T* mean, const T* variance, T* out) {
+void normalize_columns(const T* x, const Grouping& grouping, const T* weight, const T* bias,
+                       const MomentRows<const T>& moments, T* out) {
   const Walk walk(grouping);
-  const auto owner = [&](Index o, Index c) { return o * grouping.groups + c / grouping.depth; };
-  const auto means =
-      along_lines<T>(walk, grouping.outer, [&](Index o, Index c) { return mean[owner(o, c)]; });
-  const auto scales = along_lines<T>(walk, grouping.outer, [&](Index o, Index c) {
-    return inverse_deviation(variance[owner(o, c)], eps) * weight[c];
-  });
-  const auto shifts = along_lines<T>(walk, 1, [&](Index, Index c) { return bias[c]; });
-  walk.every_line(grouping.outer, [&](Index o, Index at, Index n) {
-    const T *m = means.data() + o * walk.width, *s = scales.data() + o * walk.width, *b = shifts.data();
+  const Index outer = grouping.outer;
+  const auto owner = [&](Index o, Index c) { return grouping.owner(o, c); };
+  const auto means = along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.mean[owner(o, c)]; });
+  const auto scales =
+      along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.scale[owner(o, c)] * weight[c]; });
+  const auto shifts = along_lines<T>(
+      walk, outer, [&](Index o, Index c) { return bias[c] - moments.excess(owner(o, c)) * weight[c]; });
+  walk.every_line(outer, [&](Index o, Index at, Index n) {
+    const Index table = o * walk.width;
+    const T *m = means.data() + table, *s = scales.data() + table, *b = shifts.data() + table;
     const T* __restrict from = x + at;
     T* __restrict to = out + at;
 #pragma omp simd
@@ -314,12 +349,12 @@ void normalize_columns(const T* x, const Grouping& grouping, const T* weight, co
 }
 
 template <class T>
-void columns_backward(const T* g, const T* x, const Grouping& grouping, const T* mean, const T* variance,
-                      const T* weight, double eps, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
+void columns_backward(const T* g, const T* x, const Grouping& grouping, const MomentRows<const T>& moments,
+                      const T* weight, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
   const Walk walk(grouping);
   const Index outer = grouping.outer, channels = walk.channels;
-  const auto owner = [&](Index o, Index c) { return o * grouping.groups + c / grouping.depth; };
-  const auto means = along_lines<T>(walk, outer, [&](Index o, Index c) { return mean[owner(o, c)]; });
+  const auto owner = [&](Index o, Index c) { return grouping.owner(o, c); };
+  const auto means = along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.mean[owner(o, c)]; });
 
   // sum g and sum g (x - mean) of every channel within every block.
   struct Sums {
@@ -367,31 +402,42 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const T*
       Sums& group = groups[static_cast<std::size_t>(i)];
       group.plain += total.plain * static_cast<double>(weight[c]);
       group.centred += total.centred * static_cast<double>(weight[c]);
-      dw[static_cast<std::size_t>(c)] +=
-          total.centred * static_cast<double>(inverse_deviation(variance[i], eps));
+      const double scale = static_cast<double>(moments.scale[i]), rest = static_cast<double>(moments.rest[i]);
+      dw[static_cast<std::size_t>(c)] += total.centred * scale - total.plain * (rest * scale);
       db[static_cast<std::size_t>(c)] += total.plain;
     }
   std::transform(dw.begin(), dw.end(), to_weight, [](double v) { return static_cast<T>(v); });
   std::transform(db.begin(), db.end(), to_bias, [](double v) { return static_cast<T>(v); });
 
+  const auto scales =
+      along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.scale[owner(o, c)]; });
+  const auto factors =
+      along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.scale[owner(o, c)] * weight[c]; });
+  if (statistics == Statistics::given) {
+    // Without the terms below, whose factors of zero would make NaN of an infinite x.
+    walk.every_line(outer, [&](Index o, Index at, Index n) {
+      const T *f = factors.data() + o * walk.width, *incoming = g + at;
+      T* to = dx + at;
+#pragma omp simd
+      for (Index j = 0; j < n; ++j) to[j] = f[j] * incoming[j];
+    });
+    return;
+  }
   const auto slopes = [&](Index o, Index c) {
     const Sums& group = groups[static_cast<std::size_t>(owner(o, c))];
-    return Slopes<T>(group.plain, group.centred, static_cast<double>(grouping.count()),
-                     inverse_deviation(variance[owner(o, c)], eps), statistics);
+    return Slopes<T>(group.plain, group.centred, static_cast<double>(grouping.count()), moments, owner(o, c),
+                     statistics);
   };
-  const auto factors = along_lines<T>(walk, outer, [&](Index o, Index c) {
-    return inverse_deviation(variance[owner(o, c)], eps) * weight[c];
-  });
   const auto shift = along_lines<T>(walk, outer, [&](Index o, Index c) { return slopes(o, c).shift; });
   const auto slope = along_lines<T>(walk, outer, [&](Index o, Index c) { return slopes(o, c).slope; });
   walk.every_line(outer, [&](Index o, Index at, Index n) {
     const Index table = o * walk.width;
-    const T *m = means.data() + table, *f = factors.data() + table, *a = shift.data() + table,
-            *b = slope.data() + table;
+    const T *m = means.data() + table, *s = scales.data() + table, *f = factors.data() + table,
+            *a = shift.data() + table, *b = slope.data() + table;
     const T *from = x + at, *incoming = g + at;
     T* to = dx + at;
 #pragma omp simd
-    for (Index j = 0; j < n; ++j) to[j] = f[j] * incoming[j] - a[j] - b[j] * (from[j] - m[j]);
+    for (Index j = 0; j < n; ++j) to[j] = f[j] * incoming[j] - a[j] - b[j] * ((from[j] - m[j]) * s[j]);
   });
 }
 
@@ -399,41 +445,46 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const T*
 
 Normalized normalize(const Tensor& x, const Grouping& grouping, const Tensor& weight, const Tensor& bias,
                      double eps, Statistics statistics) {
-  const Shape owners{grouping.outer, grouping.groups};
-  if (x.count() == 0) return {x, zeros(owners, x.dtype()), zeros(owners, x.dtype())};
+  if (x.count() == 0) return {x, zeros(grouping.moments(), x.dtype())};
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    Normalized result{Tensor::uninitialized(x.shape(), x.dtype()), Tensor::uninitialized(owners, x.dtype()),
-                      Tensor::uninitialized(owners, x.dtype())};
+    Normalized result{Tensor::uninitialized(x.shape(), x.dtype()),
+                      Tensor::uninitialized(grouping.moments(), x.dtype())};
     const auto w = channels_of<T>(weight, grouping.channels(), T(1));
     const auto b = channels_of<T>(bias, grouping.channels(), T(0));
-    T *mean = result.mean.mutable_data<T>(), *variance = result.variance.mutable_data<T>();
-    T* out = result.value.mutable_data<T>();
+    T *moments = result.moments.mutable_data<T>(), *out = result.value.mutable_data<T>();
     if (grouping.size == 1) {
-      normalize_rows(x.data<T>(), grouping, w.data(), b.data(), eps, statistics, mean, variance, out);
+      normalize_rows<T>(x.data<T>(), grouping, w.data(), b.data(), eps, statistics, {moments, grouping}, out);
     } else {
-      column_statistics(x.data<T>(), grouping, mean, variance);
-      normalize_columns(x.data<T>(), grouping, w.data(), b.data(), eps, mean, variance, out);
+      column_statistics<T>(x.data<T>(), grouping, eps, {moments, grouping});
+      normalize_columns<T>(x.data<T>(), grouping, w.data(), b.data(), {moments, grouping}, out);
     }
     return result;
   });
 }
 
-Tensor normalize_by(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& variance,
-                    const Tensor& weight, const Tensor& bias, double eps) {
-  if (x.count() == 0) return x;
+Normalized normalize_by(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& variance,
+                        const Tensor& weight, const Tensor& bias, double eps) {
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
+    Normalized result{x, Tensor::uninitialized(grouping.moments(), x.dtype())};
+    T* moments = result.moments.mutable_data<T>();
+    const MomentRows<T> given(moments, grouping);
+    const T *m = mean.data<T>(), *v = variance.data<T>();
+    for (Index i = 0; i < grouping.owners(); ++i) {
+      const double deviation = std::sqrt(static_cast<double>(v[i]) + eps);
+      given.set(i, {static_cast<double>(m[i]), 0, 1 / deviation, static_cast<double>(v[i])});
+    }
+    if (x.count() == 0) return result;
+    result.value = Tensor::uninitialized(x.shape(), x.dtype());
     const auto w = channels_of<T>(weight, grouping.channels(), T(1));
     const auto b = channels_of<T>(bias, grouping.channels(), T(0));
-    normalize_columns(x.data<T>(), grouping, w.data(), b.data(), eps, mean.data<T>(), variance.data<T>(),
-                      result.mutable_data<T>());
+    normalize_columns<T>(x.data<T>(), grouping, w.data(), b.data(), {moments, grouping},
+                         result.value.mutable_data<T>());
     return result;
   });
 }
 
 NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Grouping& grouping,
-                                      const Tensor& mean, const Tensor& variance, const Tensor& weight,
-                                      double eps, Statistics statistics) {
+                                      const Tensor& moments, const Tensor& weight, Statistics statistics) {
   const Shape channels{grouping.channels()};
   if (x.count() == 0) return {gradient, zeros(channels, x.dtype()), zeros(channels, x.dtype())};
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
@@ -442,8 +493,9 @@ NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Gr
         gradient.unique() ? std::move(gradient) : Tensor::uninitialized(x.shape(), x.dtype()),
         Tensor::uninitialized(channels, x.dtype()), Tensor::uninitialized(channels, x.dtype())};
     const auto w = channels_of<T>(weight, grouping.channels(), T(1));
-    const auto backward = grouping.size == 1 ? &rows_backward<T> : &columns_backward<T>;
-    backward(g, x.data<T>(), grouping, mean.data<T>(), variance.data<T>(), w.data(), eps, statistics,
+    const auto backward =
+        grouping.size == 1 && statistics != Statistics::given ? &rows_backward<T> : &columns_backward<T>;
+    backward(g, x.data<T>(), grouping, {moments.data<T>(), grouping}, w.data(), statistics,
              result.x.mutable_data<T>(), result.weight.mutable_data<T>(), result.bias.mutable_data<T>());
     return result;
   });

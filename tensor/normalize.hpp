@@ -1,6 +1,6 @@
 // Normalisation by mean and variance, and its gradients. Invariant: the order of every sum depends on the
 // sizes alone, never on threads; variances come from the distances to the mean, not from a difference of
-// squares.
+// squares, and are right over the whole range of the dtype.
 #pragma once
 
 #include <xgrad/tensor/tensor.hpp>
@@ -15,6 +15,9 @@ struct Grouping {
   Index outer, size, groups, depth;
   Index channels() const { return groups * depth; }
   Index count() const { return size * depth; }  ///< elements per mean
+  Index owners() const { return outer * groups; }
+  Index owner(Index o, Index channel) const { return o * groups + channel / depth; }
+  Shape moments() const { return {4, outer, groups}; }
 };
 
 /// Where mean and variance come from.
@@ -24,9 +27,16 @@ enum class Statistics {
   given         ///< constants
 };
 
+/// What a moments tensor, of shape (4, outer, groups), holds in its rows: the mean and what its rounding
+/// left, 1 / sqrt(variance + eps), and the variance, which divides by the count and may be infinite where its
+/// root is not.
+struct Moment {
+  static constexpr Index mean = 0, rest = 1, scale = 2, variance = 3;
+};
+
 struct Normalized {
   Tensor value;
-  Tensor mean, variance;  ///< (outer, groups); the variance divides by the count
+  Tensor moments;
 };
 
 /// (x - mean) / sqrt(variance + eps) * weight + bias with the array's statistics (own or mean_square).
@@ -34,9 +44,9 @@ struct Normalized {
 /// variances of 0.
 Normalized normalize(const Tensor& x, const Grouping& grouping, const Tensor& weight, const Tensor& bias,
                      double eps, Statistics statistics = Statistics::own);
-/// The same with given statistics of shape (outer, groups).
-Tensor normalize_by(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& variance,
-                    const Tensor& weight, const Tensor& bias, double eps);
+/// The same with given statistics, (outer, groups) elements each.
+Normalized normalize_by(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& variance,
+                        const Tensor& weight, const Tensor& bias, double eps);
 
 struct NormalizeGradients {
   Tensor x;             ///< of x's shape
@@ -45,7 +55,6 @@ struct NormalizeGradients {
 /// The gradients of either; those with respect to x include what passes through its own statistics. They are
 /// written over `gradient` where nobody else holds it.
 NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Grouping& grouping,
-                                      const Tensor& mean, const Tensor& variance, const Tensor& weight,
-                                      double eps, Statistics statistics);
+                                      const Tensor& moments, const Tensor& weight, Statistics statistics);
 
 }  // namespace xgrad::kernels

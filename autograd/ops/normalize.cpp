@@ -9,14 +9,17 @@
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/autograd/take_gradient.hpp>
+#include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/normalize.hpp>
 
+#include <cmath>
 #include <limits>
 
 namespace xgrad {
 namespace {
 
 using kernels::Grouping;
+using kernels::Moment;
 using kernels::Statistics;
 
 /// Which operands follow x.
@@ -43,6 +46,31 @@ void check_eps(double eps) {
   if (!(eps >= 0)) fail<ValueError>("expects eps of at least 0, got " + std::to_string(eps));
 }
 
+/// Powers of two near 1 / sqrt(variance + eps): x times these has squares within the range.
+Tensor units_of(const Tensor& scale) {
+  return detail::dispatch_floating(scale.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = scale;
+    for (T& s : result.mutable_span<T>())
+      s = s > 0 && std::isfinite(s) ? std::scalbn(T(1), std::ilogb(s)) : T(1);
+    return result;
+  });
+}
+
+/// eps in those units.
+Tensor eps_in(const Tensor& units, double eps) {
+  return detail::dispatch_floating(units.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = units;
+    for (T& u : result.mutable_span<T>()) {
+      const double root = std::sqrt(eps) * static_cast<double>(u);
+      u = static_cast<T>(root * root);
+    }
+    return result;
+  });
+}
+
+/// One row of a moments tensor, (outer, groups).
+Tensor moment_of(const Tensor& moments, Index which) { return moments.rows(which, which + 1); }
+
 /// The gradients in differentiable operations. mean and variance are taken from x again, unless given.
 void composed(Backward& r, const Grouping& grouping, const Affine& affine, double eps, Statistics statistics,
               const Shape& parameters) {
@@ -50,17 +78,24 @@ void composed(Backward& r, const Grouping& grouping, const Affine& affine, doubl
   const Shape whole{grouping.outer, grouping.size, grouping.groups, grouping.depth};
   const Shape owners{grouping.outer, 1, grouping.groups, 1}, channels{1, 1, grouping.groups, grouping.depth};
   const auto mean_over = [&](const Variable& v) { return mean(v, over, {.keepdims = true}); };
+  const auto moment = [&](Index which) { return moment_of(r.output_value(1), which).reshape(owners); };
 
   const Variable x = reshape(r.input(0), whole), g = reshape(r.gradient(), whole);
-  Variable centred = x, variance;
-  if (statistics == Statistics::own) centred = x - mean_over(x);
+  Variable normal, scale;
   if (statistics == Statistics::given) {
-    centred = x - r.output_value(1).reshape(owners);
-    variance = r.output_value(2).reshape(owners);
+    scale = moment(Moment::scale);
+    normal = (x - moment(Moment::mean)) * scale;
   } else {
-    variance = mean_over(square(centred));
+    const Tensor units = units_of(moment(Moment::scale));
+    Variable centred = x;
+    // The second time takes out what is left of the rounded mean.
+    if (statistics == Statistics::own)
+      for (int i = 0; i < 2; ++i) centred = centred - mean_over(centred);
+    const Variable distances = centred * units;
+    const Variable fraction = rsqrt(mean_over(square(distances)) + eps_in(units, eps));
+    scale = fraction * units;
+    normal = distances * fraction;
   }
-  const Variable scale = rsqrt(variance + eps), normal = centred * scale;
   if (r.needs(0)) {
     const Variable weighted = affine.weight ? g * reshape(r.input(affine.weight_at()), channels) : g;
     Variable slope = weighted;
@@ -82,31 +117,29 @@ std::vector<Variable> normalized(Op& op, const Grouping& grouping, const Affine&
   };
   const Tensor weight = flat(affine.weight, affine.weight_at()), bias = flat(affine.bias, affine.bias_at());
   kernels::Normalized result;
-  if (statistics == Statistics::given) {
-    result = {kernels::normalize_by(op.value(), grouping, fixed.mean, fixed.variance, weight, bias, eps),
-              fixed.mean, fixed.variance};
-  } else {
+  if (statistics == Statistics::given)
+    result = kernels::normalize_by(op.value(), grouping, fixed.mean, fixed.variance, weight, bias, eps);
+  else
     result = kernels::normalize(op.value(), grouping, weight, bias, eps, statistics);
-  }
-  Saves saves = saves_input(0) | saves_output(1) | saves_output(2);
+  Saves saves = saves_input(0) | saves_output(1);
   if (affine.weight) saves = saves | saves_input(affine.weight_at());
   return op.record_many(
-      {std::move(result.value), std::move(result.mean), std::move(result.variance)},
+      {std::move(result.value), std::move(result.moments)},
       JointRule{saves,
                 [=](Backward& r) {
                   if (r.create_graph()) return composed(r, grouping, affine, eps, statistics, parameters);
                   const Tensor& x = r.input_value(0);
                   const Tensor own_weight = affine.weight ? r.input_value(affine.weight_at()) : Tensor();
-                  const auto gradients = kernels::normalize_backward(
-                      detail::value_of(r.take_gradient()), x, grouping, r.output_value(1), r.output_value(2),
-                      own_weight, eps, statistics);
+                  const auto gradients =
+                      kernels::normalize_backward(detail::value_of(r.take_gradient()), x, grouping,
+                                                  r.output_value(1), own_weight, statistics);
                   if (r.needs(0)) r.give(0, Variable(gradients.x));
                   if (affine.weight && r.needs(affine.weight_at()))
                     r.give(affine.weight_at(), Variable(gradients.weight.reshape(parameters)));
                   if (affine.bias && r.needs(affine.bias_at()))
                     r.give(affine.bias_at(), Variable(gradients.bias.reshape(parameters)));
                 }},
-      0b110);
+      0b10);
 }
 
 /// Every leading index of x has statistics of its own.
@@ -192,7 +225,9 @@ BatchNormalized batch_norm_training(const Operand& x, const Variable& weight, co
   op.promote_floating();
   const std::vector<Variable> all =
       normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::own, channels);
-  return {all[0], all[1].value().reshape(channels), all[2].value().reshape(channels)};
+  const Tensor& moments = all[1].value();
+  return {all[0], moment_of(moments, Moment::mean).reshape(channels),
+          moment_of(moments, Moment::variance).reshape(channels)};
 }
 
 Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance, const Variable& weight,
@@ -209,8 +244,7 @@ Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance
   check_eps(eps);
   detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   const DType dtype = op.promote_floating();
-  const Shape owners{1, grouping.groups};
-  const BatchNormalized fixed{{}, mean.to(dtype).reshape(owners), variance.to(dtype).reshape(owners)};
+  const BatchNormalized fixed{{}, mean.to(dtype), variance.to(dtype)};
   return normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::given, channels,
                     fixed)[0];
 }

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
+#include <optional>
 
 using namespace xgrad;
 using namespace xgrad::test;
@@ -136,6 +138,40 @@ TEST_CASE("normalisation layers: derivatives and parameters") {
   CHECK(nn::LayerNorm(6, {.elementwise_affine = false}).parameters().empty());
   CHECK(nn::RMSNorm(6, {.elementwise_affine = false}).parameters().empty());
   CHECK(nn::GroupNorm(2, 6, {.affine = false}).parameters().empty());
+}
+
+TEST_CASE("BatchNorm: statistics without a share do not enter the running ones") {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const Tensor x({{1.0, 2.0}, {3.0, 8.0}}, float64), bad({{inf, nan}, {1.0, 2.0}}, float64);
+  const Tensor mean({2.0, 5.0}, float64), variance({2.0, 18.0}, float64);
+  for (const std::optional<double> momentum : {std::optional<double>(1), std::optional<double>()}) {
+    // Without a momentum the first batch has the whole weight.
+    nn::BatchNorm1d layer(2, {.momentum = momentum, .dtype = float64});
+    layer.running_mean = Tensor({inf, nan}, float64);
+    layer.running_var = Tensor({inf, nan}, float64);
+    static_cast<void>(layer(x));
+    CHECK(bitwise_equal(layer.running_mean, mean));
+    CHECK(bitwise_equal(layer.running_var, variance));
+  }
+  nn::BatchNorm1d still(2, {.momentum = 0.0, .dtype = float64});
+  still.running_mean = mean;
+  still.running_var = variance;
+  static_cast<void>(still(bad));
+  CHECK(bitwise_equal(still.running_mean, mean));
+  CHECK(bitwise_equal(still.running_var, variance));
+  CHECK(still.num_batches_tracked.item<Index>() == 1);
+}
+
+TEST_CASE("BatchNorm: the count of batches stays at its largest value") {
+  const Index most = std::numeric_limits<Index>::max();
+  nn::BatchNorm1d layer(2, {.momentum = {}, .dtype = float64});
+  layer.num_batches_tracked = scalar(most, int64);
+  for (int i = 0; i < 2; ++i) {
+    static_cast<void>(layer(Tensor({{1.0, 2.0}, {3.0, 8.0}}, float64)));
+    CHECK(layer.num_batches_tracked.item<Index>() == most);
+  }
+  CHECK(allclose(layer.running_mean, zeros({2}, float64)));
+  CHECK(allclose(layer.running_var, ones({2}, float64)));
 }
 
 TEST_CASE("normalisation layers start as the plain normalisation") {
