@@ -72,17 +72,19 @@ template <class Run>
   });
 }
 
-// The gradient of one operand, written to `out`, which may be the cotangent.
-void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor& cotangent,
-                     std::byte* out) {
+// The gradient of one operand, written to `out`, which may be the cotangent. The loop may read a second array
+// of x's shape.
+void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor* second,
+                     const Tensor& cotangent, std::byte* out) {
   const Index width = element_size(x.dtype()), step = 1;
-  const std::byte* const first = x.raw();
+  const std::byte* const arrays[]{x.raw(), second == nullptr ? nullptr : second->raw()};
   if (x.count() <= kernels::elementwise_grain && cotangent.count() == x.count())
-    return loops.backward(f, &first, &step, cotangent.raw(), &out, x.count());
+    return loops.backward(f, arrays, &step, cotangent.raw(), &out, x.count());
   over_parts(cotangent, x.count(), [&](Index begin, Index n, const std::byte* g) {
-    const std::byte* const from = first + begin * width;
+    const std::byte* const from[]{arrays[0] + begin * width,
+                                  second == nullptr ? nullptr : arrays[1] + begin * width};
     std::byte* const to = out + begin * width;
-    loops.backward(f, &from, &step, g, &to, n);
+    loops.backward(f, from, &step, g, &to, n);
   });
 }
 
@@ -94,7 +96,7 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
   std::array<Tensor, 4> results;
   if constexpr (N == 1) {
     results[0] = Tensor::uninitialized_like(*x[0]);
-    backward_of_one(loops, f, *x[0], cotangent, results[0].mutable_raw());
+    backward_of_one(loops, f, *x[0], nullptr, cotangent, results[0].mutable_raw());
     return results;
   }
   std::array<std::byte*, N> out{};
@@ -156,16 +158,16 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
 }
 
 [[gnu::flatten]] Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64,
-                                          const void* f, const Tensor& saved) {
+                                          const void* f, const Tensor& saved, const Tensor* second) {
   const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
   Variable gradient = r.take_gradient();
   if (gradient.shape() == saved.shape() && sole(gradient)) {
     Tensor& value = gradient.mutable_value();
-    backward_of_one(loops, f, saved, value, value.mutable_raw());
+    backward_of_one(loops, f, saved, second, value, value.mutable_raw());
     return gradient;
   }
   Tensor result = Tensor::uninitialized_like(saved);
-  backward_of_one(loops, f, saved, gradient.value(), result.mutable_raw());
+  backward_of_one(loops, f, saved, second, gradient.value(), result.mutable_raw());
   return new_variable(std::move(result));
 }
 

@@ -52,12 +52,17 @@ Batch<T> erfc_kernel(const Batch<T>& x) {
 template <class T>
 inline constexpr T gelu_end = sizeof(T) == 4 ? T(15) : T(39.5);
 
-/// h = exp(-x^2 / 4), and the tail of the normal distribution beyond |x|, erfc(|x| / sqrt(2)), without one
-/// factor h: a subnormal exp(-x^2 / 2) would cost digits of a product that is normal.
+template <class T>
+Batch<T> within_gelu_end(const Batch<T>& x) {
+  return at_least(at_most(x, gelu_end<T>), -gelu_end<T>);
+}
+
+/// For |x| <= gelu_end: h = exp(-x^2 / 4), and the tail of the normal distribution beyond |x|, erfc(|x| /
+/// sqrt(2)), without one factor h: a subnormal exp(-x^2 / 2) would cost digits of a product that is normal.
 template <class T>
 struct Normal {
   explicit Normal(const Batch<T>& x) {
-    const Batch<T> a = at_most(xsimd::abs(x), gelu_end<T>), half = Batch<T>(T(0.5)) * a;
+    const Batch<T> a = xsimd::abs(x), half = Batch<T>(T(0.5)) * a;
     h = exp_normal(exact_product<T>(half, half));
     tail = erfc_positive<T>(Batch<T>(std::numbers::sqrt2_v<T> / 2) * a, h);
   }
@@ -66,21 +71,21 @@ struct Normal {
 
 template <class T>
 Batch<T> gelu_kernel(const Batch<T>& x) {
-  const Normal<T> normal(x);
-  const Batch<T> v = at_least(at_most(x, gelu_end<T>), -gelu_end<T>);
+  const Batch<T> v = within_gelu_end(x);
+  const Normal<T> normal(v);
   const Batch<T> outer = (Batch<T>(T(0.5)) * v * normal.tail) * normal.h;
   return xsimd::select(x > Batch<T>(T(0)), x - outer, outer);
 }
 
 template <class T>
 Batch<T> gelu_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
-  const Batch<T> v = at_least(at_most(x, gelu_end<T>), -gelu_end<T>);
+  const Batch<T> v = within_gelu_end(x);
   const Normal<T> normal(v);
   const Batch<T> zero(T(0)), one(T(1)), half(T(0.5)),
       scale(std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2);
   // v phi(v) plus the tail below zero, 1 minus the tail above.
   const Mask<T> positive = v > zero;
-  const Batch<T> outer = half * normal.tail, signed_outer = xsimd::select(positive, -outer, outer);
+  const Batch<T> signed_outer = xsimd::select(positive, -half, half) * normal.tail;
   const Batch<T> slope =
       fused(fused(scale * v, normal.h, signed_outer), normal.h, xsimd::select(positive, one, zero));
   const Batch<T> value = gradient * slope;
@@ -96,21 +101,30 @@ struct Sigmoid {
                           cubic = factor * 0.044715;
 
   /// |x| <= end.
-  explicit Sigmoid(const Batch<T>& x) {
+  Sigmoid(const Batch<T>& x, const Pair<T>& twice_u) {
     using B = Batch<T>;
     const B one(T(1));
-    const Pair<T> twice_u = exponent(xsimd::abs(x));
     h = exp_normal<T>({B(T(0.5)) * twice_u.high, B(T(0.5)) * twice_u.low});
     w = xsimd::select(x < B(T(0)), h, one);
     inverse = one / fused(h, h, one);
   }
-  /// 2 u. As a float its rounding would show in the last eight bits of the exponential: so it is a pair
-  /// there, and the first part of `factor` is short enough that no difference of it with the sum is rounded.
+  /// 2 u at a = |x|.
   static Pair<T> exponent(const Batch<T>& a) {
     using B = Batch<T>;
+    return {a * fused(B(T(cubic)), a * a, B(T(factor))), B(T(0))};
+  }
+  /// The same, for a slope that vanishes with the exponential: there the rounding of a float would show in
+  /// its last eight bits. So it is a pair, and the first part of `factor` is short enough that no difference
+  /// of it with the sum is rounded.
+  static Pair<T> exponent_of_slope(const Batch<T>& x) {
+    using B = Batch<T>;
+    const B a = xsimd::abs(x);
+    const Pair<T> rounded = exponent(a);
     if constexpr (sizeof(T) == 8) {
-      return {a * fused(B(T(cubic)), a * a, B(T(factor))), B(T(0))};
+      return rounded;
     } else {
+      const Mask<T> tail = x < B(T(-3));
+      if (!xsimd::any(tail)) return rounded;
       constexpr T factor_high = T(int(factor * 0x1p20)) * T(0x1p-20),
                   factor_low = T(factor - double(factor_high));
       constexpr T cubic_high = T(cubic), cubic_low = T(cubic - double(cubic_high));
@@ -120,7 +134,8 @@ struct Sigmoid {
       const B rest = (term - (sum - B(factor_high))) + term_low;
       const B low = rest + fused(square_low, B(cubic_high), fused(square, B(cubic_low), B(factor_low)));
       const auto [product, product_low] = exact_product<T>(a, sum);
-      return {product, fused(a, low, product_low)};
+      return {xsimd::select(tail, product, rounded.high),
+              xsimd::select(tail, fused(a, low, product_low), B(T(0)))};
     }
   }
   Batch<T> h, w, inverse;
@@ -129,7 +144,8 @@ struct Sigmoid {
 template <class T>
 Batch<T> gelu_tanh_kernel(const Batch<T>& x) {
   const Batch<T> v = at_least(x, -Sigmoid<T>::end);
-  const Sigmoid<T> s(at_most(v, Sigmoid<T>::end));
+  const Batch<T> bounded = at_most(v, Sigmoid<T>::end);
+  const Sigmoid<T> s(bounded, Sigmoid<T>::exponent(xsimd::abs(bounded)));
   return (v * s.w) * (s.w * s.inverse);
 }
 
@@ -137,7 +153,7 @@ template <class T>
 Batch<T> gelu_tanh_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
   using B = Batch<T>;
   const B v = at_least(at_most(x, Sigmoid<T>::end), -Sigmoid<T>::end), zero(T(0));
-  const Sigmoid<T> s(v);
+  const Sigmoid<T> s(v, Sigmoid<T>::exponent_of_slope(v));
   const B rise = fused(B(T(3 * Sigmoid<T>::cubic)), v * v, B(T(Sigmoid<T>::factor))) * v,
           root = s.h * s.inverse;
   const B slope = fused(rise * root, root, s.w * s.w * s.inverse);

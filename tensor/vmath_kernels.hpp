@@ -189,11 +189,12 @@ Batch<T> exp_kernel(const Batch<T>& x, T factor = T(1)) {
 }
 
 /// exp(-(high + low)) where that is a normal number. Its square is 0 at the largest exponent allowed, and a
-/// product with both factors in turn keeps digits that a subnormal square has lost.
+/// product with both factors in turn keeps digits that a subnormal square has lost. A call would spill every
+/// vector around it.
 template <class T>
 inline constexpr T normal_exponent = sizeof(T) == 4 ? T(87) : T(708);
 template <class T>
-Batch<T> exp_normal(const Pair<T>& x) {
+[[gnu::always_inline]] inline Batch<T> exp_normal(const Pair<T>& x) {
   const auto [shifted, count, rest] = reduce_ln2<T>(-x.high);
   const Batch<T> scale = power_of_two<T>(shifted);
   return fused(expm1_reduced<T>(rest - x.low), scale, scale);

@@ -12,7 +12,7 @@
 namespace xgrad {
 namespace {
 
-using detail::ArrayFunction, detail::map_by_input, detail::map_by_output;
+using detail::ArrayFunction, detail::map_by_input, detail::map_by_output, detail::map_saturating;
 
 template <class F>
 Variable map_one(const char* name, F f, const Operand& x) {
@@ -127,6 +127,11 @@ void tanhshrink_forward(const auto* x, auto* out, Index n) {
 template <class T>
 inline constexpr detail::MapLoops relu_loops{&relu_forward<T>, &relu_backward<T>};
 
+struct SigmoidByOutput {
+  static double slope(double y) { return y * (1 - y); }
+  static bool lost(double y) { return y > 1 - 0x1p-14; }
+};
+
 /// An operation with loops of its own, whose backward loop reads the input or the output: what is saved.
 /// gradient(cotangent, saved) says the same in differentiable operations.
 template <class Gradient>
@@ -148,7 +153,7 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
 }  // namespace
 
 Variable sigmoid(const Operand& x) {
-  return map_by_input(
+  return map_saturating<SigmoidByOutput>(
       "sigmoid", {{vmath::sigmoid, vmath::sigmoid}, {vmath::sigmoid_slope, vmath::sigmoid_slope}},
       [](const Variable& v) { return detail::sigmoid_slope(v); }, x);
 }

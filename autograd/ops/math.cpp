@@ -14,7 +14,7 @@
 namespace xgrad {
 namespace {
 
-using detail::ArrayFunction, detail::map_by_input, detail::map_by_output;
+using detail::ArrayFunction, detail::map_by_input, detail::map_by_output, detail::map_saturating;
 using detail::map_operands;
 
 template <class F>
@@ -52,6 +52,16 @@ std::pair<Index, Index> integer_bounds(DType dtype, Scalar low, Scalar high) {
   return {first, last};
 }
 
+// Where these have lost up to fourteen bits of the slope.
+struct Expm1ByOutput {
+  static double slope(double y) { return 1 + y; }
+  static bool lost(double y) { return y < -1 + 0x1p-14; }
+};
+struct TanhByOutput {
+  static double slope(double y) { return (1 - y) * (1 + y); }
+  static bool lost(double y) { return std::fabs(y) > 1 - 0x1p-14; }
+};
+
 }  // namespace
 
 Variable exp(const Operand& x) {
@@ -64,8 +74,7 @@ Variable exp2(const Operand& x) {
       x);
 }
 Variable expm1(const Operand& x) {
-  // Not 1 + expm1(x), which has lost its digits where that is near 0.
-  return map_by_input(
+  return map_saturating<Expm1ByOutput>(
       "expm1", {{vmath::expm1, vmath::expm1}, {vmath::exp, vmath::exp}},
       [](const Variable& v) { return exp(v); }, x);
 }
@@ -161,7 +170,7 @@ Variable cosh(const Operand& x) {
       "cosh", [](const auto& v) { return cosh(v); }, x);
 }
 Variable tanh(const Operand& x) {
-  return map_by_input(
+  return map_saturating<TanhByOutput>(
       "tanh", {{vmath::tanh, vmath::tanh}, {vmath::tanh_slope, vmath::tanh_slope}},
       [](const Variable& v) { return detail::tanh_slope(v); }, x);
 }
