@@ -183,7 +183,7 @@ TEST_CASE("errors of variables and of the functions on graphs name the caller's 
     [&] { return graphviz(std::vector<Variable>{none}); },
     [&] { return Function("test_f", nullptr).apply({x}); },
     [&] { return Function("test_f", [](FunctionForward&, const std::vector<Variable>& v) { return v; })(none); },
-    [&] { return map("f", [](auto a, auto b) { return a + b; }, x, ones({2})); },
+    [&] { return map("test_f", [](auto a, auto b) { return a + b; }, x, ones({2})); },
     [&] { const AnomalyMode anomaly; return sqrt(leaf(Tensor{-1.0})); },
   });
 }
