@@ -7,8 +7,8 @@
 
 #include <condition_variable>
 #include <exception>
-#include <list>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <utility>
