@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 
 namespace xgrad::kernels {
 namespace {
@@ -283,10 +282,11 @@ Tensor avg_pool2d_input_gradient(const Tensor& gradient, const Averaging& h, con
     for_rows(images, h.input, w.input * channels, [&](Index n, Index row) {
       T* x = to + (n * h.input + row) * w.input * channels;
       std::fill_n(x, w.input * channels, T(0));
-      // The windows over a row are neighbours: beginnings and ends ascend.
-      const auto windows = std::views::iota(Index{0}, h.output);
-      const auto reaching = std::ranges::partition_point(windows, [&](Index i) { return h.end(i) <= row; });
-      for (auto i = static_cast<Index>(reaching - windows.begin()); i < h.output && h.begin(i) <= row; ++i) {
+      // The windows over a row are neighbours, since their beginnings and ends ascend: the first by bisection.
+      Index first = 0;
+      for (Index step = h.output; step > 0; step /= 2)
+        while (first + step <= h.output && h.end(first + step - 1) <= row) first += step;
+      for (Index i = first; i < h.output && h.begin(i) <= row; ++i) {
         for (Index j = 0; j < w.output; ++j) {
           const T share =
               static_cast<T>(1 / (static_cast<double>(h.divisor(i)) * static_cast<double>(w.divisor(j))));
