@@ -3,6 +3,7 @@
 #include <xgrad/xgrad.hpp>
 
 #include "support/cases.hpp"
+#include "tensor/reference.hpp"
 
 #include <doctest/doctest.h>
 
