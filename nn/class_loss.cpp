@@ -21,7 +21,6 @@ namespace xgrad::nn {
 namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Shape index_of(Index position, const Shape& shape) {
   Shape index = shape;
