@@ -114,6 +114,12 @@ namespace {
 
 Variable limited(const Variable& logarithm) { return clamp(logarithm, -100, infinity); }
 
+// By the probability, each term bounded by itself: at 0 and 1 the one that counts is smooth.
+constexpr auto probability_slope = [](const auto& p, const auto& t) {
+  const auto bounded = [](const auto& x) { return where(x < 1e-12, 1e-12, x); };
+  return (1 - t) / bounded(1 - p) - t / bounded(p);
+};
+
 }  // namespace
 
 Variable binary_cross_entropy(const Operand& probability, const Operand& target, const BceOptions& options) {
@@ -132,17 +138,16 @@ Variable binary_cross_entropy(const Operand& probability, const Operand& target,
     const NoGrad constants;
     return -(t * limited(log(p)) + (1 - t) * limited(log1p(-p)));
   };
-  const Variable losses =
-      op.record(losses_of(op[0], op[1]).value(),
-                Rule{saves_input(0) | saves_input(1),
-                     [](const Backward& r) {
-                       const Variable p = r.input(0);
-                       return r.gradient() * (p - r.input(1)) / clamp(p * (1 - p), 1e-12, infinity);
-                     }},
-                Rule{saves_input(0), [](const Backward& r) {
-                       const Variable p = r.input(0);
-                       return r.gradient() * (limited(log1p(-p)) - limited(log(p)));
-                     }});
+  const Variable losses = op.record(
+      losses_of(op[0], op[1]).value(),
+      Rule{saves_input(0) | saves_input(1),
+           [](const Backward& r) {
+             return r.gradient() * map("binary_cross_entropy", probability_slope, r.input(0), r.input(1));
+           }},
+      Rule{saves_input(0), [](const Backward& r) {
+             const Variable p = r.input(0);
+             return r.gradient() * (limited(log1p(-p)) - limited(log(p)));
+           }});
   return reduce(weighted(losses, options.weight), options.reduction);
 }
 

@@ -62,8 +62,9 @@ struct BceOptions {
   Tensor weight = {};  ///< factors of the elements, broadcast to their shape
   Reduction reduction = Reduction::mean;
 };
-/// -(t log p + (1 - t) log(1 - p)), the logarithms limited to -100 from below. Throws ValueError unless p is
-/// in [0, 1]. Prefer bce_with_logits.
+/// -(t log p + (1 - t) log(1 - p)), the logarithms limited to -100 from below, the slopes t / p and
+/// (1 - t) / (1 - p) by a denominator of at least 1e-12. Throws ValueError unless p is in [0, 1]. Prefer
+/// bce_with_logits.
 Variable binary_cross_entropy(const Operand& probability, const Operand& target,
                               const BceOptions& options = {});
 
