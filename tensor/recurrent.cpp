@@ -132,6 +132,25 @@ template <class T>
   }
 }
 
+// f(product) for the product of gradients with slopes and states. Where that made NaN, a gradient of zero is
+// to stop whatever it meets, as in the operations of a recorded run: those lanes are taken again with a
+// choice.
+template <class T, class F>
+auto chained(F f) {
+  auto result = f([](const Batch<T>& a, const Batch<T>& b) -> Batch<T> { return a * b; });
+  Batch<T> trace = result[0];
+  for (std::size_t k = 1; k < result.size(); ++k) trace = trace + result[k];
+  if (xsimd::any(xsimd::isnan(trace))) [[unlikely]] {
+    const auto chosen = f([](const Batch<T>& a, const Batch<T>& b) -> Batch<T> {
+      const Batch<T> zero(T(0));
+      return xsimd::select(a == zero, zero, a * b);
+    });
+    for (std::size_t k = 0; k < result.size(); ++k)
+      result[k] = xsimd::select(xsimd::isnan(result[k]), chosen[k], result[k]);
+  }
+  return result;
+}
+
 // One row: dh and dc are complete; dc becomes the gradient of the cell before, `out` receives the gates'
 // gradients.
 template <class T>
@@ -141,12 +160,17 @@ template <class T>
     const Batch<T> one(T(1)), i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
                               o = at(gates, 3, h, j);
     const Batch<T> squashed = tanh_kernel<T>(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
-    const Batch<T> gc = at<T>(dc, 0, h, j) + gh * o * (one - squashed * squashed);
-    put(gc * g * i * (one - i), out, 0, h, j);
-    put(gc * at(before, 0, h, j) * f * (one - f), out, 1, h, j);
-    put(gc * i * (one - g * g), out, 2, h, j);
-    put(gh * squashed * o * (one - o), out, 3, h, j);
-    put(gc * f, dc, 0, h, j);
+    const Batch<T> state = at(before, 0, h, j), direct = at<T>(dc, 0, h, j);
+    const auto [di, df, dg, d_o, d_state] = chained<T>([&](auto times) -> std::array<Batch<T>, 5> {
+      const Batch<T> gc = direct + times(times(gh, o), one - squashed * squashed);
+      return {times(times(times(gc, g), i), one - i), times(times(times(gc, state), f), one - f),
+              times(times(gc, i), one - g * g), times(times(times(gh, squashed), o), one - o), times(gc, f)};
+    });
+    put(di, out, 0, h, j);
+    put(df, out, 1, h, j);
+    put(dg, out, 2, h, j);
+    put(d_o, out, 3, h, j);
+    put(d_state, dc, 0, h, j);
   }
 }
 
@@ -170,16 +194,19 @@ template <class T>
   for (Index j = 0; j < h; j += width_of<T>) {
     const Batch<T> one(T(1)), r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
                               n = at(gates, 3, h, j);
-    const Batch<T> g = at<T>(dh, 0, h, j);
-    const Batch<T> dn = g * (one - z) * (one - n * n);
-    const Batch<T> dr = dn * q * r * (one - r), dz = g * (at(before, 0, h, j) - n) * z * (one - z);
+    const Batch<T> g = at<T>(dh, 0, h, j), difference = at(before, 0, h, j) - n;
+    const auto [dr, dz, dn, dq, direct] = chained<T>([&](auto times) -> std::array<Batch<T>, 5> {
+      const Batch<T> inner = times(times(g, one - z), one - n * n);
+      return {times(times(times(inner, q), r), one - r), times(times(times(g, difference), z), one - z),
+              inner, times(inner, r), times(g, z)};
+    });
     put(dr, projected, 0, h, j);
     put(dz, projected, 1, h, j);
     put(dn, projected, 2, h, j);
     put(dr, state, 0, h, j);
     put(dz, state, 1, h, j);
-    put(dn * r, state, 2, h, j);
-    put(g * z, dh, 0, h, j);
+    put(dq, state, 2, h, j);
+    put(direct, dh, 0, h, j);
   }
 }
 
