@@ -90,10 +90,10 @@ TEST_CASE("handed out: all that a custom function sees") {
         CHECK(is(b.saved(1), 10));
         CHECK(is(b.saved(2), 15));
         const std::vector<Variable> gradients{b.gradient(0) + b.gradient(0), b.gradient(0)};
-        for (const std::size_t i : {0, 1, 2}) spoil(b.saved(i));
+        for (const std::size_t i : {0U, 1U, 2U}) spoil(b.saved(i));
         spoil(b.gradient(0));
         spoil(b.gradient(1));
-        for (const std::size_t i : {0, 1, 2}) CHECK(is(b.saved(i), i == 0 ? 5 : i == 1 ? 10 : 15));
+        for (const std::size_t i : {0U, 1U, 2U}) CHECK(is(b.saved(i), i == 0 ? 5 : i == 1 ? 10 : 15));
         kept = gradients;
         return gradients;
       });

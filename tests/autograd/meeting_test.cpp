@@ -75,7 +75,7 @@ TEST_SUITE("threads") {
       const Variable x = leaf(uniform({5}, -1, 1, float64));
       const Tensor expected = grad(graph(x).first, x).value();
       const auto [y, other] = graph(x);
-      const auto results = together(3, [&](int) { y.backward(); });
+      const auto results = together(3, [&, &y = y](int) { y.backward(); });
       CHECK(count(results, 1) == 1);
       CHECK(count(results, 0) == 2);
       CHECK(bitwise_equal(x.grad().value(), expected));

@@ -12,6 +12,7 @@
 #include <functional>
 #include <limits>
 #include <random>
+#include <string>
 
 namespace {
 
@@ -102,7 +103,8 @@ TEST_CASE("a scalar counts as one element along axis 0 in every function of an a
       {"squeeze", [](const Variable& x, Index a) { return squeeze(x, a); }},
   };
   for (const auto& [name, f] : functions) {
-    CAPTURE(name);
+    const std::string which(name);
+    CAPTURE(which);
     for (const Index axis : {0, -1}) {
       const Variable x(scalar(2.5, float64), {.requires_grad = true});
       const Variable y = f(x, axis);

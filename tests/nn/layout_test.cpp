@@ -53,7 +53,8 @@ TEST_CASE("a dictionary marked as PyTorch's is converted, transposed convolution
   CHECK(report.notes.empty());
   const StateDict loaded = target.state_dict();
   for (const auto& [name, tensor] : source.state_dict()) {
-    CAPTURE(name);
+    const std::string which(name);
+    CAPTURE(which);
     CHECK(bitwise_equal(loaded.at(name), tensor));
   }
   // Another dtype is converted as well; a linear layer's weight stays as it is.

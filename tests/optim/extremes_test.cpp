@@ -14,6 +14,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <string>
 
 namespace {
 
@@ -80,7 +81,8 @@ Tensor stepped(Optimizer& optimizer, Variable p, const Tensor& gradient, int ste
 TEST_CASE("optim: a weight decay of 0 leaves an infinite parameter as it is") {
   for (const DType dtype : {float32, float64})
     for (const auto& [name, make] : kinds) {
-      CAPTURE(name);
+      const std::string which(name);
+      CAPTURE(which);
       const Tensor start = Tensor({inf, -inf, 1.0}, dtype);
       const Variable p = leaf(start);
       const auto optimizer = make({p}, 0.1);
@@ -94,7 +96,8 @@ TEST_CASE("optim: a weight decay of 0 leaves an infinite parameter as it is") {
 TEST_CASE("optim: a learning rate of 0 moves nothing, whatever the gradient") {
   for (const DType dtype : {float32, float64})
     for (const auto& [name, make] : kinds) {
-      CAPTURE(name);
+      const std::string which(name);
+      CAPTURE(which);
       const Tensor start = Tensor({1.0, 2.0, 3.0, inf}, dtype);
       const Variable p = leaf(start);
       const auto optimizer = make({p}, 0);
@@ -140,7 +143,8 @@ TEST_CASE("optim: a mean that remembers nothing forgets an infinite gradient") {
 
 TEST_CASE("optim: the count of steps stays at the largest, and steps stay finite") {
   for (const auto& [name, make] : kinds) {
-    CAPTURE(name);
+    const std::string which(name);
+    CAPTURE(which);
     const Variable p = leaf(ones({2}));
     const auto optimizer = make({p}, 0.1);
     stepped(*optimizer, p, ones({2}));

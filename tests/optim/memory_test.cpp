@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace {
 
@@ -82,7 +83,8 @@ TEST_CASE("memory runs out: the step of an optimizer changes every parameter or 
   for (const auto& [name, make] : kinds)
     for (const int steps_before : {0, 2})
       for (const bool shared : {false, true}) {
-        CAPTURE(name);
+        const std::string which(name);
+        CAPTURE(which);
         CAPTURE(steps_before);
         CAPTURE(shared);
         int failures = 0;
@@ -131,7 +133,8 @@ TEST_CASE("memory runs out: the step of an optimizer changes every parameter or 
 TEST_CASE("memory runs out: a load restores all of an optimizer's options and state or none") {
   if (!test::memory_can_fail()) return;
   for (const auto& [name, make] : kinds) {
-    CAPTURE(name);
+    const std::string which(name);
+    CAPTURE(which);
     std::vector<Variable> trained = model();
     const auto source = make(trained);
     set_gradients(trained, 1);

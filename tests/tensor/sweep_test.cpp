@@ -319,7 +319,8 @@ TEST_SUITE("tensor") {
     for (const auto& [batch, input, in, out] : std::vector<std::array<Index, 4>>{
              {32, 32, 4, 8}, {2, 8, 3, 16}, {1, 4, 1, 1}, {3, 6, 7, 9}, {2, 8, 9, 16}, {2, 8, 15, 5}})
       for (const int threads : {1, 2}) {
-        CAPTURE(in);
+        const Index channels = in;
+        CAPTURE(channels);
         const Window w{.input = input, .kernel = 1, .stride = 2};
         const Convolution c{batch, w, w, in, out, 1};
         const Threads scope(threads);
@@ -339,7 +340,8 @@ TEST_SUITE("tensor") {
     RandomTensors random(7);
     for (const auto& [rows, inner, columns] :
          std::vector<std::array<Index, 3>>{{20, 1100, 1000}, {17, 1030, 1021}, {64, 1024, 300}}) {
-      CAPTURE(rows);
+      const Index length = rows;
+      CAPTURE(length);
       const Values a = integers(random, inner * rows), b = integers(random, inner * columns);
       const Tensor x = tensor_of(a, {inner, rows}), y = tensor_of(b, {inner, columns});
       const Tensor single = kernels::matmul(x, y, true, false),
