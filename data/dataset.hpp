@@ -93,6 +93,8 @@ class TensorDataset {
   /// The rows of one example, without the first axis. Throws IndexError out of range.
   [[nodiscard]] std::array<Tensor, N> get(Index i, Place place = Place::here()) const {
     const Scope scope("TensorDataset::get", place);
+    if (i < 0 || i >= size_)
+      fail<IndexError>("example " + std::to_string(i) + " is outside [0, " + std::to_string(size_) + ")");
     std::array<Tensor, N> example;
     for (std::size_t k = 0; k < N; ++k) {
       const Tensor row = tensors_[k].rows(i, i + 1);
