@@ -3,6 +3,7 @@
 #include <xgrad/autograd/ops/math.hpp>
 
 #include <xgrad/autograd/by_output.hpp>
+#include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
