@@ -282,7 +282,8 @@ Tensor avg_pool2d_input_gradient(const Tensor& gradient, const Averaging& h, con
     for_rows(images, h.input, w.input * channels, [&](Index n, Index row) {
       T* x = to + (n * h.input + row) * w.input * channels;
       std::fill_n(x, w.input * channels, T(0));
-      // The windows over a row are neighbours, since their beginnings and ends ascend: the first by bisection.
+      // The windows over a row are neighbours, since their beginnings and ends ascend: the first by
+      // bisection.
       Index first = 0;
       for (Index step = h.output; step > 0; step /= 2)
         while (first + step <= h.output && h.end(first + step - 1) <= row) first += step;
