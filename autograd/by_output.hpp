@@ -73,6 +73,11 @@ Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
                         }});
 }
 
+/// `slope`, a differentiable formula of x, under the value that `exact` has there: a formula of float32
+/// operations loses digits where an exponential vanishes. In float64 it is left as it is.
+Variable under_exact_value(const char* name, const Variable& slope, const ArrayFunction& exact,
+                           const Variable& x);
+
 /// A function and its slope over arrays, both of the input.
 struct FunctionAndSlope {
   ArrayFunction value, slope;

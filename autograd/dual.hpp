@@ -35,7 +35,7 @@ Lanes<T> erf_slope(const Lanes<T>& x) {
 /// d/dx sigmoid(x), tanh(x) and erf(x), differentiable.
 inline Variable sigmoid_slope(const Variable& x) { return xgrad::sigmoid(x) * xgrad::sigmoid(-x); }
 inline Variable tanh_slope(const Variable& x) { return 4 * sigmoid_slope(2 * x); }
-inline Variable erf_slope(const Variable& x) { return 2 * std::numbers::inv_sqrtpi * exp(-square(x)); }
+Variable erf_slope(const Variable& x);
 inline Variable tanh(const Variable& x, Variable& slope) {
   slope = tanh_slope(x);
   return xgrad::tanh(x);

@@ -47,7 +47,8 @@ XGRAD_DECLARE_UNARY(mish)
 /// Their slopes, which have a zero each: within 16 units of max(1, |slope|), and of the slope below -4.
 XGRAD_DECLARE_UNARY(silu_slope)
 XGRAD_DECLARE_UNARY(mish_slope)
-/// tanh(x)^2, the slope of x - tanh(x).
+/// x - tanh(x), which is x^3 / 3 near zero: within 16 units; and its slope tanh(x)^2.
+XGRAD_DECLARE_UNARY(tanhshrink)
 XGRAD_DECLARE_UNARY(tanhshrink_slope)
 XGRAD_DECLARE_UNARY(asinh)
 XGRAD_DECLARE_UNARY(acosh)

@@ -123,7 +123,7 @@ struct Sigmoid {
     if constexpr (sizeof(T) == 8) {
       return rounded;
     } else {
-      const Mask<T> tail = x < B(T(-3));
+      const Mask<T> tail = x < B(T(-2.25));
       if (!xsimd::any(tail)) return rounded;
       constexpr T factor_high = T(int(factor * 0x1p20)) * T(0x1p-20),
                   factor_low = T(factor - double(factor_high));

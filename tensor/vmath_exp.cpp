@@ -123,6 +123,14 @@ Batch<T> mish_slope_kernel(const Batch<T>& x) {
   return fused((v * gate.decay.h) * gate.inverse, gate.rise * gate.inverse, value);
 }
 
+/// x - tanh(x), by a polynomial where the difference would cancel.
+template <class T>
+Batch<T> tanhshrink_kernel(const Batch<T>& x) {
+  const Batch<T> z = x * x;
+  return xsimd::select(xsimd::abs(x) < Batch<T>(T(1)), x * (z * polynomial(z, Table<T>::tanhshrink)),
+                       x - tanh_kernel(x));
+}
+
 }  // namespace
 
 void exp(const float* x, float* out, Index n) {
@@ -222,6 +230,12 @@ void mish_slope(const float* x, float* out, Index n) {
 }
 void mish_slope(const double* x, double* out, Index n) {
   map_batches(x, out, n, [](const Batch<double>& v) { return mish_slope_kernel(v); });
+}
+void tanhshrink(const float* x, float* out, Index n) {
+  map_batches(x, out, n, [](const Batch<float>& v) { return tanhshrink_kernel(v); });
+}
+void tanhshrink(const double* x, double* out, Index n) {
+  map_batches(x, out, n, [](const Batch<double>& v) { return tanhshrink_kernel(v); });
 }
 void tanhshrink_slope(const float* x, float* out, Index n) {
   map_batches(x, out, n, [](const Batch<float>& v) {

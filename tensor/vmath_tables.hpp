@@ -34,6 +34,9 @@ struct Table<float> {
   static constexpr std::array<T, 10> erfcx{0x1.12f21ep0,    -0x1.c44c48p-1, 0x1.2e3268p-1,   -0x1.3deaccp-2,
                                            0x1.e99758p-4,   -0x1.b7bebp-6,  -0x1.418cb6p-10, 0x1.93c13cp-9,
                                            -0x1.fa4656p-12, -0x1.54f188p-12};
+  // (1 - tanh(s) / s) / x, x = s^2 <= 1: -23.5 bits
+  static constexpr std::array<T, 7> tanhshrink{0x1.555554p-2, -0x1.110ffep-3, 0x1.b9d588p-5, -0x1.62e1ccp-6,
+                                               0x1.0d53ecp-7, -0x1.49163ap-9, 0x1.b939e8p-12};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b8502p-1, 0x1.2b9762p-1, -0x1.4af8ecp-3, 0x1.7590ccp-6};
 };
@@ -83,6 +86,12 @@ struct Table<double> {
       -0x1.c76cdb1528bfdp-21, -0x1.414ccbe858158p-24, 0x1.118c7a5ea8ec6p-23,  0x1.519e13859d939p-32,
       -0x1.3c16d00cad791p-26, 0x1.19f3ea673ef9fp-32,  0x1.3a14adf7ab51ep-29,  0x1.2ffb53199cb6cp-34,
       -0x1.2866902df717fp-33};
+  // (1 - tanh(s) / s) / x, x = s^2 <= 1: -51.75 bits
+  static constexpr std::array<T, 15> tanhshrink{
+      0x1.5555555555554p-2,  -0x1.1111111110d87p-3,  0x1.ba1ba1b9d93f3p-5,  -0x1.664f4873571bcp-6,
+      0x1.226e337cadf94p-7,  -0x1.d6d389b5a22b7p-9,  0x1.7d9ff0c934880p-10, -0x1.353a8a4f16410p-11,
+      0x1.f412eb748013ep-13, -0x1.902c082ae648dp-14, 0x1.34af195559618p-15, -0x1.b084e27212421p-17,
+      0x1.f07757447d545p-19, -0x1.8ca54e803611dp-21, 0x1.3e5fe7bc7a8f6p-24};
   // cbrt(x) for 1 <= x <= 2: -13.5625 bits
   static constexpr std::array<T, 4> cbrt{0x1.1b850259b99ddp-1, 0x1.2b9762efeffecp-1, -0x1.4af8eb64ea1ecp-3,
                                          0x1.7590cccfad50bp-6};

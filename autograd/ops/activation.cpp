@@ -4,6 +4,7 @@
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/tensor/gelu.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -63,6 +64,11 @@ struct TanhGelu {
 };
 
 template <class Form, class T>
+void gelu_slope(const T* x, T* out, Index n) {
+  std::fill_n(out, n, T(1));
+  Form::gradient(x, out, out, n);
+}
+template <class Form, class T>
 void gelu_forward(const void*, const std::byte* const* x, const Index*, std::byte* out, Index n) {
   Form::value(reinterpret_cast<const T*>(x[0]), reinterpret_cast<T*>(out), n);
 }
@@ -111,16 +117,6 @@ void softsign_slope(const T* x, T* out, Index n) {
   for (Index i = 0; i < n; ++i) {
     const T inverse = T(1) / (T(1) + std::fabs(x[i]));
     out[i] = inverse * inverse;
-  }
-}
-
-void tanhshrink_forward(const auto* x, auto* out, Index n) {
-  constexpr Index block = 256;
-  std::remove_reference_t<decltype(*out)> values[block];
-  for (; n > 0; n -= block, x += block, out += block) {
-    const Index size = n < block ? n : block;
-    vmath::tanh(x, values, size);
-    for (Index i = 0; i < size; ++i) out[i] = x[i] - values[i];
   }
 }
 
@@ -207,7 +203,9 @@ Variable gelu(const Operand& x, GeluForm form) {
     return by_loops(
         Form::name, gelu_loops<Form, float>, gelu_loops<Form, double>, saves_input(0),
         [](const Variable& g, const Variable& v) {
-          return detail::chain(g, detail::cast_like(Form::slope(v), g));
+          const Variable slope = detail::under_exact_value(
+              Form::name, Form::slope(v), {gelu_slope<Form, float>, gelu_slope<Form, double>}, v);
+          return detail::chain(g, detail::cast_like(slope, g));
         },
         x);
   };
@@ -221,7 +219,8 @@ Variable silu(const Operand& x) {
       [](const Variable& v) {
         // Far out the second term vanishes, and infinity must not meet its zero; as in mish.
         const Variable u = clamp(v, -800, 800), s = sigmoid(u);
-        return s + u * s * sigmoid(-u);
+        return detail::under_exact_value("silu", s + u * s * sigmoid(-u),
+                                         {vmath::silu_slope, vmath::silu_slope}, v);
       },
       x);
 }
@@ -231,7 +230,8 @@ Variable mish(const Operand& x) {
       "mish", {{vmath::mish, vmath::mish}, {vmath::mish_slope, vmath::mish_slope}},
       [](const Variable& v) {
         const Variable u = clamp(v, -800, 800), gate = softplus(u);
-        return tanh(gate) + u * detail::tanh_slope(gate) * sigmoid(u);
+        return detail::under_exact_value("mish", tanh(gate) + u * detail::tanh_slope(gate) * sigmoid(u),
+                                         {vmath::mish_slope, vmath::mish_slope}, v);
       },
       x);
 }
@@ -271,7 +271,7 @@ Variable softsign(const Operand& x) {
 Variable tanhshrink(const Operand& x) {
   return map_by_input(
       "tanhshrink",
-      {{tanhshrink_forward, tanhshrink_forward}, {vmath::tanhshrink_slope, vmath::tanhshrink_slope}},
+      {{vmath::tanhshrink, vmath::tanhshrink}, {vmath::tanhshrink_slope, vmath::tanhshrink_slope}},
       [](const Variable& v) { return square(tanh(v)); }, x);
 }
 

@@ -187,6 +187,10 @@ Variable atanh(const Operand& x) {
   return map_one(
       "atanh", [](const auto& v) { return atanh(v); }, x);
 }
+Variable detail::erf_slope(const Variable& x) {
+  return under_exact_value("erf", 2 * std::numbers::inv_sqrtpi * exp(-square(x)),
+                           {vmath::erf_slope, vmath::erf_slope}, x);
+}
 Variable erf(const Operand& x) {
   return map_one(
       "erf", [](const auto& v) { return erf(v); }, x);

@@ -120,6 +120,14 @@ Real exact_mish_slope(Real x) {
   });
 }
 
+/// x - tanh(x) = x q / (1 + q) by the continued fraction of tanh, whose terms are all positive.
+Real exact_tanhshrink(Real x) {
+  if (std::fabs(x) > 2) return x - std::tanh(x);
+  Real q = 0;
+  for (int odd = 61; odd >= 3; odd -= 2) q = x * x / (odd + q);
+  return x * q / (1 + q);
+}
+
 #define UNARY(name) #name, vmath::name, vmath::name, [](Real x) -> Real { return std::name(x); }
 const UnaryCase unary_cases[] = {
     {UNARY(exp)},
@@ -156,6 +164,7 @@ const UnaryCase unary_cases[] = {
     {"tanh'", vmath::tanh_slope, vmath::tanh_slope, exact_tanh_slope, 16},
     {"erf'", vmath::erf_slope, vmath::erf_slope,
      [](Real x) { return 2 * std::numbers::inv_sqrtpi_v<Real> * std::exp(-x * x); }, 16},
+    {"tanhshrink", vmath::tanhshrink, vmath::tanhshrink, exact_tanhshrink, 16},
     {"tanhshrink'", vmath::tanhshrink_slope, vmath::tanhshrink_slope,
      [](Real x) { return std::tanh(x) * std::tanh(x); }, 16},
     {"silu", vmath::silu, vmath::silu,
