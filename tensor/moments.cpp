@@ -18,8 +18,9 @@ Standard scaled_standard(const T* x, Index rows, Index depth, Index stride, bool
     total_squares += v * v;
   });
   if (!finite) {
-    const double variance = centred ? std::numeric_limits<double>::quiet_NaN() : total_squares;
-    return {centred ? total / count : 0, 0, std::sqrt(variance + eps), variance};
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const double variance = centred ? nan : total_squares;
+    return {centred ? total / count : 0, centred ? nan : 0, std::sqrt(variance + eps), variance};
   }
   const int exponent = largest > 0 ? std::ilogb(largest) : 0;
   const auto scaled = [&](double v) { return std::scalbn(v, -exponent); };

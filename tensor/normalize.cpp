@@ -6,6 +6,7 @@
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/moments.hpp>
+#include <xgrad/tensor/normalize_walk.hpp>
 #include <xgrad/tensor/rows.hpp>
 
 #include <cmath>
@@ -169,68 +170,6 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const Momen
 }
 
 // ------------------------------------------------------------------------------------------------ columns
-
-/// How columns are walked: `width` elements are one row of many channels, or several rows of few. A block is
-/// 64 such lines; strips divide lines that are long.
-struct Walk {
-  explicit Walk(const Grouping& grouping)
-      : channels(grouping.channels()),
-        copies(detail::rows_abreast(channels)),
-        width(copies * channels),
-        elements(grouping.size * channels),
-        blocks((elements + 64 * width - 1) / (64 * width)),
-        strips((width + detail::fold_strip - 1) / detail::fold_strip) {}
-
-  Index rows(Index block) const { return std::min(64 * width, elements - block * 64 * width) / channels; }
-
-  /// Calls f(position, n, rows) for the lines of one strip of a block, positions counted from the outer's
-  /// first; `rows` of them, an integral constant, stand below each other from there on.
-  template <class F>
-  void lines(Index block, Index strip, F f) const {
-    constexpr Index together = 4;
-    const Index first = strip * detail::fold_strip, columns = std::min(detail::fold_strip, width - first);
-    const Index end = std::min(elements, (block + 1) * 64 * width);
-    Index at = block * 64 * width + first;
-    for (; at + (together - 1) * width + columns <= end; at += together * width)
-      f(at, columns, std::integral_constant<Index, together>());
-    for (; at < end; at += width) f(at, std::min(columns, end - at), std::integral_constant<Index, 1>());
-  }
-
-  /// The sum of term(i, j) over the elements i under each other, from at + j on.
-  template <Index rows, class F>
-  auto down(std::integral_constant<Index, rows>, Index at, Index j, F term) const {
-    return [&]<Index... r>(std::integer_sequence<Index, r...>) { return (term(at + j + r * width, j) + ...); }
-    (std::make_integer_sequence<Index, rows>());
-  }
-
-  /// sums[j] += the other copies of channel j.
-  template <class T>
-  void join(std::array<T, detail::fold_strip>& sums) const {
-    for (Index half = copies / 2; half > 0; half /= 2)
-      for (Index j = 0; j < half * channels; ++j)
-        sums[static_cast<std::size_t>(j)] += sums[static_cast<std::size_t>(j + half * channels)];
-  }
-
-  /// Calls f(outer, position in the array, n) for every line of the whole array, in parallel.
-  template <class F>
-  void every_line(Index outer, F f) const {
-    const Index count = (elements + width - 1) / width;
-    parallel_for(outer * count, detail::grain_for(width), [&](Index begin, Index end) {
-      // Counted, not divided: a division takes as long as a line.
-      Index o = begin / count, at = begin % count * width;
-      for (Index line = begin; line < end; ++line) {
-        f(o, o * elements + at, std::min(width, elements - at));
-        at += width;
-        if (at >= elements) at = 0, ++o;
-      }
-    });
-  }
-
-  Index channels, copies, width, elements, blocks, strips;
-};
-
-template <class T>
-using Strip = std::array<T, detail::fold_strip>;
 
 /// moments[o, block, c] of every channel within every block.
 template <class T>
@@ -533,6 +472,33 @@ Spread spread(const Tensor& x, const Grouping& grouping) {
         for (Index r = begin; r < end; ++r) set(r, row_standard(data + r * n, n, Statistics::own, 0));
       });
     }
+    return result;
+  });
+}
+
+Tensor distances(const Tensor& x, const Grouping& grouping, const Spread& spread) {
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
+    const T *from = x.data<T>(), *mean = spread.mean.data<T>(), *rest = spread.rest.data<T>();
+    T* to = result.mutable_data<T>();
+    if (grouping.size == 1) {
+      const Index n = grouping.depth;
+      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) {
+          const T m = mean[r], left = rest[r];
+          for (Index i = r * n; i < (r + 1) * n; ++i) to[i] = from[i] - m - left;
+        }
+      });
+      return result;
+    }
+    const Walk walk(grouping);
+    const auto means = along_lines<T>(walk, grouping, [&](Index owner, Index) { return mean[owner]; });
+    const auto rests = along_lines<T>(walk, grouping, [&](Index owner, Index) { return rest[owner]; });
+    walk.every_line(grouping.outer, [&](Index o, Index at, Index n) {
+      const T *m = means.data() + o * walk.width, *left = rests.data() + o * walk.width;
+#pragma omp simd
+      for (Index j = 0; j < n; ++j) to[at + j] = from[at + j] - m[j] - left[j];
+    });
     return result;
   });
 }

@@ -62,5 +62,7 @@ struct Spread {
   Tensor mean, rest, deviation, variance;
 };
 Spread spread(const Tensor& x, const Grouping& grouping);
+/// x - mean.
+Tensor distances(const Tensor& x, const Grouping& grouping, const Spread& spread);
 
 }  // namespace xgrad::kernels

@@ -1,5 +1,4 @@
 // Variance and standard deviation, from distances to a mean that keeps what its rounding left.
-#include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
@@ -52,18 +51,12 @@ double degrees_of_freedom(const Reduction& over, const VarianceOptions& options)
   return std::max(0.0, over.count - static_cast<double>(options.correction));
 }
 
-// formula(distances, of) by one pass over x, where the run is not recorded itself.
-template <class F>
-Variable from_distances(const Backward& r, const Axes& axes, const Shape& kept, F formula,
-                        const Variable& of) {
+// By the kernel where the run is not recorded itself.
+Variable distances(const Backward& r, const Axes& axes) {
   const Variable x = r.input(0);
   const auto grouping = grouping_of(x.shape(), Reduction(x.shape(), axes, true).axes);
-  if (r.create_graph() || !grouping) return formula(centred(x, axes), of);
-  const kernels::Spread spread = kernels::spread(x.value(), *grouping);
-  const Variable mean(spread.mean.reshape(kept)), rest(spread.rest.reshape(kept));
-  return map(
-      "distances", [=](auto v, auto m, auto left, auto a) { return formula(v - m - left, a); }, x, mean, rest,
-      of);
+  if (r.create_graph() || !grouping) return centred(x, axes);
+  return Variable(kernels::distances(x.value(), *grouping, kernels::spread(x.value(), *grouping)));
 }
 
 }  // namespace
@@ -83,9 +76,7 @@ Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
   }
   return op.record(value.reshape(over.result),
                    Rule{saves_input(0), [axes, kept = over.kept, freedom](const Backward& r) {
-                          const Variable factor = reshape(r.gradient(), kept) * (2 / freedom);
-                          return from_distances(
-                              r, axes, kept, [](auto distance, auto f) { return distance * f; }, factor);
+                          return distances(r, axes) * (reshape(r.gradient(), kept) * (2 / freedom));
                         }});
 }
 
@@ -110,9 +101,8 @@ Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
       Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, freedom](const Backward& r) {
              const Variable deviation = reshape(r.output(), kept);
              const Variable constant = equal(deviation, 0);
-             const Variable factor = where(constant, 0, reshape(r.gradient(), kept) / freedom);
-             const auto normal = [](auto distance, auto d) { return distance / d; };
-             return from_distances(r, axes, kept, normal, where(constant, 1, deviation)) * factor;
+             return distances(r, axes) / where(constant, 1, deviation) *
+                    where(constant, 0, reshape(r.gradient(), kept) / freedom);
            }});
 }
 
