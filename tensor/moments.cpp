@@ -18,8 +18,9 @@ Standard scaled_standard(const T* x, Index rows, Index depth, Index stride, bool
     total_squares += v * v;
   });
   if (!finite) {
-    const double variance = centred ? std::numeric_limits<double>::quiet_NaN() : total_squares;
-    return {centred ? total / count : 0, 0, 1 / std::sqrt(variance + eps), variance};
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const double variance = centred ? nan : total_squares;
+    return {centred ? total / count : 0, centred ? nan : 0, std::sqrt(variance + eps), variance};
   }
   const int exponent = largest > 0 ? std::ilogb(largest) : 0;
   const auto scaled = [&](double v) { return std::scalbn(v, -exponent); };
@@ -37,7 +38,7 @@ Standard scaled_standard(const T* x, Index rows, Index depth, Index stride, bool
   const double variance = squares / count, deviation = std::scalbn(std::sqrt(variance), exponent);
   const double rounded = static_cast<double>(static_cast<T>(std::scalbn(mean + rest, exponent)));
   return {rounded, std::scalbn(mean - scaled(rounded) + rest, exponent),
-          1 / std::hypot(deviation, std::sqrt(eps)), std::scalbn(variance, 2 * exponent)};
+          std::hypot(deviation, std::sqrt(eps)), std::scalbn(variance, 2 * exponent)};
 }
 
 template Standard scaled_standard(const float*, Index, Index, Index, bool, double);

@@ -30,10 +30,10 @@ bool off_centre(T distances, T squares, T count) {
   return distances * distances > squares * count / 4;
 }
 
-/// What normalisation needs of some numbers: their mean as an unevaluated sum, since a rounded one may be off
-/// by much of their spread, and 1 / sqrt(variance + eps), which fits where the variance does not.
+/// What is needed to standardise numbers: their mean as an unevaluated sum, since a rounded one may be off by
+/// much of their spread, and sqrt(variance + eps), which fits where the variance does not.
 struct Standard {
-  double mean, rest, scale, variance;  ///< the variance divides by the count
+  double mean, rest, deviation, variance;  ///< the variance divides by the count
 };
 
 /// Of the numbers summed up in `m`, whose squares were computed in T; false where these have overflowed, or
@@ -45,12 +45,13 @@ bool standard_of(const Moments& m, double eps, Standard& result) {
   const double variance = m.squares / m.count;
   if (!(variance + eps >= least && variance <= static_cast<double>(Limits::max()))) return false;
   const double mean = static_cast<double>(static_cast<T>(m.centre + m.rest));
-  result = {mean, m.centre - mean + m.rest, 1 / std::sqrt(variance + eps), variance};
+  result = {mean, m.centre - mean + m.rest, std::sqrt(variance + eps), variance};
   return true;
 }
 
 /// Of x[i * stride + j] for i < rows, j < depth: slowly, but over the whole range. The mean is 0 and the
-/// variance the mean square unless `centred`. Numbers that are not finite give a scale of 0 or NaN.
+/// variance the mean square unless `centred`. Numbers that are not finite give a deviation of infinity or
+/// NaN.
 template <class T>
 Standard scaled_standard(const T* x, Index rows, Index depth, Index stride, bool centred, double eps);
 

@@ -6,6 +6,7 @@
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/moments.hpp>
+#include <xgrad/tensor/normalize_walk.hpp>
 #include <xgrad/tensor/rows.hpp>
 
 #include <cmath>
@@ -32,7 +33,7 @@ struct MomentRows {
   void set(Index owner, const Standard& s) const {
     mean[owner] = static_cast<T>(s.mean);
     rest[owner] = static_cast<T>(s.rest);
-    scale[owner] = static_cast<T>(s.scale);
+    scale[owner] = static_cast<T>(1 / s.deviation);
     variance[owner] = static_cast<T>(s.variance);
   }
   /// rest * scale, which the distances from `mean` times `scale` exceed the normal values by.
@@ -170,68 +171,6 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const Momen
 
 // ------------------------------------------------------------------------------------------------ columns
 
-/// How columns are walked: `width` elements are one row of many channels, or several rows of few. A block is
-/// 64 such lines; strips divide lines that are long.
-struct Walk {
-  explicit Walk(const Grouping& grouping)
-      : channels(grouping.channels()),
-        copies(detail::rows_abreast(channels)),
-        width(copies * channels),
-        elements(grouping.size * channels),
-        blocks((elements + 64 * width - 1) / (64 * width)),
-        strips((width + detail::fold_strip - 1) / detail::fold_strip) {}
-
-  Index rows(Index block) const { return std::min(64 * width, elements - block * 64 * width) / channels; }
-
-  /// Calls f(position, n, rows) for the lines of one strip of a block, positions counted from the outer's
-  /// first; `rows` of them, an integral constant, stand below each other from there on.
-  template <class F>
-  void lines(Index block, Index strip, F f) const {
-    constexpr Index together = 4;
-    const Index first = strip * detail::fold_strip, columns = std::min(detail::fold_strip, width - first);
-    const Index end = std::min(elements, (block + 1) * 64 * width);
-    Index at = block * 64 * width + first;
-    for (; at + (together - 1) * width + columns <= end; at += together * width)
-      f(at, columns, std::integral_constant<Index, together>());
-    for (; at < end; at += width) f(at, std::min(columns, end - at), std::integral_constant<Index, 1>());
-  }
-
-  /// The sum of term(i, j) over the elements i under each other, from at + j on.
-  template <Index rows, class F>
-  auto down(std::integral_constant<Index, rows>, Index at, Index j, F term) const {
-    return [&]<Index... r>(std::integer_sequence<Index, r...>) { return (term(at + j + r * width, j) + ...); }
-    (std::make_integer_sequence<Index, rows>());
-  }
-
-  /// sums[j] += the other copies of channel j.
-  template <class T>
-  void join(std::array<T, detail::fold_strip>& sums) const {
-    for (Index half = copies / 2; half > 0; half /= 2)
-      for (Index j = 0; j < half * channels; ++j)
-        sums[static_cast<std::size_t>(j)] += sums[static_cast<std::size_t>(j + half * channels)];
-  }
-
-  /// Calls f(outer, position in the array, n) for every line of the whole array, in parallel.
-  template <class F>
-  void every_line(Index outer, F f) const {
-    const Index count = (elements + width - 1) / width;
-    parallel_for(outer * count, detail::grain_for(width), [&](Index begin, Index end) {
-      // Counted, not divided: a division takes as long as a line.
-      Index o = begin / count, at = begin % count * width;
-      for (Index line = begin; line < end; ++line) {
-        f(o, o * elements + at, std::min(width, elements - at));
-        at += width;
-        if (at >= elements) at = 0, ++o;
-      }
-    });
-  }
-
-  Index channels, copies, width, elements, blocks, strips;
-};
-
-template <class T>
-using Strip = std::array<T, detail::fold_strip>;
-
 /// moments[o, block, c] of every channel within every block.
 template <class T>
 std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
@@ -242,7 +181,7 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       const Index strip = task % walk.strips, place = task / walk.strips;
       const Index block = place % walk.blocks, first = strip * detail::fold_strip;
       const T* from = x + place / walk.blocks * walk.elements;
-      Strip<T> sum{}, square{};
+      Strip<T> sum{}, square;
       T *s = sum.data(), *q = square.data();
       const auto element = [=](Index i, Index) { return from[i]; };
       walk.lines(block, strip, [&](Index at, Index n, auto rows) {
@@ -257,10 +196,11 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
       for (Index j = 0; j < columns; ++j) m[j] = s[j] / count;
       const auto distance = [=](Index i, Index j) { return from[i] - m[j]; };
       const auto squared = [=](Index i, Index j) { return distance(i, j) * distance(i, j); };
+      const Index lanes = std::min(detail::fold_strip, walk.width);
       for (bool first_pass = true;; first_pass = false) {
-        for (Index j = columns; j < std::min(detail::fold_strip, walk.width); ++j) m[j] = m[j - columns];
-        sum.fill(0);
-        square.fill(0);
+        for (Index j = columns; j < lanes; ++j) m[j] = m[j - columns];
+        std::fill_n(s, lanes, T(0));
+        std::fill_n(q, lanes, T(0));
         walk.lines(block, strip, [&](Index at, Index n, auto rows) {
 #pragma omp simd
           for (Index j = 0; j < n; ++j) {
@@ -270,9 +210,10 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
         });
         walk.join(sum);
         walk.join(square);
-        bool off = false;
-        for (Index j = 0; j < columns; ++j) off |= detail::off_centre(s[j], q[j], count);
-        if (!first_pass || !off) break;
+        int off = 0;
+#pragma omp simd reduction(| : off)
+        for (Index j = 0; j < columns; ++j) off |= detail::off_centre(s[j], q[j], count) ? 1 : 0;
+        if (!first_pass || off == 0) break;
         for (Index j = 0; j < columns; ++j) m[j] += s[j] / count;
       }
       Moments* to = result.data() + place * walk.channels + first;
@@ -284,8 +225,9 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
   return result;
 }
 
-template <class T>
-void column_statistics(const T* x, const Grouping& grouping, double eps, const MomentRows<T>& moments) {
+/// Calls set(owner, Standard) for every owner.
+template <class T, class Set>
+void column_statistics(const T* x, const Grouping& grouping, double eps, Set set) {
   const Walk walk(grouping);
   const std::vector<Moments> blocks = block_moments(x, walk, grouping.outer);
   parallel_for(grouping.owners(), detail::grain_for(walk.blocks * grouping.depth * 16),
@@ -310,18 +252,20 @@ void column_statistics(const T* x, const Grouping& grouping, double eps, const M
                    if (!detail::standard_of<T>(whole, eps, result))
                      result = detail::scaled_standard(x + outer * walk.elements + channel, grouping.size,
                                                       grouping.depth, walk.channels, true, eps);
-                   moments.set(i, result);
+                   set(i, result);
                  }
                });
 }
 
-/// A value for every element of a line, for every outer: f(outer, channel).
+/// A value for every element of a line, for every outer: f(owner, channel).
 template <class T, class F>
-std::vector<T> along_lines(const Walk& walk, Index outer, F f) {
-  std::vector<T> table(static_cast<std::size_t>(outer * walk.width));
+std::vector<T> along_lines(const Walk& walk, const Grouping& grouping, F f) {
+  std::vector<T> table(static_cast<std::size_t>(grouping.outer * walk.width));
   T* to = table.data();
-  for (Index o = 0; o < outer; ++o, to += walk.width) {
-    for (Index c = 0; c < walk.channels; ++c) to[c] = f(o, c);
+  // Counted, not divided, here too: the channels are few where the array is small.
+  for (Index owner = 0; owner < grouping.owners(); to += walk.width) {
+    for (Index c = 0; c < walk.channels; ++owner)
+      for (Index d = 0; d < grouping.depth; ++d, ++c) to[c] = f(owner, c);
     for (Index j = walk.channels; j < walk.width; ++j) to[j] = to[j - walk.channels];
   }
   return table;
@@ -332,12 +276,11 @@ void normalize_columns(const T* x, const Grouping& grouping, const T* weight, co
                        const MomentRows<const T>& moments, T* out) {
   const Walk walk(grouping);
   const Index outer = grouping.outer;
-  const auto owner = [&](Index o, Index c) { return grouping.owner(o, c); };
-  const auto means = along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.mean[owner(o, c)]; });
+  const auto means = along_lines<T>(walk, grouping, [&](Index owner, Index) { return moments.mean[owner]; });
   const auto scales =
-      along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.scale[owner(o, c)] * weight[c]; });
+      along_lines<T>(walk, grouping, [&](Index owner, Index c) { return moments.scale[owner] * weight[c]; });
   const auto shifts = along_lines<T>(
-      walk, outer, [&](Index o, Index c) { return bias[c] - moments.excess(owner(o, c)) * weight[c]; });
+      walk, grouping, [&](Index owner, Index c) { return bias[c] - moments.excess(owner) * weight[c]; });
   walk.every_line(outer, [&](Index o, Index at, Index n) {
     const Index table = o * walk.width;
     const T *m = means.data() + table, *s = scales.data() + table, *b = shifts.data() + table;
@@ -353,8 +296,7 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const Mo
                       const T* weight, Statistics statistics, T* dx, T* to_weight, T* to_bias) {
   const Walk walk(grouping);
   const Index outer = grouping.outer, channels = walk.channels;
-  const auto owner = [&](Index o, Index c) { return grouping.owner(o, c); };
-  const auto means = along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.mean[owner(o, c)]; });
+  const auto means = along_lines<T>(walk, grouping, [&](Index owner, Index) { return moments.mean[owner]; });
 
   // sum g and sum g (x - mean) of every channel within every block.
   struct Sums {
@@ -391,28 +333,28 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const Mo
       groups(static_cast<std::size_t>(outer * grouping.groups));
   std::vector<double> dw(static_cast<std::size_t>(channels)), db(dw);
   for (Index o = 0; o < outer; ++o)
-    for (Index c = 0; c < channels; ++c) {
+    for (Index c = 0, i = o * grouping.groups, d = 0; c < channels; ++c) {
       Sums total;
       for (Index block = 0; block < walk.blocks; ++block) {
         const Sums& one = partial[static_cast<std::size_t>((o * walk.blocks + block) * channels + c)];
         total.plain += one.plain;
         total.centred += one.centred;
       }
-      const Index i = owner(o, c);
       Sums& group = groups[static_cast<std::size_t>(i)];
       group.plain += total.plain * static_cast<double>(weight[c]);
       group.centred += total.centred * static_cast<double>(weight[c]);
       const double scale = static_cast<double>(moments.scale[i]), rest = static_cast<double>(moments.rest[i]);
       dw[static_cast<std::size_t>(c)] += total.centred * scale - total.plain * (rest * scale);
       db[static_cast<std::size_t>(c)] += total.plain;
+      if (++d == grouping.depth) d = 0, ++i;
     }
   std::transform(dw.begin(), dw.end(), to_weight, [](double v) { return static_cast<T>(v); });
   std::transform(db.begin(), db.end(), to_bias, [](double v) { return static_cast<T>(v); });
 
   const auto scales =
-      along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.scale[owner(o, c)]; });
+      along_lines<T>(walk, grouping, [&](Index owner, Index) { return moments.scale[owner]; });
   const auto factors =
-      along_lines<T>(walk, outer, [&](Index o, Index c) { return moments.scale[owner(o, c)] * weight[c]; });
+      along_lines<T>(walk, grouping, [&](Index owner, Index c) { return moments.scale[owner] * weight[c]; });
   if (statistics == Statistics::given) {
     // Without the terms below, whose factors of zero would make NaN of an infinite x.
     walk.every_line(outer, [&](Index o, Index at, Index n) {
@@ -423,13 +365,19 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const Mo
     });
     return;
   }
-  const auto slopes = [&](Index o, Index c) {
-    const Sums& group = groups[static_cast<std::size_t>(owner(o, c))];
-    return Slopes<T>(group.plain, group.centred, static_cast<double>(grouping.count()), moments, owner(o, c),
-                     statistics);
+  std::vector<Slopes<T>> slopes;
+  for (Index i = 0; i < grouping.owners(); ++i) {
+    const Sums& group = groups[static_cast<std::size_t>(i)];
+    slopes.emplace_back(group.plain, group.centred, static_cast<double>(grouping.count()), moments, i,
+                        statistics);
+  }
+  const auto slope_of = [&](Index owner) -> const Slopes<T>& {
+    return slopes[static_cast<std::size_t>(owner)];
   };
-  const auto shift = along_lines<T>(walk, outer, [&](Index o, Index c) { return slopes(o, c).shift; });
-  const auto slope = along_lines<T>(walk, outer, [&](Index o, Index c) { return slopes(o, c).slope; });
+  const auto shift =
+      along_lines<T>(walk, grouping, [&](Index owner, Index) { return slope_of(owner).shift; });
+  const auto slope =
+      along_lines<T>(walk, grouping, [&](Index owner, Index) { return slope_of(owner).slope; });
   walk.every_line(outer, [&](Index o, Index at, Index n) {
     const Index table = o * walk.width;
     const T *m = means.data() + table, *s = scales.data() + table, *f = factors.data() + table,
@@ -455,7 +403,9 @@ Normalized normalize(const Tensor& x, const Grouping& grouping, const Tensor& we
     if (grouping.size == 1) {
       normalize_rows<T>(x.data<T>(), grouping, w.data(), b.data(), eps, statistics, {moments, grouping}, out);
     } else {
-      column_statistics<T>(x.data<T>(), grouping, eps, {moments, grouping});
+      column_statistics(
+          x.data<T>(), grouping, eps,
+          [rows = MomentRows<T>(moments, grouping)](Index i, const Standard& s) { rows.set(i, s); });
       normalize_columns<T>(x.data<T>(), grouping, w.data(), b.data(), {moments, grouping}, out);
     }
     return result;
@@ -471,7 +421,7 @@ Normalized normalize_by(const Tensor& x, const Grouping& grouping, const Tensor&
     const T *m = mean.data<T>(), *v = variance.data<T>();
     for (Index i = 0; i < grouping.owners(); ++i) {
       const double deviation = std::sqrt(static_cast<double>(v[i]) + eps);
-      given.set(i, {static_cast<double>(m[i]), 0, 1 / deviation, static_cast<double>(v[i])});
+      given.set(i, {static_cast<double>(m[i]), 0, deviation, static_cast<double>(v[i])});
     }
     if (x.count() == 0) return result;
     result.value = Tensor::uninitialized(x.shape(), x.dtype());
@@ -497,6 +447,58 @@ NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Gr
         grouping.size == 1 && statistics != Statistics::given ? &rows_backward<T> : &columns_backward<T>;
     backward(g, x.data<T>(), grouping, {moments.data<T>(), grouping}, w.data(), statistics,
              result.x.mutable_data<T>(), result.weight.mutable_data<T>(), result.bias.mutable_data<T>());
+    return result;
+  });
+}
+
+Spread spread(const Tensor& x, const Grouping& grouping) {
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    const auto row = [&] { return Tensor::uninitialized({grouping.outer, grouping.groups}, x.dtype()); };
+    Spread result{row(), row(), row(), row()};
+    T *mean = result.mean.mutable_data<T>(), *rest = result.rest.mutable_data<T>(),
+      *deviation = result.deviation.mutable_data<T>(), *variance = result.variance.mutable_data<T>();
+    const auto set = [=](Index i, const Standard& s) {
+      mean[i] = static_cast<T>(s.mean);
+      rest[i] = static_cast<T>(s.rest);
+      deviation[i] = static_cast<T>(s.deviation);
+      variance[i] = static_cast<T>(s.variance);
+    };
+    const T* data = x.data<T>();
+    if (grouping.size > 1) {
+      column_statistics(data, grouping, 0, set);
+    } else {
+      const Index n = grouping.depth;
+      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) set(r, row_standard(data + r * n, n, Statistics::own, 0));
+      });
+    }
+    return result;
+  });
+}
+
+Tensor distances(const Tensor& x, const Grouping& grouping, const Spread& spread) {
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
+    const T *from = x.data<T>(), *mean = spread.mean.data<T>(), *rest = spread.rest.data<T>();
+    T* to = result.mutable_data<T>();
+    if (grouping.size == 1) {
+      const Index n = grouping.depth;
+      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) {
+          const T m = mean[r], left = rest[r];
+          for (Index i = r * n; i < (r + 1) * n; ++i) to[i] = from[i] - m - left;
+        }
+      });
+      return result;
+    }
+    const Walk walk(grouping);
+    const auto means = along_lines<T>(walk, grouping, [&](Index owner, Index) { return mean[owner]; });
+    const auto rests = along_lines<T>(walk, grouping, [&](Index owner, Index) { return rest[owner]; });
+    walk.every_line(grouping.outer, [&](Index o, Index at, Index n) {
+      const T *m = means.data() + o * walk.width, *left = rests.data() + o * walk.width;
+#pragma omp simd
+      for (Index j = 0; j < n; ++j) to[at + j] = from[at + j] - m[j] - left[j];
+    });
     return result;
   });
 }

@@ -16,7 +16,6 @@ struct Grouping {
   Index channels() const { return groups * depth; }
   Index count() const { return size * depth; }  ///< elements per mean
   Index owners() const { return outer * groups; }
-  Index owner(Index o, Index channel) const { return o * groups + channel / depth; }
   Shape moments() const { return {4, outer, groups}; }
 };
 
@@ -56,5 +55,14 @@ struct NormalizeGradients {
 /// written over `gradient` where nobody else holds it.
 NormalizeGradients normalize_backward(Tensor gradient, const Tensor& x, const Grouping& grouping,
                                       const Tensor& moments, const Tensor& weight, Statistics statistics);
+
+/// The statistics alone, (outer, groups) each: the mean and what its rounding left, the variance, which
+/// divides by the count, and its root. x is not empty.
+struct Spread {
+  Tensor mean, rest, deviation, variance;
+};
+Spread spread(const Tensor& x, const Grouping& grouping);
+/// x - mean.
+Tensor distances(const Tensor& x, const Grouping& grouping, const Spread& spread);
 
 }  // namespace xgrad::kernels

@@ -1,6 +1,7 @@
 // Normalisation: x less its mean, over its deviation, times a weight, plus a bias. `weight` and `bias` may be
 // undefined (1 and 0). The variance divides by the count. Differentiable to any order in x, weight and bias.
-// DTypeError where x, weight and bias are not of one floating type; integers become float32.
+// Constant data give the bias, and NaN where eps is 0. Statistics are right over the whole range of the
+// dtype. DTypeError where x, weight and bias are not of one floating type; integers become float32.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>

@@ -1,20 +1,22 @@
-// Variance and standard deviation, two passes, corrected: the mean, then the squares of the distances from
-// it.
+// Variance and standard deviation, from distances to a mean that keeps what its rounding left.
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/normalize.hpp>
 #include <xgrad/tensor/reduce.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace xgrad {
 namespace {
 
 using detail::Reduction;
+using kernels::Grouping;
 
 // Twice, since the first mean is rounded: what is left of it in the distances is small and taken out exactly,
 // so that constant data have distances of 0.
@@ -28,8 +30,33 @@ Tensor centred_value(const Variable& x, const Axes& axes) {
   return centred(x, axes).value();
 }
 
+// x as the kernel for statistics sees it, where the reduced axes are neighbours and long enough to be worth
+// its tables.
+std::optional<Grouping> grouping_of(const Shape& shape, const Shape& axes) {
+  if (shape.count() == 0) return {};
+  Index outer = 1, size = 1, inner = 1;
+  for (Index i = 0; i < shape.rank(); ++i) {
+    const bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    if (shape[i] == 1) continue;
+    if (reduced && inner > 1) return {};
+    (reduced ? size : size > 1 ? inner : outer) *= shape[i];
+  }
+  constexpr Index long_row = 4096, short_column = 8;
+  if (inner == 1 && size <= long_row) return Grouping{outer, 1, 1, size};
+  if (size >= short_column) return Grouping{outer, size, inner, 1};
+  return {};
+}
+
 double degrees_of_freedom(const Reduction& over, const VarianceOptions& options) {
   return std::max(0.0, over.count - static_cast<double>(options.correction));
+}
+
+// By the kernel where the run is not recorded itself.
+Variable distances(const Backward& r, const Axes& axes) {
+  const Variable x = r.input(0);
+  const auto grouping = grouping_of(x.shape(), Reduction(x.shape(), axes, true).axes);
+  if (r.create_graph() || !grouping) return centred(x, axes);
+  return Variable(kernels::distances(x.value(), *grouping, kernels::spread(x.value(), *grouping)));
 }
 
 }  // namespace
@@ -39,11 +66,17 @@ Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
   const DType dtype = op.promote_floating();
   const Reduction over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
-  const Tensor distances = centred_value(op[0], axes);
-  const Tensor squares = kernels::sum_product(distances, distances, over.axes);
-  return op.record(kernels::div(squares, scalar(freedom, dtype)).reshape(over.result),
+  Tensor value;
+  if (const auto grouping = grouping_of(op.shape(), over.axes)) {
+    value =
+        kernels::mul(kernels::spread(op.value(), *grouping).variance, scalar(over.count / freedom, dtype));
+  } else {
+    const Tensor distances = centred_value(op[0], axes);
+    value = kernels::div(kernels::sum_product(distances, distances, over.axes), scalar(freedom, dtype));
+  }
+  return op.record(value.reshape(over.result),
                    Rule{saves_input(0), [axes, kept = over.kept, freedom](const Backward& r) {
-                          return centred(r.input(0), axes) * (reshape(r.gradient(), kept) * (2 / freedom));
+                          return distances(r, axes) * (reshape(r.gradient(), kept) * (2 / freedom));
                         }});
 }
 
@@ -52,17 +85,23 @@ Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
   const DType dtype = op.promote_floating();
   const Reduction over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
-  // Through the norm, whose squares stay within the range; the norm itself may leave it.
-  const Tensor distances = centred_value(op[0], axes), root = scalar(std::sqrt(freedom), dtype);
-  Tensor value = kernels::div(kernels::norm(distances, 2, over.axes), root);
-  if (freedom > 0 && !kernels::all_finite(value))
-    value = kernels::norm(kernels::div(distances, root), 2, over.axes);
+  Tensor value;
+  if (const auto grouping = grouping_of(op.shape(), over.axes)) {
+    value = kernels::mul(kernels::spread(op.value(), *grouping).deviation,
+                         scalar(std::sqrt(over.count / freedom), dtype));
+  } else {
+    // Through the norm, whose squares stay within the range; the norm itself may leave it.
+    const Tensor distances = centred_value(op[0], axes), root = scalar(std::sqrt(freedom), dtype);
+    value = kernels::div(kernels::norm(distances, 2, over.axes), root);
+    if (freedom > 0 && !kernels::all_finite(value))
+      value = kernels::norm(kernels::div(distances, root), 2, over.axes);
+  }
   return op.record(
       value.reshape(over.result),
       Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, freedom](const Backward& r) {
              const Variable deviation = reshape(r.output(), kept);
              const Variable constant = equal(deviation, 0);
-             return centred(r.input(0), axes) / where(constant, 1, deviation) *
+             return distances(r, axes) / where(constant, 1, deviation) *
                     where(constant, 0, reshape(r.gradient(), kept) / freedom);
            }});
 }
