@@ -25,8 +25,8 @@ void array_loop(const void* f, const std::byte* const* x, const Index*, std::byt
 /// dx = cotangent * slope(y). A slope that maps T to T is arithmetic alone, and a loop over elements
 /// vectorises; any other is computed on lanes.
 template <class T, class Slope>
-void slope_loop(const void* f, const std::byte* const* y, const Index*, const std::byte* cotangent,
-                std::byte* const* dx, Index n) {
+void output_slope_loop(const void* f, const std::byte* const* y, const Index*, const std::byte* cotangent,
+                       std::byte* const* dx, Index n) {
   const Slope& slope = *static_cast<const Slope*>(f);
   const T* output = reinterpret_cast<const T*>(y[0]);
   const T* g = reinterpret_cast<const T*>(cotangent);
@@ -48,13 +48,30 @@ constexpr auto forward_loop() {
   else
     return &map_forward<T, 1, F>;
 }
-template <class T, class F, class Slope>
-inline constexpr MapLoops output_loops{forward_loop<T, F>(), &slope_loop<T, Slope>};
+template <class T, class F>
+inline constexpr MapLoops forward_loops{forward_loop<T, F>(), nullptr};
+template <class T, class Slope>
+inline constexpr MapLoops output_loops{nullptr, &output_slope_loop<T, Slope>};
+
+template <class F>
+Tensor value_of(const F& f, const Tensor& x) {
+  const Tensor* const input = &x;
+  return run_forward(forward_loops<float, F>, forward_loops<double, F>, &f, &input, 1);
+}
 
 /// The gradient of an operation of one operand by its backward loop, which reads `saved`, and `second` if
 /// there is one. The loop's dx may be its cotangent.
 Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
                          const Tensor& saved, const Tensor* second = nullptr);
+
+template <class Slope>
+auto rule_by_output(Slope slope) {
+  return Rule{saves_output(), [slope](const Backward& r) {
+                if (r.create_graph()) return chain(r.gradient(), cast_like(slope(r.output()), r.gradient()));
+                return looped_gradient(r, output_loops<float, Slope>, output_loops<double, Slope>, &slope,
+                                       r.output_value());
+              }};
+}
 
 /// f(x) with f'(x) = slope(f(x)); f is an ArrayFunction or a formula. Saves its output only.
 template <class F, class Slope>
@@ -62,15 +79,7 @@ Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
   Op op(name, x);
   op.promote_floating();
   op.take_uniform_gradient();
-  const Tensor* input = &op.value();
-  Tensor value = run_forward(output_loops<float, F, Slope>, output_loops<double, F, Slope>, &f, &input, 1);
-  return op.record(std::move(value),
-                   Rule{saves_output(), [slope](const Backward& r) {
-                          if (r.create_graph())
-                            return chain(r.gradient(), cast_like(slope(r.output()), r.gradient()));
-                          return looped_gradient(r, output_loops<float, F, Slope>,
-                                                 output_loops<double, F, Slope>, &slope, r.output_value());
-                        }});
+  return op.record(value_of(f, op.value()), rule_by_output(slope));
 }
 
 /// `slope`, a differentiable formula of x, under the value that `exact` has there: a formula of float32
@@ -78,15 +87,6 @@ Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
 Variable under_exact_value(const char* name, const Variable& slope, const ArrayFunction& exact,
                            const Variable& x);
 
-/// A function and its slope over arrays, both of the input.
-struct FunctionAndSlope {
-  ArrayFunction value, slope;
-};
-
-template <class T>
-void value_loop(const void* f, const std::byte* const* x, const Index* steps, std::byte* out, Index n) {
-  array_loop<T>(&static_cast<const FunctionAndSlope*>(f)->value, x, steps, out, n);
-}
 /// Calls step(i, size) for blocks of n elements, of `width`, a constant there, but the last.
 template <Index width, class Step>
 void over_blocks(Index n, Step step) {
@@ -98,90 +98,103 @@ void over_blocks(Index n, Step step) {
 template <class T>
 void input_slope_loop(const void* f, const std::byte* const* x, const Index*, const std::byte* cotangent,
                       std::byte* const* dx, Index n) {
-  const FunctionAndSlope& function = *static_cast<const FunctionAndSlope*>(f);
+  const ArrayFunction& slope = *static_cast<const ArrayFunction*>(f);
   const T* input = reinterpret_cast<const T*>(x[0]);
   const T* g = reinterpret_cast<const T*>(cotangent);
   T* out = reinterpret_cast<T*>(dx[0]);
   constexpr Index width = 256;
   T slopes[width];
   over_blocks<width>(n, [&](Index start, auto size) {
-    function.slope(input + start, slopes, size);
+    slope(input + start, slopes, size);
 #pragma omp simd
     for (Index i = 0; i < size; ++i) out[start + i] = g[start + i] == 0 ? T(0) : g[start + i] * slopes[i];
   });
 }
 template <class T>
-inline constexpr MapLoops input_loops{&value_loop<T>, &input_slope_loop<T>};
+inline constexpr MapLoops input_loops{nullptr, &input_slope_loop<T>};
 
-/// f.value(x) with the slope f.slope(x); recorded(x) is the slope in differentiable operations. Saves its
-/// input only.
-template <class Slope>
-Variable map_by_input(const char* name, const FunctionAndSlope& f, Slope recorded, const Operand& x) {
+template <class Recorded>
+auto rule_by_input(const ArrayFunction& slope, Recorded recorded) {
+  return Rule{saves_input(0), [slope, recorded](const Backward& r) {
+                if (r.create_graph())
+                  return chain(r.gradient(), cast_like(recorded(r.input(0)), r.gradient()));
+                return looped_gradient(r, input_loops<float>, input_loops<double>, &slope, r.input_value(0));
+              }};
+}
+
+/// f(x) with the slope slope(x); recorded(x) is the slope in differentiable operations. Saves its input only.
+template <class Recorded>
+Variable map_by_input(const char* name, const ArrayFunction& f, const ArrayFunction& slope, Recorded recorded,
+                      const Operand& x) {
   Op op(name, x);
   op.promote_floating();
   op.take_uniform_gradient();
-  const Tensor* input = &op.value();
-  Tensor value = run_forward(input_loops<float>, input_loops<double>, &f, &input, 1);
-  return op.record(std::move(value), Rule{saves_input(0), [f, recorded](const Backward& r) {
-                                            if (r.create_graph())
-                                              return chain(r.gradient(),
-                                                           cast_like(recorded(r.input(0)), r.gradient()));
-                                            return looped_gradient(r, input_loops<float>, input_loops<double>,
-                                                                   &f, r.input_value(0));
-                                          }});
+  return op.record(value_of(f, op.value()), rule_by_input(slope, recorded));
 }
 
-/// The slope by the output, and by the input in blocks where the output has lost its digits.
-template <class ByOutput>
+/// Within this of a limit of 1, an output has lost digits of its distance from there: more than three bits of
+/// float32, whose slopes are then wrong by up to 1e-6, or fourteen of float64.
+template <class T>
+inline constexpr T near_limit = sizeof(T) == 4 ? T(0x1p-3) : T(0x1p-14);
+
+template <class ByOutput, class T>
+bool any_lost(const T* y, Index n) {
+  bool found = false;
+  over_blocks<64>(n, [&](Index start, auto size) {
+    if (found) return;
+    int lost = 0;
+#pragma omp simd reduction(| : lost)
+    for (Index i = 0; i < size; ++i) lost |= ByOutput::lost(y[start + i]) ? 1 : 0;
+    found = lost != 0;
+  });
+  return found;
+}
+
+/// Each element's slope by its output, or by its input where that has lost digits: what the others hold does
+/// not matter.
+template <class T, class ByOutput>
 void mixed_slope_loop(const void* f, const std::byte* const* x, const Index*, const std::byte* cotangent,
                       std::byte* const* dx, Index n) {
-  using T = double;
-  const FunctionAndSlope& function = *static_cast<const FunctionAndSlope*>(f);
+  const ArrayFunction& slope = *static_cast<const ArrayFunction*>(f);
   const T* input = reinterpret_cast<const T*>(x[0]);
   const T* output = reinterpret_cast<const T*>(x[1]);
   const T* g = reinterpret_cast<const T*>(cotangent);
   T* out = reinterpret_cast<T*>(dx[0]);
-  constexpr Index width = 32;
+  constexpr Index width = 64;
   over_blocks<width>(n, [&](Index start, auto size) {
+    T slopes[width];
     const T *y = output + start, *incoming = g + start;
-    T* to = out + start;
-    int lost = 0;
-#pragma omp simd reduction(| : lost)
-    for (Index i = 0; i < size; ++i) lost |= ByOutput::lost(y[i]) ? 1 : 0;
-    if (lost == 0) {
-#pragma omp simd
-      for (Index i = 0; i < size; ++i) to[i] = incoming[i] == 0 ? T(0) : incoming[i] * ByOutput::slope(y[i]);
-      return;
-    }
-    T exact[width];
-    function.slope(input + start, exact, size);
+    if (any_lost<ByOutput>(y, size)) slope(input + start, slopes, size);
 #pragma omp simd
     for (Index i = 0; i < size; ++i)
-      to[i] =
-          incoming[i] == 0 ? T(0) : incoming[i] * (ByOutput::lost(y[i]) ? exact[i] : ByOutput::slope(y[i]));
+      if (!ByOutput::lost(y[i])) slopes[i] = ByOutput()(y[i]);
+#pragma omp simd
+    for (Index i = 0; i < size; ++i) out[start + i] = incoming[i] == 0 ? T(0) : incoming[i] * slopes[i];
   });
 }
-template <class ByOutput>
-inline constexpr MapLoops mixed_loops{&value_loop<double>, &mixed_slope_loop<ByOutput>};
+template <class T, class ByOutput>
+inline constexpr MapLoops mixed_loops{nullptr, &mixed_slope_loop<T, ByOutput>};
 
-/// map_by_input where a float64 output tells the slope, ByOutput::slope(y), unless ByOutput::lost(y): the
-/// input is read there alone, and no exponential is computed elsewhere. A float32 output loses its digits so
-/// early that nearly every vector would ask the input.
-template <class ByOutput, class Slope>
-Variable map_saturating(const char* name, const FunctionAndSlope& f, Slope recorded, const Operand& x) {
+/// map_by_output with the slope ByOutput()(y), but by the input where ByOutput::lost(y) tells of an element
+/// that has lost digits of it. The input is saved for such elements only.
+template <class ByOutput, class Recorded>
+Variable map_saturating(const char* name, const ArrayFunction& f, const ArrayFunction& slope,
+                        Recorded recorded, const Operand& x) {
   Op op(name, x);
   op.promote_floating();
   op.take_uniform_gradient();
-  const Tensor* input = &op.value();
-  Tensor value = run_forward(input_loops<float>, mixed_loops<ByOutput>, &f, &input, 1);
-  const bool mixed = value.dtype() == float64;
-  return op.record(
-      std::move(value),
-      Rule{mixed ? saves_input(0) | saves_output() : saves_input(0), [f, recorded, mixed](const Backward& r) {
-             if (r.create_graph()) return chain(r.gradient(), cast_like(recorded(r.input(0)), r.gradient()));
-             return looped_gradient(r, input_loops<float>, mixed_loops<ByOutput>, &f, r.input_value(0),
-                                    mixed ? &r.output_value() : nullptr);
-           }});
+  Tensor value = value_of(f, op.value());
+  const bool lost = value.dtype() == float32 ? any_lost<ByOutput>(value.data<float>(), value.count())
+                                             : any_lost<ByOutput>(value.data<double>(), value.count());
+  if (!lost) return op.record(std::move(value), rule_by_output(ByOutput()));
+  return op.record(std::move(value),
+                   Rule{saves_input(0) | saves_output(), [slope, recorded](const Backward& r) {
+                          if (r.create_graph())
+                            return chain(r.gradient(), cast_like(recorded(r.input(0)), r.gradient()));
+                          return looped_gradient(r, mixed_loops<float, ByOutput>,
+                                                 mixed_loops<double, ByOutput>, &slope, r.input_value(0),
+                                                 &r.output_value());
+                        }});
 }
 
 }  // namespace xgrad::detail

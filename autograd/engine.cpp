@@ -87,7 +87,7 @@ void Run::spread(Pending& pending) const {
   const Node& node = *pending.node;
   if (pending.more) queue_.add_postponed(pending);
   Variable* gradient = pending.gradients();
-  const bool uniform = node.uniform_gradient && !watched(node);
+  const bool uniform = node.uniform_gradient() && !watched(node);
   for (const OutputMeta& meta : node.outputs()) {
     if (gradient->defined() && !meta.fits(gradient->shape(), gradient->dtype()) &&
         !(uniform && gradient->count() == 1))
@@ -152,7 +152,7 @@ void Run::reject(const Node& node) {
   if (reach_.restricted() &&
       std::none_of(inputs.begin(), inputs.end(), [&](const Edge& edge) { return reach_.contains(edge); }))
     return;
-  if (node.claimed() || (create_graph_ && node.first_order_only)) reject(node);
+  if (node.claimed() || (create_graph_ && node.first_order_only())) reject(node);
   Claim claim;
   if (!retain_graph_) {
     alone = alone && node.unique();

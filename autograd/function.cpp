@@ -128,7 +128,7 @@ std::vector<Variable> Function::apply(const std::vector<Variable>& inputs, Place
       op.record_many(std::move(values), JointRule{saves, std::move(rule)}, constants);
   if (parts_->options.first_order_only)
     for (const Variable& result : results)
-      if (result.requires_grad()) detail::Access::checked(result).node->first_order_only = true;
+      if (result.requires_grad()) detail::Access::checked(result).node->set_first_order_only();
   return results;
 }
 

@@ -175,9 +175,8 @@ Variable under_exact_value(const char* name, const Variable& slope, const ArrayF
                            const Variable& x) {
   if (slope.dtype() != float32) return slope;
   const Op op(name, slope);
-  const Tensor* input = &x.value();
-  Tensor value = run_forward(MapLoops{&array_loop<float>, nullptr}, {}, &exact, &input, 1);
-  return op.record(std::move(value), Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+  return op.record(value_of(exact, x.value()),
+                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
 }
 
 Variable chain(const Operand& cotangent, const Operand& slope) {

@@ -132,7 +132,12 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  Place place() const { return {file_, static_cast<int>(line_)}; }
+  Place place() const { return {file_, static_cast<int>(line_and_flags_ & line_mask)}; }
+  /// The rule takes one element for a gradient that is the same everywhere.
+  bool uniform_gradient() const { return (line_and_flags_ & uniform_flag) != 0; }
+  /// The rule's own operations are not all on the tape.
+  bool first_order_only() const { return (line_and_flags_ & first_order_flag) != 0; }
+  void set_first_order_only() { line_and_flags_ |= first_order_flag; }
   std::span<Edge> inputs() const { return {edges(), input_count_}; }
   std::span<const OutputMeta> outputs() const { return {metas(), output_count_}; }
   std::span<Saved> saved() const { return {saved_array(), saved_count_}; }
@@ -197,16 +202,11 @@ class Node {
   std::unique_ptr<NodeExtras> extras;
 
  private:
-  // `line_` belongs to `file_`; as a Place the two would be followed by padding.
-  const std::uint32_t line_ : 24;
+  // 24 bits of the line, which belongs to `file_`, below the flags. Bit fields would be read before they are
+  // written, which waits for the memory.
+  std::uint32_t line_and_flags_;
+  static constexpr std::uint32_t line_mask = 0xFFFFFF, uniform_flag = 1u << 24, first_order_flag = 1u << 25;
 
- public:
-  std::uint32_t first_order_only : 1 = 0;  // the rule's own operations are not all on the tape
-  // The rule takes one element for a gradient that is the same everywhere.
-  const std::uint32_t uniform_gradient : 1;
-  std::uint32_t unused : 6 = 0;  // the whole word is written, never read first
-
- private:
   RefCount references_;
   const std::uint32_t input_count_, output_count_, block_bytes_;
   const std::uint16_t head_;
@@ -216,8 +216,8 @@ class Node {
   Node(const Record& record, std::size_t outputs, std::size_t saved, std::size_t head, std::size_t bytes)
       : name(record.name),
         file_(record.place.file),
-        line_(static_cast<std::uint32_t>(record.place.line) & 0xFFFFFFu),
-        uniform_gradient(record.uniform_gradient),
+        line_and_flags_((static_cast<std::uint32_t>(record.place.line) & line_mask) |
+                        (record.uniform_gradient ? uniform_flag : 0)),
         input_count_(static_cast<std::uint32_t>(record.input_count)),
         output_count_(static_cast<std::uint32_t>(outputs)),
         block_bytes_(static_cast<std::uint32_t>(bytes)),

@@ -75,8 +75,8 @@ class Shape {
 
   friend bool operator==(const Shape& a, const Shape& b) {
     if (a.rank_ != b.rank_) return false;
-    for (Index i = 0; i < a.rank_; ++i)
-      if (a[i] != b[i]) return false;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(a.rank_); ++i)
+      if (a.sizes_[i] != b.sizes_[i]) return false;
     return true;
   }
 

@@ -124,8 +124,11 @@ template <class T>
 inline constexpr detail::MapLoops relu_loops{&relu_forward<T>, &relu_backward<T>};
 
 struct SigmoidByOutput {
-  static double slope(double y) { return y * (1 - y); }
-  static bool lost(double y) { return y > 1 - 0x1p-14; }
+  auto operator()(const auto& y) const { return y * (1 - y); }
+  template <class T>
+  static bool lost(T y) {
+    return y > 1 - detail::near_limit<T>;
+  }
 };
 
 /// An operation with loops of its own, whose backward loop reads the input or the output: what is saved.
@@ -150,7 +153,7 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
 
 Variable sigmoid(const Operand& x) {
   return map_saturating<SigmoidByOutput>(
-      "sigmoid", {{vmath::sigmoid, vmath::sigmoid}, {vmath::sigmoid_slope, vmath::sigmoid_slope}},
+      "sigmoid", {vmath::sigmoid, vmath::sigmoid}, {vmath::sigmoid_slope, vmath::sigmoid_slope},
       [](const Variable& v) { return detail::sigmoid_slope(v); }, x);
 }
 
@@ -215,7 +218,7 @@ Variable gelu(const Operand& x, GeluForm form) {
 
 Variable silu(const Operand& x) {
   return map_by_input(
-      "silu", {{vmath::silu, vmath::silu}, {vmath::silu_slope, vmath::silu_slope}},
+      "silu", {vmath::silu, vmath::silu}, {vmath::silu_slope, vmath::silu_slope},
       [](const Variable& v) {
         // Far out the second term vanishes, and infinity must not meet its zero; as in mish.
         const Variable u = clamp(v, -800, 800), s = sigmoid(u);
@@ -227,7 +230,7 @@ Variable silu(const Operand& x) {
 
 Variable mish(const Operand& x) {
   return map_by_input(
-      "mish", {{vmath::mish, vmath::mish}, {vmath::mish_slope, vmath::mish_slope}},
+      "mish", {vmath::mish, vmath::mish}, {vmath::mish_slope, vmath::mish_slope},
       [](const Variable& v) {
         const Variable u = clamp(v, -800, 800), gate = softplus(u);
         return detail::under_exact_value("mish", tanh(gate) + u * detail::tanh_slope(gate) * sigmoid(u),
@@ -264,15 +267,15 @@ Variable hardswish(const Operand& x) {
 
 Variable softsign(const Operand& x) {
   return map_by_input(
-      "softsign", {{softsign_forward, softsign_forward}, {softsign_slope, softsign_slope}},
+      "softsign", {softsign_forward, softsign_forward}, {softsign_slope, softsign_slope},
       [](const Variable& v) { return square(1 / (1 + abs(v))); }, x);
 }
 
 Variable tanhshrink(const Operand& x) {
   return map_by_input(
-      "tanhshrink",
-      {{vmath::tanhshrink, vmath::tanhshrink}, {vmath::tanhshrink_slope, vmath::tanhshrink_slope}},
-      [](const Variable& v) { return square(tanh(v)); }, x);
+      "tanhshrink", {vmath::tanhshrink, vmath::tanhshrink},
+      {vmath::tanhshrink_slope, vmath::tanhshrink_slope}, [](const Variable& v) { return square(tanh(v)); },
+      x);
 }
 
 Variable softshrink(const Operand& x, double lambda) {

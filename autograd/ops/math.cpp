@@ -53,14 +53,19 @@ std::pair<Index, Index> integer_bounds(DType dtype, Scalar low, Scalar high) {
   return {first, last};
 }
 
-// Where these have lost up to fourteen bits of the slope.
 struct Expm1ByOutput {
-  static double slope(double y) { return 1 + y; }
-  static bool lost(double y) { return y < -1 + 0x1p-14; }
+  auto operator()(const auto& y) const { return 1 + y; }
+  template <class T>
+  static bool lost(T y) {
+    return y < -1 + detail::near_limit<T>;
+  }
 };
 struct TanhByOutput {
-  static double slope(double y) { return (1 - y) * (1 + y); }
-  static bool lost(double y) { return std::fabs(y) > 1 - 0x1p-14; }
+  auto operator()(const auto& y) const { return (1 - y) * (1 + y); }
+  template <class T>
+  static bool lost(T y) {
+    return std::fabs(y) > 1 - detail::near_limit<T>;
+  }
 };
 
 }  // namespace
@@ -76,7 +81,7 @@ Variable exp2(const Operand& x) {
 }
 Variable expm1(const Operand& x) {
   return map_saturating<Expm1ByOutput>(
-      "expm1", {{vmath::expm1, vmath::expm1}, {vmath::exp, vmath::exp}},
+      "expm1", {vmath::expm1, vmath::expm1}, {vmath::exp, vmath::exp},
       [](const Variable& v) { return exp(v); }, x);
 }
 Variable log(const Operand& x) {
@@ -172,7 +177,7 @@ Variable cosh(const Operand& x) {
 }
 Variable tanh(const Operand& x) {
   return map_saturating<TanhByOutput>(
-      "tanh", {{vmath::tanh, vmath::tanh}, {vmath::tanh_slope, vmath::tanh_slope}},
+      "tanh", {vmath::tanh, vmath::tanh}, {vmath::tanh_slope, vmath::tanh_slope},
       [](const Variable& v) { return detail::tanh_slope(v); }, x);
 }
 Variable asinh(const Operand& x) {
