@@ -72,4 +72,83 @@ class Extrapolation {
   Estimate here_;
 };
 
+/// A numeric derivative beside an analytic one.
+struct Comparison {
+  Estimate numeric;
+  double allowed = 0;    // difference
+  bool settled = false;  // whether the estimate is good enough to tell
+  bool smooth = false;
+  double below = 0, above = 0;  // the slopes of both sides at the last step
+  double last_step = 0;
+};
+
+/// What is smaller may be the rounding of terms of inputs and cotangents that cancel.
+inline constexpr double smallest_magnitude = 1;
+
+/// The smallest power of two that is neither below 1 nor below x: x plus such steps is exact more often.
+inline double power_of_two_above(double x) {
+  if (!(x > 1) || !std::isfinite(x)) return 1;
+  int exponent = 0;
+  const double mantissa = std::frexp(x, &exponent);
+  return std::ldexp(1, mantissa == 0.5 ? exponent - 1 : exponent);
+}
+
+/// The derivatives of a function of values of that magnitude, held against analytic ones within
+/// atol * max(magnitude, 1) + rtol * |derivative|; steps begin at `step` times the scale of the point.
+class Differences {
+ public:
+  Differences(double step, double atol, double rtol, double magnitude)
+      : step_(step), atol_(atol), rtol_(rtol), magnitude_(magnitude) {}
+
+  /// Compares with the derivative at 0 of a function of a step, x from 0 being its natural scale. The usual
+  /// steps suffice nearly always; a point nearer to 0 needs smaller ones, a rough function larger ones.
+  template <class F>
+  Comparison compare(double analytic, double x, F change_at) const {
+    const double scale = power_of_two_above(x);
+    const Comparison usual = descend(analytic, scale, step_ * scale, change_at);
+    if (usual.settled) return usual;
+    for (const double first : {x < 1 ? step_ * x : 0, 64 * step_ * scale}) {
+      if (first == 0) continue;
+      const Comparison other = descend(analytic, scale, first, change_at);
+      if (other.settled) return other;
+    }
+    return usual;
+  }
+
+ private:
+  /// Halves the step until the estimate is good enough.
+  template <class F>
+  Comparison descend(double analytic, double scale, double step, F change_at) const {
+    constexpr int most_steps = 14;
+    Extrapolation extrapolation(magnitude_);
+    Comparison result;
+    Estimate last_good;
+    for (int i = 0; i < most_steps && !result.settled; ++i, step /= 2) {
+      extrapolation.add(change_at(step), step);
+      const Estimate& numeric = extrapolation.estimate();
+      const double allowed =
+          atol_ * std::max(magnitude_, smallest_magnitude) / scale + rtol_ * std::abs(numeric.value);
+      result.smooth = extrapolation.smooth(allowed);
+      result.below = extrapolation.below();
+      result.above = extrapolation.above();
+      result.last_step = step;
+      const double difference = std::abs(analytic - numeric.value);
+      const bool good = result.smooth && numeric.error <= allowed / 4;
+      const bool agrees =
+          good ? difference <= allowed : result.smooth && difference + numeric.error <= allowed;
+      // A step may happen to fit the one before: a disagreement is confirmed by another.
+      const bool confirmed = good && std::abs(numeric.value - last_good.value) <= allowed;
+      result.settled = agrees || confirmed;
+      if (result.settled || (result.smooth && numeric.error < result.numeric.error)) {
+        result.numeric = numeric;
+        result.allowed = allowed;
+      }
+      last_good = good ? numeric : Estimate();
+    }
+    return result;
+  }
+
+  double step_, atol_, rtol_, magnitude_;
+};
+
 }  // namespace xgrad::detail

@@ -17,8 +17,7 @@
 namespace xgrad {
 namespace {
 
-using detail::Change;
-using detail::Estimate;
+using detail::Change, detail::Comparison, detail::Differences, detail::Estimate;
 
 /// What is checked: a function of leaves, which are perturbed where they are.
 struct Subject {
@@ -138,27 +137,6 @@ std::string element_name(const Shape& shape, Index position) {
   return to_string(index);
 }
 
-/// A numeric derivative beside an analytic one.
-struct Comparison {
-  Estimate numeric;
-  double allowed = 0;    // difference
-  bool settled = false;  // whether the estimate is good enough to tell
-  bool smooth = false;
-  double below = 0, above = 0;  // the slopes of both sides at the last step
-  double last_step = 0;
-};
-
-/// What is smaller may be the rounding of terms of inputs and cotangents that cancel.
-constexpr double smallest_magnitude = 1;
-
-/// The smallest power of two that is neither below 1 nor below x: x plus such steps is exact more often.
-double power_of_two_above(double x) {
-  if (!(x > 1) || !std::isfinite(x)) return 1;
-  int exponent = 0;
-  const double mantissa = std::frexp(x, &exponent);
-  return std::ldexp(1, mantissa == 0.5 ? exponent - 1 : exponent);
-}
-
 /// One check under way.
 class Check {
  public:
@@ -257,6 +235,7 @@ class Check {
     if (count == 0) return;
     const bool each = count <= options_.max_elements;
     const Index trials = each ? count : options_.directions;
+    const Differences differences(options_.step, options_.atol, options_.rtol, magnitude_);
     Index wrong = 0, unsettled = 0;
     double worst = -1;
     std::string worst_text;
@@ -265,16 +244,16 @@ class Check {
       Comparison comparison;
       if (each) {
         analytic = gradient.data<double>()[trial];
-        comparison = hold(analytic, std::abs(leaf.original().data<double>()[trial]),
-                          [&](double step) { return along_element(leaf, trial, step); });
+        comparison = differences.compare(analytic, std::abs(leaf.original().data<double>()[trial]),
+                                         [&](double step) { return along_element(leaf, trial, step); });
       } else {
         const Tensor direction = random_direction(leaf.original().shape(), generator_);
         double largest = 0;
         for (const double x : leaf.original().span<double>()) largest = std::max(largest, std::abs(x));
         for (Index j = 0; j < count; ++j)
           analytic += gradient.data<double>()[j] * direction.data<double>()[j];
-        comparison =
-            hold(analytic, largest, [&](double step) { return along_direction(leaf, direction, step); });
+        comparison = differences.compare(analytic, largest,
+                                         [&](double step) { return along_direction(leaf, direction, step); });
       }
       const double error = std::abs(analytic - comparison.numeric.value);
       if (comparison.settled && error <= comparison.allowed) continue;
@@ -320,53 +299,6 @@ class Check {
     return text.str();
   }
 
-  /// Compares with the derivative at 0 of a function of a step, x from 0 being its natural scale. The usual
-  /// steps suffice nearly always; a point nearer to 0 needs smaller ones, a rough function larger ones.
-  template <class F>
-  Comparison hold(double analytic, double x, F change_at) const {
-    const double scale = power_of_two_above(x);
-    const Comparison usual = descend(analytic, scale, options_.step * scale, change_at);
-    if (usual.settled) return usual;
-    for (const double first : {x < 1 ? options_.step * x : 0, 64 * options_.step * scale}) {
-      if (first == 0) continue;
-      const Comparison other = descend(analytic, scale, first, change_at);
-      if (other.settled) return other;
-    }
-    return usual;
-  }
-
-  /// Halves the step until the estimate is good enough.
-  template <class F>
-  Comparison descend(double analytic, double scale, double step, F change_at) const {
-    constexpr int most_steps = 14;
-    detail::Extrapolation extrapolation(magnitude_);
-    Comparison result;
-    Estimate last_good;
-    for (int i = 0; i < most_steps && !result.settled; ++i, step /= 2) {
-      extrapolation.add(change_at(step), step);
-      const Estimate& numeric = extrapolation.estimate();
-      const double allowed = options_.atol * std::max(magnitude_, smallest_magnitude) / scale +
-                             options_.rtol * std::abs(numeric.value);
-      result.smooth = extrapolation.smooth(allowed);
-      result.below = extrapolation.below();
-      result.above = extrapolation.above();
-      result.last_step = step;
-      const double difference = std::abs(analytic - numeric.value);
-      const bool good = result.smooth && numeric.error <= allowed / 4;
-      const bool agrees =
-          good ? difference <= allowed : result.smooth && difference + numeric.error <= allowed;
-      // A step may happen to fit the one before: a disagreement is confirmed by another.
-      const bool confirmed = good && std::abs(numeric.value - last_good.value) <= allowed;
-      result.settled = agrees || confirmed;
-      if (result.settled || (result.smooth && numeric.error < result.numeric.error)) {
-        result.numeric = numeric;
-        result.allowed = allowed;
-      }
-      last_good = good ? numeric : Estimate();
-    }
-    return result;
-  }
-
   /// The element moves by what it can represent of the step; the change is that of the step itself.
   Change along_element(Perturbation& leaf, Index element, double step) const {
     Tensor low = leaf.original(), high = leaf.original();
@@ -403,7 +335,7 @@ class Check {
 /// Where the gradients of a run that is recorded and of one that is not differ; empty when they agree.
 std::string first_difference(const std::vector<Tensor>& recorded, const std::vector<Tensor>& plain,
                              const std::vector<std::string>& names, const GradcheckOptions& options) {
-  double largest = smallest_magnitude;
+  double largest = detail::smallest_magnitude;
   for (const Tensor& gradient : plain)
     if (gradient.dtype() == float64)
       for (const double value : gradient.span<double>())

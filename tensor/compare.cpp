@@ -73,7 +73,7 @@ Closeness allclose(const Tensor& actual, const Tensor& expected, const Tolerance
       return tolerance.atol + tolerance.rtol * std::abs(static_cast<double>(e[i]));
     };
     Index mismatches = 0, worst = 0;
-    double largest = -1;
+    double largest = 0;
     for (Index i = 0; i < actual.count(); ++i) {
       const double over = excess(a[i], e[i], tolerance, allowed(i));
       if (over == 0) continue;

@@ -47,9 +47,10 @@ Tensor softmax(const Tensor& x, Index axis);
 Tensor log_softmax(const Tensor& x, Index axis);
 /// log(sum(exp(x))) over the axes; -inf when empty. Infinite maxima give that infinity. Floating dtype.
 Tensor logsumexp(const Tensor& x, const Shape& axes);
-/// y * (g - sum(g * y)): the softmax's input gradient from its output.
+/// y * (g - sum(g * y)): the softmax's input gradient from its output; 0 along the axis where all of g is 0,
+/// whatever y holds.
 Tensor softmax_backward(const Tensor& gradient, const Tensor& output, Index axis);
-/// g - exp(y) * sum(g): the log_softmax's input gradient from its output.
+/// g - exp(y) * sum(g): the log_softmax's input gradient from its output; 0 where softmax's is.
 Tensor log_softmax_backward(const Tensor& gradient, const Tensor& output, Index axis);
 
 }  // namespace xgrad::kernels

@@ -112,6 +112,25 @@ void check_gradient(const Tensor& gradient, const Tensor& output) {
                      to_string(gradient.shape()));
 }
 
+/// Zeros in one row of a gradient, `size` elements `step` apart, where no gradient arrives: a row whose
+/// output is NaN has no slope that zero could be multiplied by.
+template <class T>
+void clear_without_gradient(const T* g, T* to, Index size, Index step) {
+  for (Index i = 0; i < size; ++i)
+    if (g[i * step] != 0) return;
+  for (Index i = 0; i < size; ++i) to[i * step] = 0;
+}
+/// The same for the rows along the plan whose statistic is suspect.
+template <class T, class Suspect>
+void clear_without_gradient(const T* g, const T* statistics, const Plan& plan, T* to, Suspect suspect) {
+  for (Index o = 0; o < plan.outer; ++o)
+    for (Index j = 0; j < plan.inner; ++j) {
+      const Index at = o * plan.size * plan.inner + j;
+      if (suspect(statistics[o * plan.inner + j]))
+        clear_without_gradient(g + at, to + at, plan.size, plan.inner);
+    }
+}
+
 /// x with `axis` in the middle; a scalar is one element along an axis of its own.
 Tensor folded(const Tensor& x, const Plan& plan) { return x.reshape({plan.outer, plan.size, plan.inner}); }
 
@@ -181,12 +200,14 @@ Tensor softmax_backward(const Tensor& gradient, const Tensor& output, Index axis
           const Index at = r * plan.size;
           const T dot = detail::fold_run<detail::Addition<T>>(detail::Products<T>{g, y}, at, plan.size);
           for (Index i = at; i < at + plan.size; ++i) to[i] = y[i] * (g[i] - dot);
+          if (std::isnan(dot)) clear_without_gradient(g + at, to + at, plan.size, 1);
         }
       });
       return result;
     }
     const Tensor dots = sum_product(folded(gradient, plan), folded(output, plan), {1});
     combine_columns(g, y, dots.data<T>(), plan, to, [](T gi, T yi, T dot) { return yi * (gi - dot); });
+    clear_without_gradient(g, dots.data<T>(), plan, to, [](T dot) { return std::isnan(dot); });
     return result;
   });
 }
@@ -207,6 +228,7 @@ Tensor log_softmax_backward(const Tensor& gradient, const Tensor& output, Index 
           const Index at = r * plan.size;
           const T total = row_sum(g + at, plan.size);
           for (Index i = at; i < at + plan.size; ++i) to[i] = g[i] - to[i] * total;
+          if (total == 0) clear_without_gradient(g + at, to + at, plan.size, 1);
         }
       });
       return result;
@@ -214,6 +236,7 @@ Tensor log_softmax_backward(const Tensor& gradient, const Tensor& output, Index 
     exp_all(y, to, output.count());
     const Tensor totals = sum(folded(gradient, plan), {1});
     combine_columns(g, to, totals.data<T>(), plan, to, [](T gi, T p, T total) { return gi - p * total; });
+    clear_without_gradient(g, totals.data<T>(), plan, to, [](T total) { return total == 0; });
     return result;
   });
 }

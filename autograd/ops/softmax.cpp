@@ -5,6 +5,7 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/reduce.hpp>
 
 #include <limits>
@@ -18,6 +19,14 @@ Variable sum_along(const Variable& x, Index axis) {
   return sum(x, detail::axes_along(x.shape(), axis), {.keepdims = true});
 }
 
+// The output, without the NaN of those rows where no gradient arrives: these have no slope that zero could be
+// multiplied by.
+Variable where_gradient_arrives(const Variable& y, const Variable& g, Index axis) {
+  if (kernels::all_finite(y.value())) return y;
+  const Variable arrives = any(g, detail::axes_along(y.shape(), axis), {.keepdims = true});
+  return where(logical_and(isnan(y), logical_not(arrives)), 0, y);
+}
+
 }  // namespace
 
 Variable softmax(const Operand& x, Index axis) {
@@ -29,7 +38,7 @@ Variable softmax(const Operand& x, Index axis) {
                           const Variable& g = r.gradient();
                           if (!r.create_graph())
                             return Variable(kernels::softmax_backward(g.value(), r.output_value(), axis));
-                          const Variable y = r.output();
+                          const Variable y = where_gradient_arrives(r.output(), g, axis);
                           return y * (g - sum_along(g * y, axis));
                         }});
 }
@@ -43,7 +52,7 @@ Variable log_softmax(const Operand& x, Index axis) {
                           const Variable& g = r.gradient();
                           if (!r.create_graph())
                             return Variable(kernels::log_softmax_backward(g.value(), r.output_value(), axis));
-                          return g - exp(r.output()) * sum_along(g, axis);
+                          return g - exp(where_gradient_arrives(r.output(), g, axis)) * sum_along(g, axis);
                         }});
 }
 

@@ -193,6 +193,21 @@ TEST_CASE("attention stores no matrix of queries by keys") {
   CHECK(std::string(y.operation()) == "scaled_dot_product_attention");
 }
 
+TEST_CASE("attention: a mask that needs no gradient costs the backward pass no matrix either") {
+  constexpr Index length = 1024;
+  constexpr std::size_t matrix = length * length * sizeof(float);
+  const std::vector<Variable> x = leaves({length, 8}, {length, 8}, {length, 8}, float32);
+  for (const bool learned : {false, true}) {
+    CAPTURE(learned);
+    const Variable mask(zeros({length, length}), {.requires_grad = learned});
+    const Variable y = scaled_dot_product_attention(x[0], x[1], x[2], {.mask = mask});
+    const auto before = memory_stats().live_bytes;
+    reset_peak_memory();
+    sum(y).backward();
+    CHECK((memory_stats().peak_bytes - before > matrix) == learned);
+  }
+}
+
 TEST_CASE("attention: dropout keeps the expected value and reaches its bounds") {
   manual_seed(4);
   const std::vector<Variable> x = leaves({300, 4}, {50, 4}, {50, 2}, float64);

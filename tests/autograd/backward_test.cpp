@@ -125,6 +125,18 @@ TEST_CASE("grad executes only nodes on a path to the inputs") {
   CHECK(calls == 1);
 }
 
+TEST_CASE("grad keeps no gradients but those of its inputs") {
+  constexpr Index count = 1 << 16;
+  const Variable x = leaf(zeros({count}));
+  Variable y = x;
+  for (int i = 0; i < 40; ++i) y = y * 2;
+  y = sum(y * y);
+  const auto before = memory_stats().live_bytes;
+  reset_peak_memory();
+  CHECK(grad(y, x).count() == count);
+  CHECK(memory_stats().peak_bytes - before < 8 * count * sizeof(float));
+}
+
 TEST_CASE("each rule runs once, after all its consumers") {
   int calls = 0;
   const Function counted(

@@ -101,6 +101,11 @@ TEST_SUITE("autograd") {
     const Variable t(zeros({4, 3, 3, 2}));
     CHECK(contains(message_of([&] { conv_transpose2d(x, t, {}, {.output_padding = 1}); }),
                    "expects output padding below stride or dilation, got 1 x 1"));
+    CHECK(contains(message_of([&] {
+                     conv_transpose2d(x, t, {}, {.stride = 2, .output_padding = {0, -1}});
+                   }),
+                   "output padding"));
+    CHECK_THROWS_AS(conv_transpose2d(x, t, {}, {.stride = 2, .output_padding = {0, -1}}), ValueError);
     CHECK(contains(message_of([&] { conv_transpose2d(x, t, {}, {.padding = 5}); }),
                    "an image of 5 x 6 would give one of -3 x -2"));
     CHECK_THROWS_AS(conv_transpose2d(x, t, {}, {.padding = 5}), ShapeError);

@@ -134,3 +134,50 @@ TEST_CASE("a broadcast error names the axis") {
   CHECK_THROWS_WITH_AS(static_cast<void>(broadcast_shapes({2, 3, 4}, {5, 4})),
                        doctest::Contains("differ at axis -2"), ShapeError);
 }
+
+TEST_CASE("softmax, log_softmax: rows of NaN where no gradient arrives pass none on") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const Index size : {3, 5000})
+    for (const Index axis : {0, 1})
+      for (const double poison : {nan, infinity, -infinity})
+        for (const bool logarithm : {false, true})
+          for (const bool create_graph : {false, true}) {
+            CAPTURE(size);
+            CAPTURE(axis);
+            CAPTURE(poison);
+            CAPTURE(logarithm);
+            CAPTURE(create_graph);
+            // Rows along the axis: the first is poisoned and not wanted, the second is ordinary, the third
+            // poisoned and wanted in one place.
+            const Shape shape = axis == 1 ? Shape{3, size} : Shape{size, 3};
+            Tensor data = zeros(shape, float64), seed = zeros(shape, float64);
+            const auto at = [&, axis](Index row, Index i) {
+              return axis == 1 ? row * size + i : i * 3 + row;
+            };
+            for (Index i = 0; i < size; ++i) {
+              for (const Index row : {0, 2}) data.mutable_data<double>()[at(row, i)] = poison;
+              data.mutable_data<double>()[at(1, i)] = 0.25 * static_cast<double>(i % 4);
+              seed.mutable_data<double>()[at(1, i)] = static_cast<double>(i % 3);
+            }
+            seed.mutable_data<double>()[at(2, 1)] = 1;
+            const Variable x(data, {.requires_grad = true});
+            const Variable y = logarithm ? log_softmax(x, axis) : softmax(x, axis);
+            GradOptions options;
+            options.seeds = {Variable(seed)};
+            options.create_graph = create_graph;
+            const Tensor gradient =
+                grad(std::vector<Variable>{y}, std::vector<Variable>{x}, options)[0].value();
+            const double* g = gradient.data<double>();
+            double ordinary = 0;
+            bool unknown = false;
+            for (Index i = 0; i < size; ++i) {
+              REQUIRE(g[at(0, i)] == 0);
+              REQUIRE(std::isfinite(g[at(1, i)]));
+              ordinary += std::fabs(g[at(1, i)]);
+              unknown = unknown || std::isnan(g[at(2, i)]);
+            }
+            CHECK(ordinary > 0);
+            CHECK(unknown);
+          }
+}

@@ -78,6 +78,9 @@ TEST_SUITE("tensor") {
     CHECK(stream.str() == result.text + "|close");
   }
 
+  TEST_CASE("allclose: names an element that is off by little") {
+    CHECK(allclose(Tensor{1.0, 2.5}, Tensor{1.0, 2.0}).text.find("worst at (1,)") != std::string::npos);
+  }
   TEST_CASE("allclose: a NaN is worse than any number, wherever it is") {
     CHECK(allclose(Tensor{not_a_number, 100.0}, Tensor{1.0, 1.0}).text.find("worst at (0,): actual nan") !=
           std::string::npos);
