@@ -476,28 +476,28 @@ Spread spread(const Tensor& x, const Grouping& grouping) {
   });
 }
 
-Tensor distances(const Tensor& x, const Grouping& grouping, const Spread& spread) {
+Tensor distances(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& rest) {
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
-    const T *from = x.data<T>(), *mean = spread.mean.data<T>(), *rest = spread.rest.data<T>();
+    const T *from = x.data<T>(), *centre = mean.data<T>(), *excess = rest.data<T>();
     T* to = result.mutable_data<T>();
     if (grouping.size == 1) {
       const Index n = grouping.depth;
       parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) {
-          const T m = mean[r], left = rest[r];
-          for (Index i = r * n; i < (r + 1) * n; ++i) to[i] = from[i] - m - left;
+          const T c = centre[r], e = excess[r];
+          for (Index i = r * n; i < (r + 1) * n; ++i) to[i] = from[i] - c - e;
         }
       });
       return result;
     }
     const Walk walk(grouping);
-    const auto means = along_lines<T>(walk, grouping, [&](Index owner, Index) { return mean[owner]; });
-    const auto rests = along_lines<T>(walk, grouping, [&](Index owner, Index) { return rest[owner]; });
+    const auto centres = along_lines<T>(walk, grouping, [&](Index owner, Index) { return centre[owner]; });
+    const auto excesses = along_lines<T>(walk, grouping, [&](Index owner, Index) { return excess[owner]; });
     walk.every_line(grouping.outer, [&](Index o, Index at, Index n) {
-      const T *m = means.data() + o * walk.width, *left = rests.data() + o * walk.width;
+      const T *c = centres.data() + o * walk.width, *e = excesses.data() + o * walk.width;
 #pragma omp simd
-      for (Index j = 0; j < n; ++j) to[at + j] = from[at + j] - m[j] - left[j];
+      for (Index j = 0; j < n; ++j) to[at + j] = from[at + j] - c[j] - e[j];
     });
     return result;
   });

@@ -62,7 +62,7 @@ struct Spread {
   Tensor mean, rest, deviation, variance;
 };
 Spread spread(const Tensor& x, const Grouping& grouping);
-/// x - mean.
-Tensor distances(const Tensor& x, const Grouping& grouping, const Spread& spread);
+/// x - mean, whose rest is taken out as well.
+Tensor distances(const Tensor& x, const Grouping& grouping, const Tensor& mean, const Tensor& rest);
 
 }  // namespace xgrad::kernels

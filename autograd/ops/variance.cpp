@@ -16,7 +16,7 @@ namespace xgrad {
 namespace {
 
 using detail::Reduction;
-using kernels::Grouping;
+using kernels::Grouping, kernels::Spread;
 
 // Twice, since the first mean is rounded: what is left of it in the distances is small and taken out exactly,
 // so that constant data have distances of 0.
@@ -51,12 +51,16 @@ double degrees_of_freedom(const Reduction& over, const VarianceOptions& options)
   return std::max(0.0, over.count - static_cast<double>(options.correction));
 }
 
+// What the kernel has found, kept for the distances of the rule.
+struct Centre {
+  Grouping grouping;
+  Tensor mean, rest;
+};
+
 // By the kernel where the run is not recorded itself.
-Variable distances(const Backward& r, const Axes& axes) {
-  const Variable x = r.input(0);
-  const auto grouping = grouping_of(x.shape(), Reduction(x.shape(), axes, true).axes);
-  if (r.create_graph() || !grouping) return centred(x, axes);
-  return Variable(kernels::distances(x.value(), *grouping, kernels::spread(x.value(), *grouping)));
+Variable distances(const Backward& r, const Axes& axes, const std::optional<Centre>& centre) {
+  if (r.create_graph() || !centre) return centred(r.input(0), axes);
+  return Variable(kernels::distances(r.input_value(0), centre->grouping, centre->mean, centre->rest));
 }
 
 }  // namespace
@@ -67,16 +71,18 @@ Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
   const Reduction over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
   Tensor value;
+  std::optional<Centre> centre;
   if (const auto grouping = grouping_of(op.shape(), over.axes)) {
-    value =
-        kernels::mul(kernels::spread(op.value(), *grouping).variance, scalar(over.count / freedom, dtype));
+    const Spread spread = kernels::spread(op.value(), *grouping);
+    value = kernels::mul(spread.variance, scalar(over.count / freedom, dtype));
+    centre = Centre{*grouping, spread.mean, spread.rest};
   } else {
     const Tensor distances = centred_value(op[0], axes);
     value = kernels::div(kernels::sum_product(distances, distances, over.axes), scalar(freedom, dtype));
   }
   return op.record(value.reshape(over.result),
-                   Rule{saves_input(0), [axes, kept = over.kept, freedom](const Backward& r) {
-                          return distances(r, axes) * (reshape(r.gradient(), kept) * (2 / freedom));
+                   Rule{saves_input(0), [axes, centre, kept = over.kept, freedom](const Backward& r) {
+                          return distances(r, axes, centre) * (reshape(r.gradient(), kept) * (2 / freedom));
                         }});
 }
 
@@ -86,9 +92,11 @@ Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
   const Reduction over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
   Tensor value;
+  std::optional<Centre> centre;
   if (const auto grouping = grouping_of(op.shape(), over.axes)) {
-    value = kernels::mul(kernels::spread(op.value(), *grouping).deviation,
-                         scalar(std::sqrt(over.count / freedom), dtype));
+    const Spread spread = kernels::spread(op.value(), *grouping);
+    value = kernels::mul(spread.deviation, scalar(std::sqrt(over.count / freedom), dtype));
+    centre = Centre{*grouping, spread.mean, spread.rest};
   } else {
     // Through the norm, whose squares stay within the range; the norm itself may leave it.
     const Tensor distances = centred_value(op[0], axes), root = scalar(std::sqrt(freedom), dtype);
@@ -98,10 +106,10 @@ Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
   }
   return op.record(
       value.reshape(over.result),
-      Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, freedom](const Backward& r) {
+      Rule{saves_input(0) | saves_output(), [axes, centre, kept = over.kept, freedom](const Backward& r) {
              const Variable deviation = reshape(r.output(), kept);
              const Variable constant = equal(deviation, 0);
-             return distances(r, axes) / where(constant, 1, deviation) *
+             return distances(r, axes, centre) / where(constant, 1, deviation) *
                     where(constant, 0, reshape(r.gradient(), kept) / freedom);
            }});
 }

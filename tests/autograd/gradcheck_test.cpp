@@ -86,6 +86,20 @@ TEST_SUITE("autograd") {
     CHECK(gradcheck([](const List& x) { return wrong_factor(x[0], x[1]); }, {a, b}, {.rtol = 0.02}));
   }
 
+  TEST_CASE("gradcheck: the worst of several wrong derivatives is shown, wherever it stands") {
+    const Tensor ones_of_three = ones({3}, float64);
+    for (const Index worst : {0, 1, 2}) {
+      CAPTURE(worst);
+      Tensor error({1.1, 1.1, 1.1}, float64);
+      error.mutable_data<double>()[worst] = 100;
+      const auto f = [&](auto x) {
+        return product(
+            x, ones_of_three, [&](const Backward& r) { return r.gradient() * error; }, right_y);
+      };
+      CHECK(contains(gradcheck(f, ones_of_three).text, "input 0 element (" + std::to_string(worst) + ",)"));
+    }
+  }
+
   TEST_CASE("gradcheck: the tolerance is relative to the numeric derivative") {
     // Twice the right gradient: the error is all of the numeric derivative, but half of the analytic one.
     const auto twice = [](const auto& x, const auto& y) {

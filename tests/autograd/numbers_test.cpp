@@ -127,7 +127,12 @@ TEST_CASE("clamp of integers: any bounds, and results within them") {
   CHECK(bitwise_equal(run(bytes, -5, 300), bytes));
   CHECK(bitwise_equal(run(bytes, -inf, 7.9), Tensor({1, 5, 7}, uint8)));
   CHECK(bitwise_equal(run(bytes, 1.5, huge), Tensor({2, 5, 200}, uint8)));
+  const Tensor truths{true, false};
+  CHECK(bitwise_equal(run(truths, -3, 9), truths));
+  CHECK(bitwise_equal(run(truths, 0.5, 9), Tensor{true, true}));
+  CHECK(bitwise_equal(run(truths, 0, 0.5), Tensor{false, false}));
   // No integer of the type lies between.
+  CHECK_THROWS_AS(run(truths, 2, 9), ValueError);
   CHECK_THROWS_AS(run(x, 2.25, 2.75), ValueError);
   CHECK_THROWS_AS(run(x, inf, inf), ValueError);
   CHECK_THROWS_AS(run(bytes, 300, 400), ValueError);

@@ -94,9 +94,12 @@ std::vector<Convolution> usual() {
   // Stride 1 and about as many positions as pixels: the input's gradient may be a convolution itself.
   const Window tall{.input = 23, .kernel = 3, .before = 2, .after = 1},
       wide{.input = 29, .kernel = 3, .before = 1, .after = 4, .dilation = 2};
-  return {{8, first, first, 1, 32, 1},    {4, first, first, 32, 64, 1}, {4, second, second, 64, 64, 1},
-          {4, point, point, 64, 128, 1},  {2, seven, seven, 3, 64, 1},  {4, first, first, 32, 32, 32},
-          {4, second, second, 64, 64, 4}, {4, first, first, 20, 50, 1}, {2, tall, wide, 40, 70, 1}};
+  // A kernel of one pixel that is not a product of matrices all the same.
+  const Window shifted{.input = 14, .kernel = 1, .before = 1};
+  return {{8, first, first, 1, 32, 1},     {4, first, first, 32, 64, 1}, {4, second, second, 64, 64, 1},
+          {4, point, point, 64, 128, 1},   {2, seven, seven, 3, 64, 1},  {4, first, first, 32, 32, 32},
+          {4, second, second, 64, 64, 4},  {4, first, first, 20, 50, 1}, {2, tall, wide, 40, 70, 1},
+          {4, shifted, shifted, 16, 24, 1}};
 }
 
 }  // namespace
