@@ -112,6 +112,13 @@ TEST_CASE("comparisons: a number takes the type of reals it meets") {
   CHECK_THROWS_AS(Variable() == 1.5, GraphError);
 }
 
+TEST_CASE("the reals that int64 has room for end where it does") {
+  CHECK(full({1}, -0x1p63, int64).item<Index>() == least);
+  CHECK_THROWS_AS(full({1}, -0x1.0000000000001p63, int64), ValueError);
+  CHECK(full({1}, 0x1.fffffffffffffp62, int64).item<Index>() == most - 1023);
+  CHECK_THROWS_AS(full({1}, 0x1p63, int64), ValueError);
+}
+
 TEST_CASE("clamp of integers: any bounds, and results within them") {
   const auto run = [](const Tensor& x, Scalar low, Scalar high) { return clamp(x, low, high).value(); };
   const Tensor x({1, 5, 9}, int64), bytes({1, 5, 200}, uint8);
