@@ -128,6 +128,8 @@ TEST_CASE("clamp of integers: any bounds, and results within them") {
   CHECK(bitwise_equal(run(x, 2.5, 7.5), Tensor({3, 5, 7}, int64)));
   CHECK(bitwise_equal(run(Tensor({-9, -5, -1}, int64), -7.5, -2.5), Tensor({-7, -5, -3}, int64)));
   CHECK(bitwise_equal(run(x, least, most), x));
+  CHECK(bitwise_equal(run(x, -inf, -0x1p63), full({3}, least, int64)));
+  CHECK_THROWS_AS(run(x, 0x1p63, inf), ValueError);
   const std::int64_t odd = (Index{1} << 53) + 1;
   CHECK(run(Tensor({odd + 2}, int64), 0, odd).template item<Index>() == odd);
   CHECK(run(Tensor({odd - 2}, int64), odd, most).template item<Index>() == odd);

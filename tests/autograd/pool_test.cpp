@@ -106,6 +106,8 @@ TEST_SUITE("autograd") {
   TEST_CASE("average pooling: dtypes, NaN, long sums") {
     CHECK(avg_pool2d(ones({1, 2, 2, 1}, uint8), {.kernel = 2}).dtype() == float32);
     CHECK(adaptive_avg_pool2d(ones({1, 2, 2, 1}, int64), 1).item() == 1);
+    const Variable spread = avg_pool2d_input_gradient(ones({1, 1, 1, 1}, int64), {1, 2, 2, 1}, {.kernel = 2});
+    CHECK(bitwise_equal(spread.value(), full({1, 2, 2, 1}, 0.25)));
     Tensor x = ones({1, 2, 4, 1});
     x.mutable_data<float>()[0] = std::nanf("");
     const Variable y = avg_pool2d(x, {.kernel = 2});

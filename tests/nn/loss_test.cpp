@@ -436,6 +436,7 @@ TEST_CASE("options and dtypes of losses are checked") {
   CHECK_THROWS_AS(nn::binary_cross_entropy(full({2}, -1e-6), zeros({2})), ValueError);
   CHECK_THROWS_AS(nn::binary_cross_entropy(full({2}, 0.5), zeros({2}), {.weight = ones({3})}), ShapeError);
   CHECK_THROWS_AS(nn::bce_with_logits(x, x, {.pos_weight = ones({2})}), ShapeError);
+  CHECK_THROWS_AS(nn::bce_with_logits(x, x, {.pos_weight = ones({4, 2, 3})}), ShapeError);
   CHECK_THROWS_AS(nn::bce_with_logits(x, x, {.weight = ones({4, 2, 3})}), ShapeError);
 }
 
