@@ -71,8 +71,9 @@ def text_of_node(node):
         return "constant"
     node = node.dereference()
     text = node["name"].string()
-    if int(node["file_"]) != 0 and int(node["line_"]) > 0:
-        text += " at %s:%d" % (node["file_"].string().rsplit("/", 1)[-1], int(node["line_"]))
+    line = int(node["line_and_flags_"]) & 0xFFFFFF  # Node::line_mask
+    if int(node["file_"]) != 0 and line > 0:
+        text += " at %s:%d" % (node["file_"].string().rsplit("/", 1)[-1], line)
     return text
 
 
