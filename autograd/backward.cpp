@@ -52,9 +52,10 @@ void run(detail::Run& run, const std::vector<Variable>& roots, std::vector<Varia
   const detail::ModeScope mode(create_graph);
   for (std::size_t i = 0; i < roots.size(); ++i)
     run.start(detail::Access::edge(roots[i]), std::move(seeds[i]));
-  // Rules are named by the places of their own operations, not by the place of this call.
+  // Rules are named by the places of their own operations, leaves by the place of this call.
+  const Place caller = Scope::current()->place();
   const Scope own_names(Scope::Barrier{});
-  run.execute();
+  run.execute(caller);
 }
 
 }  // namespace

@@ -123,17 +123,18 @@ void Run::run_hooks(Node& node, Variable* gradients) {
   for (const auto& hook : hooks) {
     Variable& gradient = gradients[hook->output];
     if (!gradient.defined()) continue;
-    const Scope user(Scope::Barrier{});
-    Variable replacement = hook->function(own_handle(gradient));
+    Variable replacement = [&] {
+      const Scope user(Scope::Barrier{});
+      return hook->function(own_handle(gradient));
+    }();
     if (!replacement.defined()) continue;
     const OutputMeta& meta = node.outputs()[hook->output];
     if (replacement.shape() != meta.shape())
-      fail<ShapeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of shape " +
-                       to_string(meta.shape()) + ", got " + to_string(replacement.shape()));
+      fail<ShapeError>("a hook gave a gradient of shape " + to_string(replacement.shape()) + ", expects " +
+                       to_string(meta.shape()));
     if (replacement.dtype() != meta.dtype())
-      fail<DTypeError>(std::string("hook on the result of ") + node.name + ": expects a gradient of " +
-                       std::string(to_string(meta.dtype())) + ", got " +
-                       std::string(to_string(replacement.dtype())));
+      fail<DTypeError>("a hook gave a gradient of " + std::string(to_string(replacement.dtype())) +
+                       ", expects " + std::string(to_string(meta.dtype())));
     gradient = own_handle(replacement);
   }
 }
@@ -196,14 +197,15 @@ void Run::reject(const Node& node) {
   claim.use_up();
 }
 
-void Run::execute() {
+void Run::execute(Place caller) {
   std::optional<RetainingRun> mark;
   if (retain_graph_) mark.emplace();
   Scope scope(nullptr, {});
   while (!queue_.empty()) {
     Pending pending = queue_.take();
     Node& node = *pending.node;
-    scope.rename(node.name, node.place());
+    const Place place = node.place();
+    scope.rename(node.name, place.file != nullptr ? place : caller);
     if (pending.partial) spread(pending);
     Variable* const gradients = pending.gradients();
     if (watched(node)) show(node, gradients);

@@ -18,7 +18,8 @@ class Run {
   }
   /// Queues a root with its seed, if the run visits it.
   void start(const Edge& root, Variable seed);
-  void execute();
+  /// Errors at nodes without a line of their own, leaves, carry that of the caller.
+  void execute(Place caller);
   /// Moves what reached the leaves into their stored gradients.
   void deposit();
   void deposit_into(std::shared_ptr<GradientSlot> slot, Variable gradient) {

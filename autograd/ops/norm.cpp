@@ -1,5 +1,6 @@
 // The p-norm. Its rules divide by the norm before taking powers, so gradients overflow no sooner than they
-// must; they are 0 where the norm is 0.
+// must; they are 0 where the norm is 0, and the
+// limits where it is infinite.
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
@@ -10,6 +11,7 @@
 #include <xgrad/tensor/reduce.hpp>
 
 #include <cmath>
+#include <limits>
 
 namespace xgrad {
 namespace {
@@ -21,6 +23,15 @@ Variable slope(const Variable& x, const Variable& positive_norm, double p) {
   const Variable zero = equal(x, 0);
   const Variable ratio = where(zero, 1, abs(x) / positive_norm);
   return where(zero, 0, sign(x) * pow(ratio, p - 1));
+}
+
+// x for slopes of p > 1, which its size does not change, scaled where the norm is infinite: infinities alone
+// count then, or numbers whose norm leaves the range.
+Variable within_range(const Variable& x, const Variable& total, const Axes& axes) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Variable size = abs(x).detach(), largest = amax(size, axes, {.keepdims = true});
+  const Variable infinite = where(equal(size, infinity), sign(x), 0);
+  return where(equal(total, infinity), where(equal(largest, infinity), infinite, x / largest), x);
 }
 
 }  // namespace
@@ -47,10 +58,14 @@ Variable norm(const Operand& x, double p, const Axes& axes, ReduceOptions option
                                                                              r.output_value().reshape(kept));
                           }});
   return op.record(std::move(value),
-                   Rule{saves_input(0) | saves_output(), [kept = over.kept, p](const Backward& r) {
-                          const Variable total = reshape(r.output(), kept);
+                   Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, p](const Backward& r) {
+                          Variable input = r.input(0), total = reshape(r.output(), kept);
+                          if (p > 1 && !kernels::all_finite(total.value())) {
+                            input = within_range(input, total, axes);
+                            total = norm(input, p, axes, {.keepdims = true});
+                          }
                           const Variable zero = equal(total, 0);
-                          return slope(r.input(0), where(zero, 1, total), p) *
+                          return slope(input, where(zero, 1, total), p) *
                                  where(zero, 0, reshape(r.gradient(), kept));
                         }});
 }

@@ -181,3 +181,43 @@ TEST_CASE("softmax, log_softmax: rows of NaN where no gradient arrives pass none
             CHECK(unknown);
           }
 }
+
+TEST_CASE("norm: slopes where the norm is infinite") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double most = std::numeric_limits<double>::max();
+  struct Row {
+    std::vector<double> x;
+    double p;
+    std::vector<double> slope;
+  };
+  const double root = 1 / std::sqrt(2.0);
+  for (const Row& row :
+       {Row{{infinity, 1}, 2, {1, 0}}, Row{{3, -infinity}, 2, {0, -1}}, Row{{infinity, 0}, 3, {1, 0}},
+        Row{{infinity, 2}, 1.5, {1, 0}}, Row{{infinity, -infinity}, 2, {root, -root}},
+        Row{{most, -most}, 2, {root, -root}}, Row{{0.75 * most, most}, 2, {0.6, 0.8}}})
+    for (const DType dtype : {float64, float32})
+      for (const bool create_graph : {false, true}) {
+        CAPTURE(row.p);
+        CAPTURE(create_graph);
+        Tensor data = Tensor::from(row.x, {2});
+        if (dtype == float32) {
+          for (double& v : data.mutable_span<double>())
+            if (std::isfinite(v) && std::fabs(v) > 1e30) v *= 3.4028234663852886e38 / most;
+          data = data.to(float32);
+        }
+        const Variable x(data, {.requires_grad = true});
+        const Variable other(Tensor({3.0, 4.0}, dtype), {.requires_grad = true});
+        // Beside an ordinary row, which stays as it is.
+        const Variable y = norm(stack({x, other}, 0), row.p, 1);
+        GradOptions options;
+        options.seeds = {Variable(ones({2}, dtype))};
+        options.create_graph = create_graph;
+        const auto slopes = grad(std::vector<Variable>{y}, std::vector<Variable>{x, other}, options);
+        for (Index i = 0; i < 2; ++i) {
+          CHECK(slopes[0].value().at({i}) ==
+                doctest::Approx(row.slope[static_cast<std::size_t>(i)]).epsilon(1e-6));
+          CHECK(std::isfinite(slopes[1].value().at({i})));
+        }
+        if (row.p == 2) CHECK(slopes[1].value().at({0}) == doctest::Approx(0.6).epsilon(1e-6));
+      }
+}
