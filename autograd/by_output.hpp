@@ -53,6 +53,7 @@ inline constexpr MapLoops forward_loops{forward_loop<T, F>(), nullptr};
 template <class T, class Slope>
 inline constexpr MapLoops output_loops{nullptr, &output_slope_loop<T, Slope>};
 
+/// f of every element of x.
 template <class F>
 Tensor value_of(const F& f, const Tensor& x) {
   const Tensor* const input = &x;
@@ -64,6 +65,7 @@ Tensor value_of(const F& f, const Tensor& x) {
 Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
                          const Tensor& saved, const Tensor* second = nullptr);
 
+/// The rule that multiplies by slope(output), and saves the output.
 template <class Slope>
 auto rule_by_output(Slope slope) {
   return Rule{saves_output(), [slope](const Backward& r) {
@@ -113,6 +115,7 @@ void input_slope_loop(const void* f, const std::byte* const* x, const Index*, co
 template <class T>
 inline constexpr MapLoops input_loops{nullptr, &input_slope_loop<T>};
 
+/// The rule that multiplies by slope(input), recorded(input) where the run is recorded; saves the input.
 template <class Recorded>
 auto rule_by_input(const ArrayFunction& slope, Recorded recorded) {
   return Rule{saves_input(0), [slope, recorded](const Backward& r) {
@@ -137,6 +140,7 @@ Variable map_by_input(const char* name, const ArrayFunction& f, const ArrayFunct
 template <class T>
 inline constexpr T near_limit = sizeof(T) == 4 ? T(0x1p-3) : T(0x1p-14);
 
+/// True when ByOutput::lost(y) for an element.
 template <class ByOutput, class T>
 bool any_lost(const T* y, Index n) {
   bool found = false;

@@ -1,6 +1,5 @@
 // The p-norm. Its rules divide by the norm before taking powers, so gradients overflow no sooner than they
-// must; they are 0 where the norm is 0, and the
-// limits where it is infinite.
+// must; they are 0 where the norm is 0, and the limits where it is infinite and p > 1.
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
