@@ -113,7 +113,7 @@ void Run::show(Node& node, Variable* gradients) {
   if (node.extras) {
     for (const auto& [output, weak] : node.extras->slots)
       if (gradients[output].defined() && !reach_.restricted())
-        if (auto slot = weak.lock()) deposits_.emplace_back(std::move(slot), gradients[output]);
+        if (auto slot = weak.lock()) deposit_into(std::move(slot), gradients[output]);
   }
 }
 
@@ -241,19 +241,20 @@ void Run::check_anomaly(const Node& node, std::size_t i, const Variable& gradien
 
 void Run::deposit() {
   if (AnomalyMode::enabled())
-    for (const auto& [slot, gradient] : deposits_) {
-      const Variable stored = slot->load();
-      if (stored.defined() && kernels::all_finite(stored.value()) && kernels::all_finite(gradient.value()) &&
-          !kernels::all_finite(kernels::add(stored.value(), gradient.value())))
+    for (const Deposit& deposit : deposits_) {
+      const Variable stored = deposit.slot->load();
+      const Tensor& gradient = deposit.gradient.value();
+      if (stored.defined() && kernels::all_finite(stored.value()) && kernels::all_finite(gradient) &&
+          !kernels::all_finite(kernels::add(stored.value(), gradient)))
         fail<NumericError>("the sum of a gradient and the one stored before is infinite",
                            "clear gradients between runs");
     }
-  for (auto& [slot, gradient] : deposits_) {
+  for (Deposit& deposit : deposits_) {
     // A handle of its own for every slot: rules may give one Variable to several inputs.
-    Variable own = create_graph_ ? own_handle(gradient) : gradient.detach();
-    gradient = {};
-    slot->add(std::move(own), create_graph_);
+    deposit.gradient = create_graph_ ? own_handle(deposit.gradient) : deposit.gradient.detach();
+    deposit.slot->prepare(deposit, create_graph_);
   }
+  for (Deposit& deposit : deposits_) deposit.slot->add(std::move(deposit), create_graph_);
   deposits_.clear();
 }
 

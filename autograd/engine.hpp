@@ -1,6 +1,7 @@
 // One backward run over the recorded graph; private to the library.
 #pragma once
 
+#include <xgrad/autograd/gradient_slot.hpp>
 #include <xgrad/autograd/reach.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/autograd/run_queue.hpp>
@@ -20,10 +21,11 @@ class Run {
   void start(const Edge& root, Variable seed);
   /// Errors at nodes without a line of their own, leaves, carry that of the caller.
   void execute(Place caller);
-  /// Moves what reached the leaves into their stored gradients.
+  /// Moves what reached the leaves into their stored gradients: into all of them or, when memory ends, into
+  /// none.
   void deposit();
   void deposit_into(std::shared_ptr<GradientSlot> slot, Variable gradient) {
-    deposits_.emplace_back(std::move(slot), std::move(gradient));
+    deposits_.push_back({.slot = std::move(slot), .gradient = std::move(gradient), .before = {}, .sum = {}});
   }
   /// The gradient of a wanted input; undefined when none has arrived.
   Variable captured(const Variable& input) const;
@@ -59,7 +61,7 @@ class Run {
   RunQueue queue_;
   std::vector<Variable> results_;  // what a rule gives; undefined between two rules
   std::vector<Captured> captured_;
-  std::vector<std::pair<std::shared_ptr<GradientSlot>, Variable>> deposits_;
+  std::vector<Deposit> deposits_;
 };
 
 }  // namespace xgrad::detail

@@ -5,15 +5,44 @@
 
 namespace xgrad::detail {
 
+namespace {
+
+// A handle and elements that nobody else holds, to be written in place.
+Tensor& owned(Variable& variable) {
+  if (!Access::state(variable)->references.unique()) variable = variable.detach();
+  Tensor& value = variable.mutable_value();
+  value.mutable_raw();
+  return value;
+}
+
+}  // namespace
+
 void accumulate(Variable& into, Variable&& gradient, bool create_graph) {
-  if (!into.defined()) {
+  if (!into.defined())
     into = std::move(gradient);
-  } else if (create_graph) {
+  else if (create_graph)
     into = add(into, gradient);
+  else
+    kernels::add_to(owned(into), gradient.value());
+}
+
+void GradientSlot::prepare(Deposit& deposit, bool create_graph) {
+  const std::scoped_lock lock(mutex);
+  if (!gradient.defined()) return;
+  if (create_graph) {
+    deposit.before = gradient;
+    deposit.sum = xgrad::add(gradient, deposit.gradient);
   } else {
-    if (!Access::state(into)->references.unique()) into = into.detach();
-    kernels::add_to(into.mutable_value(), gradient.value());
+    owned(gradient);
   }
+}
+
+void GradientSlot::add(Deposit&& deposit, bool create_graph) {
+  const std::scoped_lock lock(mutex);
+  if (deposit.sum.defined() && Access::state(gradient) == Access::state(deposit.before))
+    gradient = std::move(deposit.sum);
+  else
+    accumulate(gradient, std::move(deposit.gradient), create_graph);
 }
 
 bool GradientSlot::takes(const OutputMeta& meta) {

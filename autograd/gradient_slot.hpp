@@ -11,6 +11,13 @@ namespace xgrad::detail {
 /// is being created. An undefined `into` becomes the gradient.
 void accumulate(Variable& into, Variable&& gradient, bool create_graph);
 
+/// A gradient on its way to a slot.
+struct Deposit {
+  std::shared_ptr<GradientSlot> slot;
+  Variable gradient;
+  Variable before, sum;  // of a recorded sum: what was stored, and that plus the gradient
+};
+
 struct GradientSlot {
   std::mutex mutex;
   Variable gradient;
@@ -39,10 +46,10 @@ struct GradientSlot {
     const std::scoped_lock lock(mutex);
     gradient = std::move(value);
   }
-  void add(Variable value, bool create_graph) {
-    const std::scoped_lock lock(mutex);
-    accumulate(gradient, std::move(value), create_graph);
-  }
+  /// Takes the memory that add() needs, and leaves the stored gradient as it is.
+  void prepare(Deposit& deposit, bool create_graph);
+  /// Throws nothing after prepare(), unless another thread has come to share or change the stored gradient.
+  void add(Deposit&& deposit, bool create_graph);
 };
 
 /// The slot of a variable that requires a gradient, made when there is none yet.

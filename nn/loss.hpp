@@ -83,8 +83,8 @@ struct KlDivOptions {
   bool log_target = false;  ///< the target holds logarithms of probabilities
   Reduction reduction = Reduction::mean;
 };
-/// t (log t - log_probabilities), 0 where t = 0. The divergence of distributions is the sum over the batch
-/// size; the mean is over all elements.
+/// t (log t - log_probabilities), 0 where t = 0; its slope by such a t is -log_probabilities, as xlogy's is 0
+/// there. The divergence of distributions is the sum over the batch size; the mean is over all elements.
 Variable kl_div(const Operand& log_probabilities, const Operand& target, KlDivOptions options = {});
 
 }  // namespace xgrad::nn

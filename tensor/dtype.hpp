@@ -102,12 +102,17 @@ class Scalar {
   /// boolean, int64, or float32 for every floating number: the category that takes part in type promotion.
   constexpr DType dtype() const { return dtype_; }
 
-  /// True when T has room for the number, a real without its fraction. Every number fits a floating T.
+  /// True when T has room for the number, a real without its fraction. A floating T has none for a finite
+  /// number that would become infinite; bool takes every number.
   template <class T>
   requires std::is_arithmetic_v<T>
   constexpr bool fits() const {
-    if constexpr (!std::is_integral_v<T> || std::is_same_v<T, bool>) {
+    if constexpr (std::is_same_v<T, bool>) {
       return true;
+    } else if constexpr (std::is_floating_point_v<T>) {
+      // Halfway between the largest number and the next power of two, which is where rounding gives infinity.
+      constexpr double end = sizeof(T) == 4 ? 0x1.ffffffp127 : std::numeric_limits<double>::infinity();
+      return (real_ > -end && real_ < end) || real_ - real_ != 0;
     } else {
       constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
       if (beyond_) return std::is_unsigned_v<T> && sizeof(T) == 8;

@@ -10,7 +10,7 @@ namespace xgrad {
 
 /// The state of a random stream: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
 /// SC 2011). A value: copying it repeats the stream. Not for use from several threads at once.
-class Generator {
+class [[nodiscard]] Generator {
  public:
   explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
 

@@ -52,10 +52,8 @@ void copy_nested(std::initializer_list<Nested> items, const Shape& shape, Index 
       fail<ShapeError>("ragged braces: numbers and lists mixed at depth " + std::to_string(depth));
     if (!leaves)
       copy_nested(item.items(), shape, depth + 1, out);
-    else if (const Scalar number = item.number(); is_floating(number.dtype()))
-      *out++ = convert<T>(number.real());
     else
-      *out++ = detail::element_of<T>(number);
+      *out++ = detail::element_of<T>(item.number());
   }
 }
 

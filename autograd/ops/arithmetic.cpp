@@ -17,9 +17,10 @@ bool adapts(const Operand& number, const Operand& other) {
   const Scalar value = number.number();
   if (!other.variable().defined() || value.dtype() == boolean) return true;
   if (is_floating(other.dtype())) {
+    if (is_floating(value.dtype())) return other.dtype() == float64 || value.fits<float>();
     const double as_element = other.dtype() == float32 ? value.as<float>() : value.real();
-    return is_floating(value.dtype()) || (value.fits<Index>() && Scalar(as_element).fits<Index>() &&
-                                          Scalar(as_element).as<Index>() == value.integer());
+    return value.fits<Index>() && Scalar(as_element).fits<Index>() &&
+           Scalar(as_element).as<Index>() == value.integer();
   }
   return !is_floating(value.dtype()) &&
          (other.dtype() == uint8 ? value.fits<std::uint8_t>() : value.fits<Index>());
@@ -33,10 +34,16 @@ Operand exactly(const Operand& number) {
           number.place().line};
 }
 
+// What a number with all its digits is compared with. Without this it would take the type of the elements.
+Operand beside_exact(const Operand& other) {
+  if (other.dtype() != float32) return other;
+  return {Variable(other.variable().value().to(float64)), other.place().file, other.place().line};
+}
+
 // Integers and reals are compared exactly, as are integers of two types; other operands meet in one type.
 Variable comparison(const char* name, Comparison kind, const Operand& a, const Operand& b) {
-  if (a.is_number() && !adapts(a, b)) return comparison(name, kind, exactly(a), b);
-  if (b.is_number() && !adapts(b, a)) return comparison(name, kind, a, exactly(b));
+  if (a.is_number() && !adapts(a, b)) return comparison(name, kind, exactly(a), beside_exact(b));
+  if (b.is_number() && !adapts(b, a)) return comparison(name, kind, beside_exact(a), exactly(b));
   Op op(name, a, b);
   const DType x = op.dtype(0), y = op.dtype(1);
   const bool as_they_are = x != y && (x == int64 || y == int64);

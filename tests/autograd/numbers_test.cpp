@@ -153,6 +153,44 @@ TEST_CASE("clamp of integers: any bounds, and results within them") {
   CHECK(run(Tensor{1.0, 5.0}, 3, inf).at({0}) == 3);
 }
 
+TEST_CASE("a finite number that float32 would make infinite throws") {
+  constexpr double largest = 0x1.fffffep127, rounds_to_infinity = 0x1.ffffffp127,
+                   below = 0x1.fffffefffffffp127;
+  CHECK_THROWS_AS(full({1}, 1e300, float32), ValueError);
+  CHECK_THROWS_AS(full({1}, -1e300), ValueError);
+  CHECK_THROWS_AS(full({1}, rounds_to_infinity), ValueError);
+  CHECK_THROWS_AS(scalar(1e300), ValueError);
+  CHECK_THROWS_AS((Tensor{1.0, 1e300}), ValueError);
+  CHECK_THROWS_AS((Tensor{{-1e39}}), ValueError);
+  CHECK_THROWS_AS(arange(0, 1e40, 1e39), ValueError);
+  CHECK_THROWS_AS(linspace(0, 1e39, 3), ValueError);
+
+  const Variable floats(ones({2})), doubles(ones({2}, float64));
+  CHECK_THROWS_AS(floats * 1e300, ValueError);
+  CHECK_THROWS_AS(maximum(floats, -1e300), ValueError);
+  CHECK_THROWS_AS(where(floats > 0, floats, 1e300), ValueError);
+  CHECK_THROWS_AS(masked_fill(floats, floats > 0, -1e300), ValueError);
+  CHECK_THROWS_AS(pad(floats, {{1, 1}}, {.value = 1e39}), ValueError);
+
+  CHECK(full({1}, largest).item() == largest);
+  CHECK(full({1}, below).item() == largest);
+  CHECK((Tensor{-largest}).item() == -largest);
+  CHECK(full({1}, inf).item() == inf);
+  CHECK(full({1}, -inf).item() == -inf);
+  CHECK(std::isnan(full({1}, std::nan("")).item()));
+  CHECK((Tensor{-inf}).item() == -inf);
+  CHECK(full({1}, 1e-300).item() == 0);
+  CHECK(full({1}, 1e300, float64).item() == 1e300);
+  CHECK((doubles * 1e300).value().at({0}) == 1e300);
+  CHECK((floats * inf).value().at({0}) == inf);
+  CHECK(full({1}, 1e300, boolean).item<bool>());
+  // A comparison is exact, and every number is a bound.
+  CHECK(bitwise_equal((Variable(Tensor{1.0, inf}) < 1e300).value(), Tensor{true, false}));
+  CHECK(bitwise_equal((Variable(Tensor{-inf, 1.0}) == -1e300).value(), Tensor{false, false}));
+  CHECK(bitwise_equal(clamp(Variable(Tensor{-largest, 3.0, inf}), -1e300, 1e300).value(),
+                      Tensor{-largest, 3.0, inf}));
+}
+
 TEST_CASE("numbers that do not fit an integer type throw instead of wrapping") {
   CHECK_THROWS_AS(full({1}, 300, uint8), ValueError);
   CHECK_THROWS_AS(full({1}, -1, uint8), ValueError);
@@ -185,7 +223,7 @@ TEST_CASE("numbers that do not fit an integer type throw instead of wrapping") {
   CHECK_THROWS_AS(pad(bytes, {{1, 1}}, {.value = -1}), ValueError);
   CHECK_THROWS_AS(pad(bytes, {{1, 1}}, {.value = 256}), ValueError);
 
-  // Numbers that fit, and reals, which take any.
+  // Numbers that fit.
   CHECK(full({1}, 255, uint8).item<Index>() == 255);
   CHECK(full({1}, most, int64).item<Index>() == most);
   CHECK(full({1}, huge, float64).item() == 0x1p64);
