@@ -53,8 +53,8 @@ Batch<double> digamma_positive(const Batch<double>& x) {
   const B sum = xsimd::select(small, derivative / product, zero);
   const B t = xsimd::select(small, x + ten, x);
   // Bernoulli numbers B(2k) / 2k.
-  constexpr std::array<double, 7> series{1.0 / 12,  -1.0 / 120,     1.0 / 252, -1.0 / 240,
-                                         1.0 / 132, -691.0 / 32760, 1.0 / 12};
+  constexpr std::array series{1.0 / 12,  -1.0 / 120,     1.0 / 252, -1.0 / 240,
+                              1.0 / 132, -691.0 / 32760, 1.0 / 12};
   const B inverse = one / t, z = inverse * inverse;
   return (log_kernel(t) - fused(z, polynomial(z, series), B(0.5) * inverse)) - sum;
 }

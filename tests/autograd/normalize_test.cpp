@@ -34,7 +34,7 @@ struct Form {
 /// strips, blocks and their remainders.
 std::vector<Form> forms() {
   std::vector<Form> result;
-  for (const Shape& shape : {Shape{70, 5}, Shape{40, 300}, Shape{3, 9000}})
+  for (const Shape& shape : {Shape{70, 5}, Shape{300, 3}, Shape{40, 300}, Shape{3, 9000}})
     result.push_back({"layer " + to_string(shape), shape, {shape.back()}, [=](auto& x, auto& w, auto& b) {
                         return layer_norm(x, {shape.back()}, w, b);
                       }});

@@ -236,6 +236,24 @@ TEST_SUITE("autograd") {
     CHECK(var(Tensor({2.0, 4.0}, float64), {}, {.correction = 3}).item() == inf);
   }
 
+  TEST_CASE("var and std of nothing are NaN, and nothing where nothing remains") {
+    for (const DType dtype : {float32, float64})
+      for (const bool deviation : {false, true}) {
+        const auto spread = [&](const Variable& x, const Axes& axes) {
+          return deviation ? xgrad::std(x, axes) : var(x, axes);
+        };
+        for (const auto& [shape, axis] : {std::pair{Shape{0, 3}, 0}, std::pair{Shape{3, 0}, 1}}) {
+          const Variable x = leaf(zeros(shape, dtype));
+          CHECK(bitwise_equal(isnan(spread(x, axis)).value(), ones({3}, boolean)));
+          CHECK(grad(sum(spread(x, axis)), x).shape() == shape);
+          CHECK(std::isnan(spread(x, {}).item()));
+          const Variable none = spread(x, 1 - axis);
+          CHECK(none.shape() == Shape{0});
+          CHECK(grad(sum(none), x).shape() == shape);
+        }
+      }
+  }
+
   TEST_CASE("norm'(0) = 0 for every p") {
     for (double p : {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, -1.0, inf, -inf}) {
       CAPTURE(p);

@@ -88,7 +88,7 @@ TEST_CASE("check_parameters finds a forward that leaves the tape, and restores b
 TEST_CASE("summary lists layers, output shapes and parameter counts") {
   struct Net : nn::Module {
     std::vector<nn::Linear> blocks;
-    nn::Parameter scale{ones({5})};
+    nn::Parameter scale{ones({1})};
     nn::Sequential head{nn::ReLU(), nn::Dropout(0.25), nn::Linear(1000, 5, {.bias = false})};
     Net() { blocks.emplace_back(30, 1000); }
     Variable forward(const Variable& x) override { return head(blocks[0](x)) * scale; }
@@ -98,14 +98,14 @@ TEST_CASE("summary lists layers, output shapes and parameter counts") {
   const std::string expected =
       "layer                            output     parameters\n"
       "------------------------------------------------------\n"
-      "Net                              (2, 5)              5\n"
+      "Net                              (2, 5)              1\n"
       "  0: Linear(30, 1000)            (2, 1000)      31,000\n"
       "  head: Sequential               (2, 5)\n"
       "    0: ReLU                      (2, 1000)\n"
       "    1: Dropout(0.25)             (2, 1000)\n"
       "    2: Linear(1000, 5, no bias)  (2, 5)          5,000\n"
       "------------------------------------------------------\n"
-      "36,005 parameters, 31,005 trainable, 144,020 bytes\n";
+      "36,001 parameters, 31,001 trainable, 144,004 bytes\n";
   CHECK(nn::summary(model, ones({2, 30})) == expected);
 }
 

@@ -161,6 +161,26 @@ TEST_CASE("initialisers take floating parameters only") {
   CHECK_THROWS_AS(init::xavier_normal(leaf(zeros({3}))), ShapeError);
 }
 
+TEST_CASE("what initialisers do when not told otherwise") {
+  const Variable w = leaf(zeros({6, 4}));
+  const auto drawn = [&](const auto& initialise) {
+    manual_seed(3);
+    initialise();
+    return w.value();
+  };
+  const auto alike = [&](const auto& f, const auto& g) { return bitwise_equal(drawn(f), drawn(g)); };
+  CHECK(alike([&] { init::uniform(w); }, [&] { init::uniform(w, 0, 1); }));
+  CHECK(alike([&] { init::normal(w); }, [&] { init::normal(w, 0, 1); }));
+  CHECK(alike([&] { init::xavier_uniform(w); }, [&] { init::xavier_uniform(w, 1); }));
+  CHECK(alike([&] { init::xavier_normal(w); }, [&] { init::xavier_normal(w, 1); }));
+  CHECK(alike([&] { init::orthogonal(w); }, [&] { init::orthogonal(w, 1); }));
+  const init::KaimingOptions kaiming{
+      .slope = 0, .mode = init::FanMode::in, .nonlinearity = init::Nonlinearity::leaky_relu};
+  CHECK(alike([&] { init::kaiming_uniform(w); }, [&] { init::kaiming_uniform(w, kaiming); }));
+  CHECK(alike([&] { init::kaiming_normal(w); }, [&] { init::kaiming_normal(w, kaiming); }));
+  CHECK(init::gain(init::Nonlinearity::leaky_relu) == init::gain(init::Nonlinearity::leaky_relu, 0.01));
+}
+
 TEST_CASE("the same seed initialises alike") {
   manual_seed(9);
   const nn::Linear a(5, 4);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -209,6 +210,19 @@ TEST_SUITE("tensor") {
           }) == 0);
     CHECK(num_threads() == 2);
     CHECK(same(work.results(), expected));
+  }
+
+  TEST_CASE("threads: parts by their sizes cover a range once") {
+    const ByTheirSizes scope;
+    for (const Index count : {0, 1, 7, 8, 9, 16, 17, 100})
+      for (const Index grain : {1, 8, 9}) {
+        std::vector<std::atomic<int>> visits(static_cast<std::size_t>(count));
+        xgrad::detail::parallel_parts(count, grain, 8, [&](Index begin, Index end) {
+          CHECK(end - begin <= std::max<Index>(8, grain));
+          for (; begin < end; ++begin) ++visits[static_cast<std::size_t>(begin)];
+        });
+        CHECK(std::all_of(visits.begin(), visits.end(), [](const auto& n) { return n == 1; }));
+      }
   }
 
   TEST_CASE("threads: reproducible products have the same bits at any count") {

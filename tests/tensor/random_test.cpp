@@ -207,6 +207,9 @@ TEST_SUITE("tensor") {
     const Tensor y = uniform({4096}, 0.7, 0.7 + 0x1p-22, float32, generator);
     CHECK(smallest(y) >= 0.7);
     CHECK(largest(y) < 0.7 + 0x1p-22);
+    // 1.5 is the only float32 within.
+    const Tensor only = uniform({64}, 1.5 - 0x1.8p-24, 1.5 + 0x1.8p-24, float32, generator);
+    CHECK(bitwise_equal(only, full({64}, 1.5)));
     const Tensor z = uniform({4096}, -1e-3, 16777216, float32, generator);
     CHECK(largest(z) < 16777216);
     CHECK(bitwise_equal(uniform({5}, 2.5, 2.5, float64, generator), full({5}, 2.5, float64)));

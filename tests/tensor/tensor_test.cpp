@@ -313,6 +313,13 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(linspace(0, 1, -1), ValueError);
     CHECK_THROWS_AS(linspace(0, inf, 3), ValueError);
     CHECK_THROWS_AS(linspace(0, 1, 3, boolean), DTypeError);
+    // The two halves mirror each other to the last bit.
+    for (Index count = 2; count < 40; ++count) {
+      const Tensor around = linspace(-0.1, 0.1, count, float64);
+      const double* x = around.data<double>();
+      for (Index i = 0; i < count; ++i)
+        if (2 * i != count - 1) CHECK(x[i] == -x[count - 1 - i]);
+    }
   }
 
   TEST_CASE("factory: eye") {
