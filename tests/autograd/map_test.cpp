@@ -15,8 +15,8 @@ template <class F>
 void check(F f, double slope, double curvature) {
   for (const DType dtype : {float32, float64}) {
     const Variable x = leaf(full({1}, 3, dtype));
-    CHECK(grad(map("f", f, x), x).item() == slope);
-    const Variable recorded = grad(map("f", f, x), x, {.create_graph = true});
+    CHECK(grad(map("test_formula", f, x), x).item() == slope);
+    const Variable recorded = grad(map("test_formula", f, x), x, {.create_graph = true});
     CHECK(recorded.item() == slope);
     CHECK(recorded.requires_grad() == (curvature != 0));
     if (curvature != 0) CHECK(grad(recorded, x).item() == curvature);
@@ -42,7 +42,7 @@ TEST_CASE("map: two inputs, each on both sides of a sum") {
   const auto f = [](const auto& x, const auto& y) { return x * y + x + y + y; };
   const Variable x = leaf(full({1}, 3, float64)), y = leaf(full({1}, 5, float64));
   for (const bool create_graph : {false, true}) {
-    const auto slopes = grad({map("f", f, x, y)}, {x, y}, {.create_graph = create_graph});
+    const auto slopes = grad({map("test_formula", f, x, y)}, {x, y}, {.create_graph = create_graph});
     CHECK(slopes[0].item() == 6);
     CHECK(slopes[1].item() == 5);
     if (create_graph) CHECK(grad(slopes[0], y).item() == 1);
