@@ -154,7 +154,6 @@ Variable pow(const Operand& a, const Operand& b) {
   if (b.is_number() && is_floating(result_type({&a, &b}))) {
     // A constant exponent needs no logarithm and no second operand.
     Op op("pow", a);
-    op.promote_floating();
     return detail::map_operands<1>(
         op, [exponent = b.number().real()](const auto& x) { return pow(x, exponent); });
   }

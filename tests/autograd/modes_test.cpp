@@ -147,6 +147,37 @@ TEST_CASE("a custom function may save outputs and intermediates") {
   CHECK_THROWS_AS(grad(both(x), x, {.create_graph = true}), GraphError);
 }
 
+TEST_CASE("Function: 32 inputs and saved values, and 32 outputs, are the most") {
+  const auto gradients_of = [](std::size_t inputs, std::size_t saved, std::size_t outputs) {
+    const Function wide(
+        "test_wide",
+        [=](FunctionForward& f, const std::vector<Variable>& x) {
+          for (std::size_t i = 0; i < saved; ++i) f.save(Variable(x.back() * 2));
+          return std::vector<Variable>(outputs, x.back() * 3);
+        },
+        [=](const FunctionBackward& b) {
+          Variable total = b.gradient(0);
+          for (std::size_t k = 1; k < outputs; ++k) total = total + b.gradient(k);
+          for (std::size_t i = 0; i < saved; ++i) total = total * b.saved(i);
+          std::vector<Variable> gradients(inputs);
+          gradients.back() = total * 3;
+          return gradients;
+        });
+    std::vector<Variable> x(inputs, Variable(ones({2})));
+    x.back() = leaf(full({2}, 0.5));
+    Variable total(zeros({2}));
+    for (const Variable& y : wide.apply(x)) total = total + y;
+    return grad(sum(total), x.back()).value();
+  };
+  CHECK(bitwise_equal(gradients_of(32, 0, 1), full({2}, 3)));
+  CHECK(bitwise_equal(gradients_of(20, 12, 1), full({2}, 3)));
+  CHECK(bitwise_equal(gradients_of(1, 31, 1), full({2}, 3)));
+  CHECK(bitwise_equal(gradients_of(1, 0, 32), full({2}, 96)));
+  CHECK_THROWS_AS(gradients_of(33, 0, 1), ValueError);
+  CHECK_THROWS_AS(gradients_of(20, 13, 1), ValueError);
+  CHECK_THROWS_AS(gradients_of(1, 0, 33), ValueError);
+}
+
 TEST_CASE("a custom function with more outputs than it may have throws, also when it saves the last") {
   const Function many(
       "test_many",
