@@ -17,7 +17,7 @@
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/normalize.hpp>
-#include <xgrad/autograd/ops/pool.hpp>
+#include <xgrad/autograd/ops/pooling.hpp>
 #include <xgrad/autograd/ops/recurrent.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
@@ -39,8 +39,8 @@
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
 #include <xgrad/nn/module.hpp>
-#include <xgrad/nn/norm.hpp>
-#include <xgrad/nn/pool.hpp>
+#include <xgrad/nn/normalize.hpp>
+#include <xgrad/nn/pooling.hpp>
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/visit_macro.hpp>
@@ -52,6 +52,6 @@
 #include <xgrad/optim/sgd.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/memory.hpp>
 #include <xgrad/tensor/parallel.hpp>
-#include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/random.hpp>

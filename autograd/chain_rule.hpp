@@ -5,7 +5,7 @@
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/lanes.hpp>
+#include <xgrad/vmath/lanes.hpp>
 
 #include <concepts>
 #include <cstddef>

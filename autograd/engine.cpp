@@ -12,7 +12,7 @@
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -6,7 +6,7 @@
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 #include <xgrad/tensor/random.hpp>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <xgrad/autograd/gradient_slot.hpp>
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 
 namespace xgrad::detail {
 

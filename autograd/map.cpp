@@ -3,9 +3,9 @@
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/take_gradient.hpp>
-#include <xgrad/tensor/broadcast.hpp>
-#include <xgrad/tensor/elementwise.hpp>
-#include <xgrad/tensor/strided.hpp>
+#include <xgrad/kernels/broadcast.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/strided.hpp>
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
-#include <xgrad/tensor/pool_blocks.hpp>
+#include <xgrad/tensor/memory_blocks.hpp>
 
 #include <new>
 #include <utility>

@@ -1,7 +1,7 @@
 #include <xgrad/autograd/node.hpp>
 
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/pool_blocks.hpp>
+#include <xgrad/tensor/memory_blocks.hpp>
 
 #include <algorithm>
 #include <bit>

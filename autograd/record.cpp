@@ -5,7 +5,7 @@
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/reach.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <algorithm>

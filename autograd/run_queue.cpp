@@ -3,7 +3,7 @@
 #include <xgrad/autograd/gradient_slot.hpp>
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 #include <xgrad/autograd/gradient_slot.hpp>
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/new_variable.hpp>
-#include <xgrad/tensor/pool_blocks.hpp>
+#include <xgrad/tensor/memory_blocks.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -2,7 +2,7 @@
 // allocated.
 #include <xgrad/data/idx.hpp>
 
-#include <xgrad/data/byte_source.hpp>
+#include <xgrad/io/byte_source.hpp>
 
 #include <algorithm>
 #include <array>

@@ -6,8 +6,8 @@
 #include <xgrad/autograd/ops/pairs.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/nn/init.hpp>
-#include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <limits>

@@ -9,11 +9,11 @@
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/ops/weighted.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/cross_entropy.hpp>
+#include <xgrad/kernels/cross_entropy.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/reduce.hpp>
 #include <xgrad/tensor/dispatch.hpp>
-#include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/reduce.hpp>
 
 #include <limits>
 

@@ -1,7 +1,7 @@
 #include <xgrad/nn/module.hpp>
 
+#include <xgrad/kernels/strided.hpp>
 #include <xgrad/nn/walk.hpp>
-#include <xgrad/tensor/strided.hpp>
 
 #include <cxxabi.h>
 

@@ -1,8 +1,8 @@
 // Gradient clipping.
 #include <xgrad/optim/clip.hpp>
 
+#include <xgrad/kernels/reduce.hpp>
 #include <xgrad/optim/update.hpp>
-#include <xgrad/tensor/reduce.hpp>
 
 #include <cmath>
 #include <unordered_set>

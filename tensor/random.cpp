@@ -6,7 +6,7 @@
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/philox.hpp>
-#include <xgrad/tensor/vmath.hpp>
+#include <xgrad/vmath/vmath.hpp>
 
 #include <algorithm>
 #include <atomic>

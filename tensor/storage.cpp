@@ -1,6 +1,6 @@
 #include <xgrad/tensor/storage.hpp>
 
-#include <xgrad/tensor/pool_blocks.hpp>
+#include <xgrad/tensor/memory_blocks.hpp>
 
 #include <algorithm>
 #include <array>

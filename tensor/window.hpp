@@ -1,5 +1,6 @@
-// A window that slides along one axis of an image: the geometry of convolution and pooling.
-// Invariant: a Window that an operation was given has at least one position, and no size above 2^31.
+// A window that slides along one axis of an image, and the sizes of a convolution: the geometry of
+// convolution and pooling. Invariant: a Window that an operation was given has at least one position, and no
+// size above 2^31.
 #pragma once
 
 #include <xgrad/tensor/shape.hpp>
@@ -43,6 +44,22 @@ struct Window {
     const Index taps = dilation == 1 ? distance : (distance + dilation - 1) / dilation;
     return taps < kernel ? taps : kernel;
   }
+};
+
+/// The sizes of a convolution: x (batch, H, W, in) with weight (out, kh, kw, in / groups) gives
+/// y (batch, H', W', out). `groups` divides `in` and `out`; group g of `out` reads group g of `in`.
+struct Convolution {
+  Index batch = 1;
+  Window height, width;
+  Index in = 1;
+  Index out = 1;
+  Index groups = 1;
+
+  Shape x() const { return {batch, height.input, width.input, in}; }
+  Shape weight() const { return {out, height.kernel, width.kernel, in / groups}; }
+  Shape y() const { return {batch, height.output(), width.output(), out}; }
+
+  friend bool operator==(const Convolution&, const Convolution&) = default;
 };
 
 }  // namespace xgrad::kernels

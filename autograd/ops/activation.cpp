@@ -2,7 +2,7 @@
 // stable.
 #include <xgrad/autograd/by_output.hpp>
 #include <xgrad/autograd/ops/math.hpp>
-#include <xgrad/tensor/gelu.hpp>
+#include <xgrad/vmath/gelu.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 
 #include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 
 namespace xgrad {
 namespace {

@@ -7,8 +7,8 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/attention.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/attention.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/random.hpp>
 
 #include <cmath>

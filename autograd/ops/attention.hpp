@@ -20,7 +20,7 @@ struct AttentionOptions {
 
 /// softmax(scale q k^T + mask) v for query (..., T, d), key (..., S, d), value (..., S, e): (..., T, e)
 /// (Vaswani et al., "Attention is all you need", 2017). Leading axes broadcast. Without dropout no (T, S)
-/// matrix is stored; see tensor/attention.hpp. Throws ShapeError naming the shapes, DTypeError where one of
+/// matrix is stored; see kernels/attention.hpp. Throws ShapeError naming the shapes, DTypeError where one of
 /// query, key and value is float32 and another float64.
 ///
 /// A query that may look at nothing gives zeros. What a query may not look at leaves no trace in values and

@@ -5,7 +5,7 @@
 #include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/conv.hpp>
+#include <xgrad/kernels/conv.hpp>
 
 #include <algorithm>
 

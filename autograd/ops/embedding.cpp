@@ -3,8 +3,8 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/kernels/gather.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/gather.hpp>
 
 namespace xgrad {
 

@@ -4,8 +4,8 @@
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
-#include <xgrad/tensor/reduce.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/reduce.hpp>
 
 namespace xgrad {
 namespace {

@@ -5,8 +5,8 @@
 #include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/ops/selection.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/kernels/gather.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/gather.hpp>
 
 #include <memory>
 

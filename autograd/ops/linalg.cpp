@@ -6,10 +6,10 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/matmul.hpp>
+#include <xgrad/kernels/strided.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/matmul.hpp>
-#include <xgrad/tensor/strided.hpp>
 
 namespace xgrad {
 namespace {

@@ -3,8 +3,8 @@
 #include <xgrad/autograd/ops/math.hpp>
 
 #include <xgrad/autograd/by_output.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/dispatch.hpp>
-#include <xgrad/tensor/elementwise.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -5,9 +5,9 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/reduce.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/reduce.hpp>
 
 #include <cmath>
 #include <limits>

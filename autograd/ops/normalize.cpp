@@ -1,4 +1,4 @@
-// All normalisations are one operation on a (outer, size, groups, depth) view; see tensor/normalize.hpp.
+// All normalisations are one operation on a (outer, size, groups, depth) view; see kernels/normalize.hpp.
 #include <xgrad/autograd/ops/normalize.hpp>
 
 #include <xgrad/autograd/one_floating.hpp>
@@ -9,8 +9,8 @@
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/autograd/take_gradient.hpp>
+#include <xgrad/kernels/normalize.hpp>
 #include <xgrad/tensor/dispatch.hpp>
-#include <xgrad/tensor/normalize.hpp>
 
 #include <cmath>
 #include <limits>

@@ -2,9 +2,9 @@
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/kernels/gather.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/gather.hpp>
 
 #include <utility>
 

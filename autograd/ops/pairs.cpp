@@ -3,9 +3,9 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/pairs.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pairs.hpp>
 
 #include <limits>
 

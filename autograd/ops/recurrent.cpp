@@ -6,7 +6,7 @@
 #include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/tensor/recurrent.hpp>
+#include <xgrad/kernels/recurrent.hpp>
 
 namespace xgrad {
 namespace {

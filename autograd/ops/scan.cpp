@@ -4,10 +4,10 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/kernels/fold.hpp>
+#include <xgrad/kernels/reduce.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/fold.hpp>
-#include <xgrad/tensor/reduce.hpp>
 
 namespace xgrad {
 namespace {

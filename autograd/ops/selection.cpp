@@ -1,7 +1,7 @@
 #include <xgrad/autograd/ops/selection.hpp>
 
 #include <xgrad/autograd/ops/views.hpp>
-#include <xgrad/tensor/gather.hpp>
+#include <xgrad/kernels/gather.hpp>
 
 #include <algorithm>
 #include <utility>

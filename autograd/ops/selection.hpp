@@ -4,7 +4,7 @@
 #pragma once
 
 #include <xgrad/autograd/ops/index.hpp>
-#include <xgrad/tensor/strided.hpp>
+#include <xgrad/kernels/strided.hpp>
 
 namespace xgrad::detail {
 

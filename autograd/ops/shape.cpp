@@ -5,7 +5,7 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/views.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/gather.hpp>
+#include <xgrad/kernels/gather.hpp>
 
 #include <algorithm>
 #include <utility>

@@ -5,8 +5,8 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
-#include <xgrad/tensor/reduce.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/reduce.hpp>
 
 #include <limits>
 

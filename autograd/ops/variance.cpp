@@ -3,10 +3,10 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/normalize.hpp>
+#include <xgrad/kernels/reduce.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/normalize.hpp>
-#include <xgrad/tensor/reduce.hpp>
 
 #include <algorithm>
 #include <cmath>

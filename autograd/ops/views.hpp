@@ -3,7 +3,7 @@
 #pragma once
 
 #include <xgrad/autograd/ops/shape.hpp>
-#include <xgrad/tensor/strided.hpp>
+#include <xgrad/kernels/strided.hpp>
 
 namespace xgrad::detail {
 

@@ -1,7 +1,7 @@
 #include <xgrad/autograd/ops/weighted.hpp>
 
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/tensor/elementwise.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 
 namespace xgrad::detail {
 

@@ -4,8 +4,8 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/attention.hpp>
 #include <xgrad/autograd/ops/pairs.hpp>
+#include <xgrad/kernels/strided.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/strided.hpp>
 
 #include <cmath>
 #include <limits>

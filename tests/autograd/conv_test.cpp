@@ -5,7 +5,7 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 #include <xgrad/tensor/random.hpp>
 
 #include "support/leaf.hpp"

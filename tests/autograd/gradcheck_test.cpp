@@ -5,8 +5,8 @@
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/compare.hpp>
-#include <xgrad/tensor/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 

@@ -5,7 +5,7 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/normalize.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
-#include <xgrad/nn/norm.hpp>
+#include <xgrad/nn/normalize.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 

@@ -9,8 +9,8 @@
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/memory.hpp>
 #include <xgrad/tensor/parallel.hpp>
-#include <xgrad/tensor/pool.hpp>
 #include <xgrad/tensor/random.hpp>
 
 #include <doctest/doctest.h>

@@ -3,9 +3,9 @@
 // own values in an order from a fixed seed.
 #include "support/cases.hpp"
 
-#include "tensor/reference.hpp"
+#include "kernels/reference.hpp"
 
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <doctest/doctest.h>

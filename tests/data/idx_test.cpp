@@ -2,7 +2,7 @@
 #include <xgrad/data/idx.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 
 #include <data/files.hpp>
 

@@ -11,7 +11,7 @@
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 #include <xgrad/tensor/random.hpp>
 
 #include "support/leaf.hpp"

@@ -10,8 +10,8 @@
 #include <xgrad/nn/embedding.hpp>
 #include <xgrad/nn/flatten.hpp>
 #include <xgrad/nn/linear.hpp>
-#include <xgrad/nn/norm.hpp>
-#include <xgrad/nn/pool.hpp>
+#include <xgrad/nn/normalize.hpp>
+#include <xgrad/nn/pooling.hpp>
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/visit_macro.hpp>

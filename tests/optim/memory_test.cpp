@@ -2,7 +2,7 @@
 #include "support/failing_memory.hpp"
 
 #include <xgrad/nn/linear.hpp>
-#include <xgrad/nn/norm.hpp>
+#include <xgrad/nn/normalize.hpp>
 #include <xgrad/optim/adagrad.hpp>
 #include <xgrad/optim/adam.hpp>
 #include <xgrad/optim/clip.hpp>

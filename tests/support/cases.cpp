@@ -3,7 +3,7 @@
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 
 #include <doctest/doctest.h>
 

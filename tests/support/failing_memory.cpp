@@ -1,6 +1,6 @@
 #include "support/failing_memory.hpp"
 
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 
 #include <dlfcn.h>
 #include <doctest/doctest.h>

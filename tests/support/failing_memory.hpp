@@ -2,7 +2,7 @@
 // functions that the library and the standard library take memory from; see failing_memory.cpp.
 #pragma once
 
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 
 #include <exception>
 #include <functional>

@@ -2,10 +2,10 @@
 // bitwise the same at any count.
 #include "reference.hpp"
 
+#include <xgrad/kernels/conv.hpp>
+#include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/kernels/matmul.hpp>
 #include <xgrad/tensor/compare.hpp>
-#include <xgrad/tensor/conv.hpp>
-#include <xgrad/tensor/elementwise.hpp>
-#include <xgrad/tensor/matmul.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <dlfcn.h>

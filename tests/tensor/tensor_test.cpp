@@ -1,7 +1,7 @@
 // Tensor as a value: construction, sharing, conversion; and the tensors made from a rule.
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/pool.hpp>
+#include <xgrad/tensor/memory.hpp>
 
 #include <doctest/doctest.h>
 

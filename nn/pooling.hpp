@@ -1,0 +1,44 @@
+// Pooling layers on images with channels last, (N, H, W, C): the operations of autograd/ops/pooling.hpp as
+// modules.
+#pragma once
+
+#include <xgrad/autograd/ops/pooling.hpp>
+#include <xgrad/nn/module.hpp>
+
+namespace xgrad::nn {
+
+/// max_pool2d: nn::MaxPool2d pool({.kernel = 2}). Throws ValueError unless the kernel is at least 1.
+class MaxPool2d : public Module {
+ public:
+  explicit MaxPool2d(const MaxPool2dOptions& options, Place place = Place::here());
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+
+ private:
+  MaxPool2dOptions options_;
+};
+
+/// avg_pool2d. Throws ValueError unless the kernel is at least 1.
+class AvgPool2d : public Module {
+ public:
+  explicit AvgPool2d(const AvgPool2dOptions& options, Place place = Place::here());
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+
+ private:
+  AvgPool2dOptions options_;
+};
+
+/// adaptive_avg_pool2d to the given size, 1 for global average pooling. Throws ValueError unless it is at
+/// least 1.
+class AdaptiveAvgPool2d : public Module {
+ public:
+  explicit AdaptiveAvgPool2d(Size2d output, Place place = Place::here());
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+
+ private:
+  Size2d output_;
+};
+
+}  // namespace xgrad::nn
