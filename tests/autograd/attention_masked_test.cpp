@@ -1,7 +1,7 @@
 // Attention: what a query may not look at leaves no trace, whatever numbers stand there; what it looks at
 // stays.
-#include "kernels/reference.hpp"
 #include "support/leaf.hpp"
+#include "support/reference.hpp"
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/attention.hpp>

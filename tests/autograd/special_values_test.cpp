@@ -2,8 +2,8 @@
 // are those of a run that is itself recorded.
 #include <xgrad/xgrad.hpp>
 
-#include "kernels/reference.hpp"
 #include "support/cases.hpp"
+#include "support/reference.hpp"
 
 #include <doctest/doctest.h>
 

@@ -3,7 +3,7 @@
 // own values in an order from a fixed seed.
 #include "support/cases.hpp"
 
-#include "kernels/reference.hpp"
+#include "support/reference.hpp"
 
 #include <xgrad/tensor/memory.hpp>
 #include <xgrad/xgrad.hpp>

@@ -1,6 +1,6 @@
 // Convolution kernels: float32, which goes through oneDNN where it is, against float64, which never does;
 // many blocks; any number of threads; signals.
-#include "reference.hpp"
+#include "support/reference.hpp"
 
 #include "support/signal_storm.hpp"
 

@@ -1,4 +1,4 @@
-#include "reference.hpp"
+#include "support/reference.hpp"
 
 #include <xgrad/kernels/gather.hpp>
 #include <xgrad/tensor/factory.hpp>

@@ -2,7 +2,7 @@
 // small integers are exact, so that every bit must agree whatever computes them. Operands and results lie
 // between pages that nobody may touch; workspaces are new for each geometry, so that memory checkers see
 // their ends too. XGRAD_SWEEP is the number of geometries of each kind in the slow suite.
-#include "reference.hpp"
+#include "support/reference.hpp"
 
 #include "support/guarded.hpp"
 

@@ -1,6 +1,6 @@
 // Threads: the caller's own settings, counts that change while others compute, forked processes, and what is
 // bitwise the same at any count.
-#include "reference.hpp"
+#include "support/reference.hpp"
 
 #include <xgrad/kernels/conv.hpp>
 #include <xgrad/kernels/elementwise.hpp>
