@@ -62,13 +62,13 @@ Tensor value_of(const F& f, const Tensor& x) {
 
 /// The gradient of an operation of one operand by its backward loop, which reads `saved`, and `second` if
 /// there is one. The loop's dx may be its cotangent.
-Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
+Variable looped_gradient(Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,
                          const Tensor& saved, const Tensor* second = nullptr);
 
 /// The rule that multiplies by slope(output), and saves the output.
 template <class Slope>
 auto rule_by_output(Slope slope) {
-  return Rule{saves_output(), [slope](const Backward& r) {
+  return Rule{saves_output(), [slope](Backward& r) {
                 if (r.create_graph()) return chain(r.gradient(), cast_like(slope(r.output()), r.gradient()));
                 return looped_gradient(r, output_loops<float, Slope>, output_loops<double, Slope>, &slope,
                                        r.output_value());
@@ -118,7 +118,7 @@ inline constexpr MapLoops input_loops{nullptr, &input_slope_loop<T>};
 /// The rule that multiplies by slope(input), recorded(input) where the run is recorded; saves the input.
 template <class Recorded>
 auto rule_by_input(const ArrayFunction& slope, Recorded recorded) {
-  return Rule{saves_input(0), [slope, recorded](const Backward& r) {
+  return Rule{saves_input(0), [slope, recorded](Backward& r) {
                 if (r.create_graph())
                   return chain(r.gradient(), cast_like(recorded(r.input(0)), r.gradient()));
                 return looped_gradient(r, input_loops<float>, input_loops<double>, &slope, r.input_value(0));
@@ -191,14 +191,14 @@ Variable map_saturating(const char* name, const ArrayFunction& f, const ArrayFun
   const bool lost = value.dtype() == float32 ? any_lost<ByOutput>(value.data<float>(), value.count())
                                              : any_lost<ByOutput>(value.data<double>(), value.count());
   if (!lost) return op.record(std::move(value), rule_by_output(ByOutput()));
-  return op.record(std::move(value),
-                   Rule{saves_input(0) | saves_output(), [slope, recorded](const Backward& r) {
-                          if (r.create_graph())
-                            return chain(r.gradient(), cast_like(recorded(r.input(0)), r.gradient()));
-                          return looped_gradient(r, mixed_loops<float, ByOutput>,
-                                                 mixed_loops<double, ByOutput>, &slope, r.input_value(0),
-                                                 &r.output_value());
-                        }});
+  return op.record(std::move(value), Rule{saves_input(0) | saves_output(), [slope, recorded](Backward& r) {
+                                            if (r.create_graph())
+                                              return chain(r.gradient(),
+                                                           cast_like(recorded(r.input(0)), r.gradient()));
+                                            return looped_gradient(r, mixed_loops<float, ByOutput>,
+                                                                   mixed_loops<double, ByOutput>, &slope,
+                                                                   r.input_value(0), &r.output_value());
+                                          }});
 }
 
 }  // namespace xgrad::detail

@@ -55,10 +55,10 @@ class FunctionBackward {
     enum { input, output, intermediate, undefined } kind;
     std::size_t index;
   };
-  FunctionBackward(const Backward& rule, const std::vector<SavedAs>& saved, bool zero_gradients)
+  FunctionBackward(Backward& rule, const std::vector<SavedAs>& saved, bool zero_gradients)
       : rule_(rule), saved_(saved), zero_gradients_(zero_gradients) {}
 
-  const Backward& rule_;
+  Backward& rule_;
   const std::vector<SavedAs>& saved_;
   bool zero_gradients_;
 };

@@ -16,7 +16,7 @@ using Variables = std::vector<Variable>;
 /// x as a variable of its own whose history is x: a gradient by it leaves out other ways to x.
 Variable alias(const Variable& x) {
   Op op("alias", Place{}, {x});
-  return op.record(op.value(), Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+  return op.record(op.value(), Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 /// What f is differentiated by: variables that it is given instead of the inputs, or those that it uses.

@@ -1,10 +1,7 @@
 #include <xgrad/autograd/by_output.hpp>
 
 #include <xgrad/autograd/new_variable.hpp>
-#include <xgrad/autograd/ops/cast.hpp>
-#include <xgrad/autograd/take_gradient.hpp>
 #include <xgrad/kernels/broadcast.hpp>
-#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/kernels/strided.hpp>
 
 #include <algorithm>
@@ -120,10 +117,6 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
   return results;
 }
 
-[[gnu::noinline]] Variable recorded_chain_input(const Backward& r, std::size_t i) {
-  return chain(r.gradient(), r.input(i));
-}
-
 }  // namespace
 
 Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
@@ -157,7 +150,7 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
   }
 }
 
-[[gnu::flatten]] Variable looped_gradient(const Backward& r, const MapLoops& f32, const MapLoops& f64,
+[[gnu::flatten]] Variable looped_gradient(Backward& r, const MapLoops& f32, const MapLoops& f64,
                                           const void* f, const Tensor& saved, const Tensor* second) {
   const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
   Variable gradient = r.take_gradient();
@@ -175,34 +168,7 @@ Variable under_exact_value(const char* name, const Variable& slope, const ArrayF
                            const Variable& x) {
   if (slope.dtype() != float32) return slope;
   const Op op(name, slope);
-  return op.record(value_of(exact, x.value()),
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
-}
-
-Variable chain(const Operand& cotangent, const Operand& slope) {
-  Op op("chain", cotangent, slope);
-  op.promote();
-  return op.record(kernels::chain(op.value(0), op.value(1)),
-                   Rule{saves_input(1), [](const Backward& r) { return chain_input(r, 1, !r.needs(1)); }},
-                   Rule{saves_input(0), [](const Backward& r) { return chain_input(r, 0, true); }});
-}
-
-Variable chain_input(const Backward& r, std::size_t i, bool last) {
-  if (r.create_graph()) return recorded_chain_input(r, i);
-  const Tensor& slope = r.input_value(i);
-  if (last && r.gradient().shape() == slope.shape()) {
-    Variable gradient = r.take_gradient();
-    if (sole(gradient)) {
-      kernels::chain_to(gradient.mutable_value(), slope);
-      return gradient;
-    }
-    return new_variable(kernels::chain(gradient.value(), slope));
-  }
-  return new_variable(kernels::chain(r.gradient().value(), slope));
-}
-
-Variable cast_like(const Variable& x, const Variable& like) {
-  return x.dtype() == like.dtype() ? x : cast(x, like.dtype());
+  return op.record(value_of(exact, x.value()), Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 }  // namespace xgrad::detail

@@ -1,8 +1,8 @@
 // map: a formula written once becomes the forward loop, the backward loop and the higher derivatives.
 #pragma once
 
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/dual.hpp>
-#include <xgrad/autograd/record.hpp>
 
 #include <array>
 
@@ -43,12 +43,6 @@ template <class T>
 Lanes<T> chain(const Lanes<T>& cotangent, const Lanes<T>& slope) {
   return lanewise(LaneBinary::chain, cotangent, slope);
 }
-/// The same on the tape; differentiable.
-Variable chain(const Operand& cotangent, const Operand& slope);
-/// The gradient of a rule times saved input i; written over the gradient if possible when asked for last.
-Variable chain_input(const Backward& r, std::size_t i, bool last);
-/// x in the dtype of `like`.
-Variable cast_like(const Variable& x, const Variable& like);
 
 template <class T, std::size_t N, class F>
 void map_forward(const void* f, const std::byte* const* x, const Index* steps, std::byte* out, Index n) {

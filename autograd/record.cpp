@@ -187,7 +187,7 @@ std::vector<Variable> Op::connect_many(std::vector<Tensor> values, detail::Ref<d
 
 // ------------------------------------------------------------------------------------------------ rules
 
-void Backward::set_zero(std::size_t k) const {
+void Backward::set_zero(std::size_t k) {
   gradients_[k] = Variable(zeros(node_.outputs()[k].shape(), node_.outputs()[k].dtype()));
 }
 
@@ -203,6 +203,11 @@ const Tensor& Backward::recomputed_value(const detail::Saved& saved) const {
 void Backward::reject_unsaved(bool is_output, std::size_t index) {
   fail<GraphError>(std::string("the rule asks for ") + (is_output ? "output " : "input ") +
                    std::to_string(index) + ", which was not saved");
+}
+
+void Backward::reject_taken() {
+  fail<GraphError>("the rule reads its gradient after it has taken it",
+                   "take it last, or read it with gradient()");
 }
 
 Variable Backward::input(std::size_t i) const {

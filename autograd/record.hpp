@@ -4,8 +4,8 @@
 //   Variable mul(const Operand& a, const Operand& b) {
 //     Op op("mul", a, b);
 //     return op.record(product(op.value(0), op.value(1)),
-//                      Rule{saves_input(1), [](const Backward& r) { return r.gradient() * r.input(1); }},
-//                      Rule{saves_input(0), [](const Backward& r) { return r.gradient() * r.input(0); }});
+//                      Rule{saves_input(1), [](Backward& r) { return r.gradient() * r.input(1); }},
+//                      Rule{saves_input(0), [](Backward& r) { return r.gradient() * r.input(0); }});
 //   }
 //
 // Rules are closures over shapes and options only; values come from the node. They are written in
@@ -35,17 +35,22 @@ class Backward {
       : node_(node), gradients_(gradients), results_(results), reach_(reach), create_graph_(create_graph) {}
 
   /// The gradient of output k; zeros when none has arrived. Other inputs may share it: not to be written to.
-  const Variable& gradient(std::size_t k = 0) const {
-    if (!gradients_[k].defined()) set_zero(k);
+  /// Throws GraphError when the rule has taken it.
+  const Variable& gradient(std::size_t k = 0) {
+    if (!has_gradient(k)) set_zero(k);
     return gradients_[k];
   }
-  bool has_gradient(std::size_t k) const { return gradients_[k].defined(); }
-  /// The gradient of output 0 for a rule that asks for it last: nobody else holds it where the run had it
-  /// alone, so that its value may be written over.
-  Variable take_gradient() const {
-    const Variable& incoming = gradient();
+  bool has_gradient(std::size_t k) const {
+    if (taken_ && k == 0) reject_taken();
+    return gradients_[k].defined();
+  }
+  /// The gradient of output 0, which the rule does not read again. Nobody else holds it where the run had it
+  /// alone and no other rule of the operation comes after this one: then its value may be written over.
+  Variable take_gradient() {
+    gradient();
+    taken_ = true;
     // Anomaly mode looks at the incoming gradients after the rule.
-    return create_graph_ || AnomalyMode::enabled() ? incoming : std::move(gradients_[0]);
+    return last_ && !create_graph_ && !AnomalyMode::enabled() ? std::move(gradients_[0]) : gradients_[0];
   }
   /// Saved values, with their history when a graph is being created.
   Variable input(std::size_t i) const;
@@ -67,6 +72,13 @@ class Backward {
 
   /// Gives the gradient of input i; the last one given counts, an undefined one means no contribution.
   void give(std::size_t i, Variable gradient) { results_[i] = std::move(gradient); }
+  /// What the rule of one input gives; `last`: no other one comes after it.
+  template <class F>
+  Variable run_one(const F& formula, bool last) {
+    taken_ = false;
+    last_ = last;
+    return formula(*this);
+  }
 
  private:
   const Tensor& saved_value(bool is_output, std::size_t index) const {
@@ -77,7 +89,8 @@ class Backward {
   }
   const Tensor& recomputed_value(const detail::Saved& saved) const;
   [[noreturn]] static void reject_unsaved(bool is_output, std::size_t index);
-  void set_zero(std::size_t k) const;
+  [[noreturn]] static void reject_taken();
+  void set_zero(std::size_t k);
   bool reaches(const detail::Edge& edge) const;
 
   detail::Node& node_;
@@ -85,6 +98,8 @@ class Backward {
   Variable* results_;
   const detail::Reach* reach_;
   bool create_graph_;
+  bool taken_ = false;  // by the rule that runs
+  bool last_ = true;    // no other rule of the operation comes after that one
 };
 
 /// The rule of one input: what it needs and a function Backward -> gradient. The engine sums a gradient that
@@ -168,7 +183,10 @@ template <class... F>
 struct Rules {
   void operator()(Backward& backward) const {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((backward.needs(I) ? backward.give(I, std::get<I>(formulas)(std::as_const(backward))) : void()), ...);
+      const bool needed[]{backward.needs(I)...};
+      std::size_t last = 0;
+      ((needed[I] ? void(last = I) : void()), ...);
+      ((needed[I] ? backward.give(I, backward.run_one(std::get<I>(formulas), I == last)) : void()), ...);
     }
     (std::index_sequence_for<F...>{});
   }

@@ -141,10 +141,10 @@ Variable binary_cross_entropy(const Operand& probability, const Operand& target,
   const Variable losses = op.record(
       losses_of(op[0], op[1]).value(),
       Rule{saves_input(0) | saves_input(1),
-           [](const Backward& r) {
+           [](Backward& r) {
              return r.gradient() * map("binary_cross_entropy", probability_slope, r.input(0), r.input(1));
            }},
-      Rule{saves_input(0), [](const Backward& r) {
+      Rule{saves_input(0), [](Backward& r) {
              const Variable p = r.input(0);
              return r.gradient() * (limited(log1p(-p)) - limited(log(p)));
            }});

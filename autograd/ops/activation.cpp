@@ -142,7 +142,7 @@ Variable by_loops(const char* name, const detail::MapLoops& f32, const detail::M
   const Tensor* input = &op.value();
   Tensor value = detail::run_forward(f32, f64, nullptr, &input, 1);
   const bool from_output = saves.outputs != 0;
-  const auto rule = [=, &f32, &f64](const Backward& r) {
+  const auto rule = [=, &f32, &f64](Backward& r) {
     if (r.create_graph()) return gradient(r.gradient(), from_output ? r.output() : r.input(0));
     return detail::looped_gradient(r, f32, f64, nullptr, from_output ? r.output_value() : r.input_value(0));
   };

@@ -77,25 +77,24 @@ Variable add(const Operand& a, const Operand& b) {
   Op op("add", a, b);
   op.promote();
   return op.record(kernels::add(op.value(0), op.value(1)),
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }},
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }},
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 Variable sub(const Operand& a, const Operand& b) {
   Op op("sub", a, b);
   op.promote();
   return op.record(kernels::sub(op.value(0), op.value(1)),
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }},
-                   Rule{saves_nothing, [](const Backward& r) { return -r.gradient(); }});
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }},
+                   Rule{saves_nothing, [](Backward& r) { return -r.gradient(); }});
 }
 
 Variable mul(const Operand& a, const Operand& b) {
   Op op("mul", a, b);
   op.promote();
-  return op.record(
-      kernels::mul(op.value(0), op.value(1)),
-      Rule{saves_input(1), [](const Backward& r) { return detail::chain_input(r, 1, !r.needs(1)); }},
-      Rule{saves_input(0), [](const Backward& r) { return detail::chain_input(r, 0, true); }});
+  return op.record(kernels::mul(op.value(0), op.value(1)),
+                   Rule{saves_input(1), [](Backward& r) { return detail::chain_input(r, 1); }},
+                   Rule{saves_input(0), [](Backward& r) { return detail::chain_input(r, 0); }});
 }
 
 Variable div(const Operand& a, const Operand& b) {
@@ -103,15 +102,14 @@ Variable div(const Operand& a, const Operand& b) {
   op.promote_floating();
   return op.record(
       kernels::div(op.value(0), op.value(1)),
-      Rule{saves_input(1), [](const Backward& r) { return detail::chain(r.gradient(), 1 / r.input(1)); }},
+      Rule{saves_input(1), [](Backward& r) { return detail::chain(r.gradient(), 1 / r.input(1)); }},
       Rule{saves_input(1) | saves_output(),
-           [](const Backward& r) { return detail::chain(r.gradient(), -r.output() / r.input(1)); }});
+           [](Backward& r) { return detail::chain(r.gradient(), -r.output() / r.input(1)); }});
 }
 
 Variable neg(const Operand& x) {
   Op op("neg", x);
-  return op.record(kernels::neg(op.value()),
-                   Rule{saves_nothing, [](const Backward& r) { return -r.gradient(); }});
+  return op.record(kernels::neg(op.value()), Rule{saves_nothing, [](Backward& r) { return -r.gradient(); }});
 }
 
 Variable maximum(const Operand& a, const Operand& b) {
@@ -194,14 +192,14 @@ Variable where(const Operand& condition, const Operand& a, const Operand& b) {
   const DType type = result_type({&a, &b});
   Op op("where", condition.place(),
         {condition.as_variable(), cast(a.as_variable(type), type), cast(b.as_variable(type), type)});
-  const auto masked = [type](const Backward& r, bool taken) {
+  const auto masked = [type](Backward& r, bool taken) {
     const Tensor zero = scalar(0, type);
     return taken ? where(r.input(0), r.gradient(), zero) : where(r.input(0), zero, r.gradient());
   };
   return op.record(kernels::where(op.value(0), op.value(1), op.value(2)),
-                   Rule{saves_nothing, [](const Backward&) { return Variable(); }},
-                   Rule{saves_input(0), [masked](const Backward& r) { return masked(r, true); }},
-                   Rule{saves_input(0), [masked](const Backward& r) { return masked(r, false); }});
+                   Rule{saves_nothing, [](Backward&) { return Variable(); }},
+                   Rule{saves_input(0), [masked](Backward& r) { return masked(r, true); }},
+                   Rule{saves_input(0), [masked](Backward& r) { return masked(r, false); }});
 }
 
 Variable equal(const Operand& a, const Operand& b) { return comparison("equal", Comparison::equal, a, b); }

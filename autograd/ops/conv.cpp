@@ -75,13 +75,12 @@ Variable convolution(const Variable& x, const Variable& weight, const Variable& 
   op.promote_floating();
   Tensor value = kernels::conv2d(op.value(0), op.value(1), bias.defined() ? op.value(2) : Tensor(), sizes);
   const Rule to_x{saves_input(1),
-                  [sizes](const Backward& r) { return input_gradient(r.gradient(), r.input(1), sizes); }};
-  const Rule to_weight{saves_input(0), [sizes](const Backward& r) {
-                         return weight_gradient(r.gradient(), r.input(0), sizes);
-                       }};
+                  [sizes](Backward& r) { return input_gradient(r.gradient(), r.input(1), sizes); }};
+  const Rule to_weight{saves_input(0),
+                       [sizes](Backward& r) { return weight_gradient(r.gradient(), r.input(0), sizes); }};
   if (!bias.defined()) return op.record(std::move(value), to_x, to_weight);
   return op.record(std::move(value), to_x, to_weight,
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 Variable input_gradient(const Variable& gradient, const Variable& weight, const Convolution& sizes) {
@@ -89,10 +88,9 @@ Variable input_gradient(const Variable& gradient, const Variable& weight, const 
   op.promote_floating();
   return op.record(
       kernels::conv2d_input_gradient(op.value(0), op.value(1), sizes),
-      Rule{saves_input(1),
-           [sizes](const Backward& r) { return convolution(r.gradient(), r.input(1), {}, sizes); }},
+      Rule{saves_input(1), [sizes](Backward& r) { return convolution(r.gradient(), r.input(1), {}, sizes); }},
       Rule{saves_input(0),
-           [sizes](const Backward& r) { return weight_gradient(r.input(0), r.gradient(), sizes); }});
+           [sizes](Backward& r) { return weight_gradient(r.input(0), r.gradient(), sizes); }});
 }
 
 Variable weight_gradient(const Variable& gradient, const Variable& x, const Convolution& sizes) {
@@ -100,10 +98,8 @@ Variable weight_gradient(const Variable& gradient, const Variable& x, const Conv
   op.promote_floating();
   return op.record(
       kernels::conv2d_weight_gradient(op.value(0), op.value(1), sizes),
-      Rule{saves_input(1),
-           [sizes](const Backward& r) { return convolution(r.input(1), r.gradient(), {}, sizes); }},
-      Rule{saves_input(0),
-           [sizes](const Backward& r) { return input_gradient(r.input(0), r.gradient(), sizes); }});
+      Rule{saves_input(1), [sizes](Backward& r) { return convolution(r.input(1), r.gradient(), {}, sizes); }},
+      Rule{saves_input(0), [sizes](Backward& r) { return input_gradient(r.input(0), r.gradient(), sizes); }});
 }
 
 }  // namespace

@@ -22,8 +22,7 @@ Variable matrix_of(const Variable& x, const Shape& shape, Index k) {
   Op op("diag", {}, {x});
   Tensor value = zeros(shape, op.dtype());
   if (op.value().count() > 0) kernels::write(value, diagonal(shape, k), op.value());
-  return op.record(std::move(value),
-                   Rule{saves_nothing, [k](const Backward& r) { return diag(r.gradient(), k); }});
+  return op.record(std::move(value), Rule{saves_nothing, [k](Backward& r) { return diag(r.gradient(), k); }});
 }
 
 Variable triangle(const char* name, const Operand& x, Index k, bool lower) {
@@ -40,7 +39,7 @@ Variable triangle(const char* name, const Operand& x, Index k, bool lower) {
       std::memset(row + begin * width, 0, static_cast<std::size_t>((end - begin) * width));
     }
   }
-  return op.record(std::move(value), Rule{saves_nothing, [name, k, lower](const Backward& r) {
+  return op.record(std::move(value), Rule{saves_nothing, [name, k, lower](Backward& r) {
                                             return triangle(name, r.gradient(), k, lower);
                                           }});
 }
@@ -61,7 +60,7 @@ Variable diag(const Operand& x, Index k) {
   if (v.rank() != 2) fail<ShapeError>("expects a vector or a matrix, got " + to_string(v.shape()));
   return op.record(
       detail::read(op.value(), diagonal(op.shape(), k)),
-      Rule{saves_nothing, [k](const Backward& r) { return matrix_of(r.gradient(), r.input_shape(0), k); }});
+      Rule{saves_nothing, [k](Backward& r) { return matrix_of(r.gradient(), r.input_shape(0), k); }});
 }
 
 Variable tril(const Operand& x, Index k) { return triangle("tril", x, k, true); }

@@ -27,9 +27,9 @@ Variable embedding(const Operand& ids, const Operand& weight, std::optional<Inde
       fail<IndexError>("id " + std::to_string(id) + " is outside [0, " + std::to_string(count) + ")",
                        "the table has " + std::to_string(count) + " rows");
 
-  const auto nothing = [](const Backward&) { return Variable(); };
+  const auto nothing = [](Backward&) { return Variable(); };
   return op.record(kernels::index_select(op.value(1), 0, op.value(0)), Rule{saves_nothing, nothing},
-                   Rule{saves_input(0), [table, padding](const Backward& r) {
+                   Rule{saves_input(0), [table, padding](Backward& r) {
                           const Variable rows = r.input(0);
                           Variable g = r.gradient();
                           if (padding) g = where(unsqueeze(not_equal(rows, *padding), -1), g, 0);

@@ -18,7 +18,7 @@ Variable extreme_value(const char* name, const Operand& x, const Axes& axes, Red
   const Op op(name, x);
   const Reduction over(op.shape(), axes, options.keepdims);
   return op.record(kernel(op.value(), over.axes).reshape(over.result),
-                   Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
+                   Rule{saves_input(0) | saves_output(), [kept = over.kept](Backward& r) {
                           return detail::shared_by_ties(reshape(r.gradient(), kept), r.input_value(0),
                                                         r.output_value().reshape(kept));
                         }});

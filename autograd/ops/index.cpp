@@ -29,9 +29,7 @@ const Tensor& positions_of(const Op& op, std::size_t i) {
   return op.size() > i ? op.value(i) : none;
 }
 
-Variable positions_of(const Backward& r, std::size_t i) {
-  return r.input_count() > i ? r.input(i) : Variable();
-}
+Variable positions_of(Backward& r, std::size_t i) { return r.input_count() > i ? r.input(i) : Variable(); }
 
 Saves saves_positions(const Op& op, unsigned i) { return op.size() > i ? saves_input(i) : saves_nothing; }
 

@@ -21,13 +21,13 @@ Tensor joined(const std::vector<Tensor>& parts, Index axis, const Shape& shape) 
   return result;
 }
 
-bool needs_all(const Backward& r) {
+bool needs_all(Backward& r) {
   for (std::size_t i = 0; i < r.input_count(); ++i)
     if (!r.needs(i)) return false;
   return true;
 }
 
-std::vector<Variable> gradients(const Backward& r) {
+std::vector<Variable> gradients(Backward& r) {
   std::vector<Variable> list;
   for (std::size_t k = 0; k < r.output_count(); ++k) list.push_back(r.gradient(k));
   return list;

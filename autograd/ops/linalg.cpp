@@ -65,7 +65,7 @@ Tensor integer_matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool t
 
 /// op(x) op(y) as the gradient of an operand that entered as `side`: summed over the batch in one go where
 /// the operand is one matrix, left to the engine to reduce otherwise.
-Variable partial(const Backward& r, const Side& side, const Variable& x, const Variable& y, bool transpose_x,
+Variable partial(Backward& r, const Side& side, const Variable& x, const Variable& y, bool transpose_x,
                  bool transpose_y) {
   const bool batched = x.rank() > 2 || y.rank() > 2;
   if (batched && side.single() && !r.create_graph()) {
@@ -110,17 +110,17 @@ Variable matmul(const Operand& a, const Operand& b, MatmulOptions options) {
   Shape shape = whole;
   if (right.vector) shape.erase(right.added(whole.rank()));
   if (left.vector) shape.erase(left.added(whole.rank()));
-  const auto gradient = [=](const Backward& r) {
+  const auto gradient = [=](Backward& r) {
     return shape == whole ? r.gradient() : reshape(r.gradient(), whole);
   };
   return op.record(
       product.reshape(shape),
       Rule{saves_input(1),
-           [=](const Backward& r) {
+           [=](Backward& r) {
              const Variable g = gradient(r), other = right.variable(r.input(1));
              return ta ? partial(r, left, other, g, tb, true) : partial(r, left, g, other, false, !tb);
            }},
-      Rule{saves_input(0), [=](const Backward& r) {
+      Rule{saves_input(0), [=](Backward& r) {
              const Variable g = gradient(r), other = left.variable(r.input(0));
              return tb ? partial(r, right, g, other, true, ta) : partial(r, right, other, g, !ta, false);
            }});
@@ -149,13 +149,13 @@ Variable linear(const Operand& x, const Operand& weight, const Variable& bias) {
   detail::require_one_floating({{"x", op[0]}, {"weight", op[1]}, {"bias", bias}});
   op.promote_floating();
   Tensor value = kernels::linear(op.value(0), op.value(1), bias.defined() ? op.value(2) : Tensor());
-  const Rule to_x{saves_input(1), [](const Backward& r) { return matmul(r.gradient(), r.input(1)); }};
-  const Rule to_weight{saves_input(0), [](const Backward& r) {
+  const Rule to_x{saves_input(1), [](Backward& r) { return matmul(r.gradient(), r.input(1)); }};
+  const Rule to_weight{saves_input(0), [](Backward& r) {
                          return matmul(as_rows(r.gradient()), as_rows(r.input(0)), {.transpose_a = true});
                        }};
   if (!bias.defined()) return op.record(std::move(value), to_x, to_weight);
   return op.record(std::move(value), to_x, to_weight,
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 }  // namespace xgrad

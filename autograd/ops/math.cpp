@@ -32,7 +32,7 @@ Variable stepwise(const char* name, F f, const Operand& x) {
   const Tensor* input = &op.value();
   return op.record(
       detail::run_forward(detail::map_loops<float, 1, F>, detail::map_loops<double, 1, F>, &f, &input, 1),
-      Rule{saves_nothing, [](const Backward& r) { return Variable(zeros_like(r.gradient().value())); }});
+      Rule{saves_nothing, [](Backward& r) { return Variable(zeros_like(r.gradient().value())); }});
 }
 
 // The integers of the dtype between two bounds.

@@ -42,22 +42,22 @@ Variable norm(const Operand& x, double p, const Axes& axes, ReduceOptions option
   const detail::Reduction over(op.shape(), axes, options.keepdims);
   Tensor value = kernels::norm(op.value(), p, over.axes).reshape(over.result);
   if (p == 0)
-    return op.record(std::move(value), Rule{saves_nothing, [](const Backward& r) {
+    return op.record(std::move(value), Rule{saves_nothing, [](Backward& r) {
                                               return Variable(zeros(r.input_shape(0), r.gradient().dtype()));
                                             }});
   if (p == 1)
-    return op.record(std::move(value), Rule{saves_input(0), [kept = over.kept](const Backward& r) {
+    return op.record(std::move(value), Rule{saves_input(0), [kept = over.kept](Backward& r) {
                                               return sign(r.input(0)) * reshape(r.gradient(), kept);
                                             }});
   if (std::isinf(p))
-    return op.record(std::move(value),
-                     Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
-                            return sign(r.input(0)) * detail::shared_by_ties(reshape(r.gradient(), kept),
-                                                                             kernels::abs(r.input_value(0)),
-                                                                             r.output_value().reshape(kept));
-                          }});
+    return op.record(std::move(value), Rule{saves_input(0) | saves_output(), [kept = over.kept](Backward& r) {
+                                              return sign(r.input(0)) *
+                                                     detail::shared_by_ties(reshape(r.gradient(), kept),
+                                                                            kernels::abs(r.input_value(0)),
+                                                                            r.output_value().reshape(kept));
+                                            }});
   return op.record(std::move(value),
-                   Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, p](const Backward& r) {
+                   Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, p](Backward& r) {
                           Variable input = r.input(0), total = reshape(r.output(), kept);
                           if (p > 1 && !kernels::all_finite(total.value())) {
                             input = within_range(input, total, axes);

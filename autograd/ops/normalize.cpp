@@ -1,6 +1,7 @@
 // All normalisations are one operation on a (outer, size, groups, depth) view; see kernels/normalize.hpp.
 #include <xgrad/autograd/ops/normalize.hpp>
 
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
@@ -8,7 +9,6 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/autograd/take_gradient.hpp>
 #include <xgrad/kernels/normalize.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 

@@ -50,7 +50,7 @@ Variable pad_constant(const Variable& x, const std::vector<Padding>& padding, do
   const bool crops_only = to.shape == shape;
   Tensor value = crops_only ? detail::read(op.value(), from) : full(shape, constant, op.dtype());
   if (!crops_only && to.shape.count() > 0) kernels::write(value, to, detail::read(op.value(), from));
-  return op.record(std::move(value), Rule{saves_nothing, [padding](const Backward& r) {
+  return op.record(std::move(value), Rule{saves_nothing, [padding](Backward& r) {
                                             std::vector<Padding> inverse;
                                             for (const Padding& p : padding)
                                               inverse.push_back({-p.before, -p.after});

@@ -52,16 +52,16 @@ Variable pair_sums(const Variable& w, const Variable& x, const Tensor& allowed, 
   const Op op("pair_sums", Operand(w), Operand(x), Operand(pairs));
   return op.record(kernels::pair_sums(op.value(0), op.value(1), op.value(2), transposed),
                    Rule{saves_input(1) | saves_input(2),
-                        [transposed](const Backward& r) {
+                        [transposed](Backward& r) {
                           const Variable &g = r.gradient(), row = r.input(1);
                           return transposed ? pair_products(row, g, r.input_value(2))
                                             : pair_products(g, row, r.input_value(2));
                         }},
                    Rule{saves_input(0) | saves_input(2),
-                        [transposed](const Backward& r) {
+                        [transposed](Backward& r) {
                           return pair_sums(r.input(0), r.gradient(), r.input_value(2), !transposed);
                         }},
-                   Rule{saves_nothing, [](const Backward&) { return Variable(); }});
+                   Rule{saves_nothing, [](Backward&) { return Variable(); }});
 }
 
 }  // namespace xgrad::detail

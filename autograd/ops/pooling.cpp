@@ -68,17 +68,15 @@ Variable spread(const Variable& gradient, const Average& windows);
 Variable averaged(const Variable& x, const Average& windows) {
   Op op(windows.name, {}, {x});
   op.promote_floating();
-  return op.record(
-      kernels::avg_pool2d(op.value(), windows.height, windows.width),
-      Rule{saves_nothing, [windows](const Backward& r) { return spread(r.gradient(), windows); }});
+  return op.record(kernels::avg_pool2d(op.value(), windows.height, windows.width),
+                   Rule{saves_nothing, [windows](Backward& r) { return spread(r.gradient(), windows); }});
 }
 
 Variable spread(const Variable& gradient, const Average& windows) {
   Op op(windows.adjoint, {}, {gradient});
   op.promote_floating();
-  return op.record(
-      kernels::avg_pool2d_input_gradient(op.value(), windows.height, windows.width),
-      Rule{saves_nothing, [windows](const Backward& r) { return averaged(r.gradient(), windows); }});
+  return op.record(kernels::avg_pool2d_input_gradient(op.value(), windows.height, windows.width),
+                   Rule{saves_nothing, [windows](Backward& r) { return averaged(r.gradient(), windows); }});
 }
 
 Variable checked_spread(const Variable& gradient, const Shape& input, const Average& windows) {

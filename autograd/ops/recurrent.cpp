@@ -55,7 +55,7 @@ Variables composed_gru(const Variables& x) {
   return {stack(all)};
 }
 
-Tensor gradient_or_none(const Backward& r, std::size_t k) {
+Tensor gradient_or_none(Backward& r, std::size_t k) {
   return r.has_gradient(k) ? r.gradient(k).value() : Tensor();
 }
 

@@ -58,7 +58,7 @@ Variable sum(const Operand& x, const Axes& axes, ReduceOptions options) {
   const Reduction over(op.shape(), axes, options.keepdims);
   return op.record(
       kernels::sum(op.value(), over.axes).reshape(over.result),
-      Rule{saves_nothing, [kept = over.kept](const Backward& r) { return reshape(r.gradient(), kept); }});
+      Rule{saves_nothing, [kept = over.kept](Backward& r) { return reshape(r.gradient(), kept); }});
 }
 
 Variable mean(const Operand& x, const Axes& axes, ReduceOptions options) {
@@ -71,7 +71,7 @@ Variable mean(const Operand& x, const Axes& axes, ReduceOptions options) {
   if (over.count > 0 && !kernels::all_finite(value))
     value = kernels::sum(kernels::div(op.value(), count), over.axes);
   return op.record(value.reshape(over.result),
-                   Rule{saves_nothing, [kept = over.kept, n = over.count](const Backward& r) {
+                   Rule{saves_nothing, [kept = over.kept, n = over.count](Backward& r) {
                           return reshape(r.gradient() / n, kept);
                         }});
 }
@@ -80,7 +80,7 @@ Variable prod(const Operand& x, const Axes& axes, ReduceOptions options) {
   const Op op("prod", x);
   const Reduction over(op.shape(), axes, options.keepdims);
   return op.record(kernels::prod(op.value(), over.axes).reshape(over.result),
-                   Rule{saves_input(0), [kept = over.kept, folded = over.axes](const Backward& r) {
+                   Rule{saves_input(0), [kept = over.kept, folded = over.axes](Backward& r) {
                           return others(r.input(0), folded) * reshape(r.gradient(), kept);
                         }});
 }
@@ -93,7 +93,7 @@ Variable sum_to(const Operand& x, const Shape& shape) {
     fail<ShapeError>(to_string(shape) + " does not broadcast to " + to_string(op.shape()),
                      "sizes must match from the right, or be 1");
   return op.record(kernels::sum_to(op.value(), shape),
-                   Rule{saves_nothing, [](const Backward& r) { return r.gradient(); }});
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 Variable all(const Operand& x, const Axes& axes, ReduceOptions options) {

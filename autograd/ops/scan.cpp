@@ -68,7 +68,7 @@ Variable cumsum(const Operand& x, Index axis, ScanOptions options) {
   const Op op("cumsum", x);
   axis = detail::axis_along(op.shape(), axis);
   return op.record(kernels::cumsum(op.value(), axis, options.reverse),
-                   Rule{saves_nothing, [axis, reverse = options.reverse](const Backward& r) {
+                   Rule{saves_nothing, [axis, reverse = options.reverse](Backward& r) {
                           return cumsum(r.gradient(), axis, {.reverse = !reverse});
                         }});
 }
@@ -80,7 +80,7 @@ Variable cumprod(const Operand& x, Index axis, ScanOptions options) {
   // dy_i/dx_k is the product before k times the product from k + 1 to i; the recurrence adds up the latter
   // over i.
   return op.record(kernels::cumprod(op.value(), axis),
-                   Rule{saves_input(0) | saves_output(), [axis](const Backward& r) {
+                   Rule{saves_input(0) | saves_output(), [axis](Backward& r) {
                           return recurrence(preceding(r.input(0), axis, true, 0), r.gradient(), axis,
                                             {.reverse = true}) *
                                  preceding(r.output(), axis, false, 1);

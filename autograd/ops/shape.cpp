@@ -47,9 +47,8 @@ Variable repeated(const Variable& x, Index split, Index times, Index axis) {
 
 Variable reshape(const Operand& x, const Shape& shape) {
   Op op("reshape", x);
-  return op.record(op.value().reshape(shape), Rule{saves_nothing, [](const Backward& r) {
-                                                     return reshape(r.gradient(), r.input_shape(0));
-                                                   }});
+  return op.record(op.value().reshape(shape),
+                   Rule{saves_nothing, [](Backward& r) { return reshape(r.gradient(), r.input_shape(0)); }});
 }
 
 Variable flatten(const Operand& x, Index first, Index last) {
@@ -103,7 +102,7 @@ Variable permute(const Operand& x, const Axes& order) {
                      to_string(axes));
   Shape inverse = axes;
   for (Index i = 0; i < rank; ++i) inverse[axes[i]] = i;
-  return op.record(permuted(op.value(), axes), Rule{saves_nothing, [inverse](const Backward& r) {
+  return op.record(permuted(op.value(), axes), Rule{saves_nothing, [inverse](Backward& r) {
                                                       return permute(r.gradient(), detail::as_axes(inverse));
                                                     }});
 }
@@ -117,9 +116,8 @@ Variable broadcast_to(const Operand& x, const Shape& shape) {
   if (!broadcasts_to(op.shape(), target))
     fail<ShapeError>(to_string(op.shape()) + " does not broadcast to " + to_string(shape),
                      "sizes must match from the right, or be 1");
-  return op.record(
-      kernels::broadcast_to(op.value(), target),
-      Rule{saves_nothing, [](const Backward& r) { return sum_to(r.gradient(), r.input_shape(0)); }});
+  return op.record(kernels::broadcast_to(op.value(), target),
+                   Rule{saves_nothing, [](Backward& r) { return sum_to(r.gradient(), r.input_shape(0)); }});
 }
 
 Variable flip(const Operand& x, const Axes& axes) {
@@ -130,7 +128,7 @@ Variable flip(const Operand& x, const Axes& axes) {
     for (Index axis : flipped)
       view = detail::restricted(view, axis, {op.shape()[axis] - 1, -1, op.shape()[axis]});
   return op.record(detail::read(op.value(), view),
-                   Rule{saves_nothing, [axes](const Backward& r) { return flip(r.gradient(), axes); }});
+                   Rule{saves_nothing, [axes](Backward& r) { return flip(r.gradient(), axes); }});
 }
 
 Variable roll(const Operand& x, Index shift, Index axis) {
@@ -144,7 +142,7 @@ Variable roll(const Operand& x, Index shift, Index axis) {
   for (Index i = 0; i < size; ++i) position[i] = i < size - start ? i + start : i + start - size;
   return op.record(
       kernels::index_select(op.value(), axis, from),
-      Rule{saves_nothing, [start, axis](const Backward& r) { return roll(r.gradient(), start, axis); }});
+      Rule{saves_nothing, [start, axis](Backward& r) { return roll(r.gradient(), start, axis); }});
 }
 
 Variable tile(const Operand& x, const std::vector<Index>& times) {

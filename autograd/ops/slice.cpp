@@ -10,7 +10,7 @@ Variable slice(const Operand& x, Index axis, const Slice& range) {
   axis = wrap_axis(axis, op.value().rank());
   const detail::Positions positions = detail::resolve(range, op.shape()[axis]);
   return op.record(detail::read(op.value(), detail::restricted(detail::whole(op.shape()), axis, positions)),
-                   Rule{saves_nothing, [axis, range](const Backward& r) {
+                   Rule{saves_nothing, [axis, range](Backward& r) {
                           return slice_scatter(r.gradient(), r.input_shape(0), axis, range);
                         }});
 }
@@ -25,7 +25,7 @@ Variable slice_scatter(const Operand& x, const Shape& shape, Index axis, const S
                      " has the shape " + to_string(view.shape) + ", got " + to_string(op.shape()));
   Tensor value = zeros(shape, op.dtype());
   kernels::write(value, view, op.value());
-  return op.record(std::move(value), Rule{saves_nothing, [axis, range](const Backward& r) {
+  return op.record(std::move(value), Rule{saves_nothing, [axis, range](Backward& r) {
                                             return slice(r.gradient(), axis, range);
                                           }});
 }

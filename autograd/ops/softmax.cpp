@@ -34,7 +34,7 @@ Variable softmax(const Operand& x, Index axis) {
   op.promote_floating();
   axis = detail::axis_along(op.shape(), axis);
   return op.record(kernels::softmax(op.value(), axis),
-                   Rule{saves_output(), [axis](const Backward& r) {
+                   Rule{saves_output(), [axis](Backward& r) {
                           const Variable& g = r.gradient();
                           if (!r.create_graph())
                             return Variable(kernels::softmax_backward(g.value(), r.output_value(), axis));
@@ -48,7 +48,7 @@ Variable log_softmax(const Operand& x, Index axis) {
   op.promote_floating();
   axis = detail::axis_along(op.shape(), axis);
   return op.record(kernels::log_softmax(op.value(), axis),
-                   Rule{saves_output(), [axis](const Backward& r) {
+                   Rule{saves_output(), [axis](Backward& r) {
                           const Variable& g = r.gradient();
                           if (!r.create_graph())
                             return Variable(kernels::log_softmax_backward(g.value(), r.output_value(), axis));
@@ -62,7 +62,7 @@ Variable logsumexp(const Operand& x, const Axes& axes, ReduceOptions options) {
   const detail::Reduction over(op.shape(), axes, options.keepdims);
   return op.record(
       kernels::logsumexp(op.value(), over.axes).reshape(over.result),
-      Rule{saves_input(0) | saves_output(), [kept = over.kept](const Backward& r) {
+      Rule{saves_input(0) | saves_output(), [kept = over.kept](Backward& r) {
              // Where all terms vanish, exp(x) is the gradient's limit and -inf - -inf is none.
              const Variable y = reshape(r.output(), kept);
              const Variable terms = r.input(0), g = reshape(r.gradient(), kept);

@@ -57,7 +57,7 @@ struct Centre {
 };
 
 // By the kernel where the run is not recorded itself.
-Variable distances(const Backward& r, const Axes& axes, const std::optional<Centre>& centre) {
+Variable distances(Backward& r, const Axes& axes, const std::optional<Centre>& centre) {
   if (r.create_graph() || !centre) return centred(r.input(0), axes);
   return Variable(kernels::distances(r.input_value(0), centre->grouping, centre->mean, centre->rest));
 }
@@ -80,7 +80,7 @@ Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
     value = kernels::div(kernels::sum_product(distances, distances, over.axes), scalar(freedom, dtype));
   }
   return op.record(value.reshape(over.result),
-                   Rule{saves_input(0), [axes, centre, kept = over.kept, freedom](const Backward& r) {
+                   Rule{saves_input(0), [axes, centre, kept = over.kept, freedom](Backward& r) {
                           return distances(r, axes, centre) * (reshape(r.gradient(), kept) * (2 / freedom));
                         }});
 }
@@ -105,7 +105,7 @@ Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
   }
   return op.record(
       value.reshape(over.result),
-      Rule{saves_input(0) | saves_output(), [axes, centre, kept = over.kept, freedom](const Backward& r) {
+      Rule{saves_input(0) | saves_output(), [axes, centre, kept = over.kept, freedom](Backward& r) {
              const Variable deviation = reshape(r.output(), kept);
              const Variable constant = equal(deviation, 0);
              return distances(r, axes, centre) / where(constant, 1, deviation) *

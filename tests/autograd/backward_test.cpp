@@ -1,6 +1,8 @@
 // backward() and grad(): accumulation, seeds, reuse, order, many roots.
 #include <xgrad/xgrad.hpp>
 
+#include <xgrad/autograd/chain.hpp>
+
 #include "support/leaf.hpp"
 
 #include <doctest/doctest.h>
@@ -334,4 +336,44 @@ TEST_CASE("a gradient that somebody else holds is not written over") {
   const AnomalyMode anomalies;
   const Variable zero = leaf(Tensor({0.0}, float64));
   CHECK_THROWS_AS((sqrt(zero) * 2).backward(), NumericError);
+}
+
+TEST_CASE("a rule that reads its gradient after taking it throws in every mode") {
+  const auto doubled = [](const Operand& x) {
+    Op op("doubled", x);
+    return op.record(op.value(), Rule{saves_nothing, [](Backward& r) {
+                                        const Variable taken = r.take_gradient();
+                                        return taken + r.gradient();
+                                      }});
+  };
+  const Variable x = leaf(Tensor{1.0, 2.0});
+  const auto rejected = [&](const GradOptions& options) {
+    CHECK(contains(message_of([&] { grad(sum(doubled(x)), x, options); }), "after it has taken it"));
+  };
+  rejected({});
+  rejected({.create_graph = true});
+  const AnomalyMode anomaly;
+  rejected({});
+}
+
+TEST_CASE("each of two rules may take the gradient: the last one owns it") {
+  const auto first = [](Backward& r) { return r.take_gradient() * r.input(1); };
+  const auto second = [](Backward& r) {
+    Tensor taken = xgrad::detail::value_of(r.take_gradient());
+    for (float& g : taken.mutable_span<float>()) g *= 2;
+    return Variable(taken);
+  };
+  const auto product = [](const Operand& a, const Operand& b, auto rule_a, auto rule_b) {
+    Op op("product", a, b);
+    return op.record(op.value(), Rule{saves_input(1), rule_a}, Rule{saves_input(1), rule_b});
+  };
+  const Variable x = leaf(Tensor{1.0, 2.0}), y = leaf(Tensor{3.0, 4.0});
+  const Tensor times_y{30.0, 40.0}, doubled{20.0, 20.0};
+  const GradOptions options{.seeds = {Variable(Tensor{10.0, 10.0})}};
+  const auto one = grad({product(x, y, first, second)}, {x, y}, options);
+  CHECK(bitwise_equal(one[0].value(), times_y));
+  CHECK(bitwise_equal(one[1].value(), doubled));
+  const auto other = grad({product(x, y, second, first)}, {x, y}, options);
+  CHECK(bitwise_equal(other[0].value(), doubled));
+  CHECK(bitwise_equal(other[1].value(), times_y));
 }

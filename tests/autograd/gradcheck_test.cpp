@@ -32,24 +32,24 @@ Variable product(const Operand& x, const Operand& y, A rule_x, B rule_y) {
   return op.record(kernels::mul(op.value(0), op.value(1)), Rule{saves_input(1), rule_x},
                    Rule{saves_input(0), rule_y});
 }
-Variable right_x(const Backward& r) { return r.gradient() * r.input(1); }
-Variable right_y(const Backward& r) { return r.gradient() * r.input(0); }
+Variable right_x(Backward& r) { return r.gradient() * r.input(1); }
+Variable right_y(Backward& r) { return r.gradient() * r.input(0); }
 
 Variable wrong_factor(const Operand& x, const Operand& y) {
-  return product(x, y, right_x, [](const Backward& r) { return r.gradient() * r.input(0) * 1.01; });
+  return product(x, y, right_x, [](Backward& r) { return r.gradient() * r.input(0) * 1.01; });
 }
 Variable missing_term(const Operand& x, const Operand& y) {
   return product(
-      x, y, [](const Backward&) { return Variable(); }, right_y);
+      x, y, [](Backward&) { return Variable(); }, right_y);
 }
 // The first order is right, but the factor has lost its history.
 Variable wrong_second_order(const Operand& x, const Operand& y) {
   return product(
-      x, y, [](const Backward& r) { return r.gradient() * r.input(1).detach(); }, right_y);
+      x, y, [](Backward& r) { return r.gradient() * r.input(1).detach(); }, right_y);
 }
 Variable lost_cotangent(const Operand& x, const Operand& y) {
   return product(
-      x, y, [](const Backward& r) { return r.gradient().detach() * r.input(1); }, right_y);
+      x, y, [](Backward& r) { return r.gradient().detach() * r.input(1); }, right_y);
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -94,7 +94,7 @@ TEST_SUITE("autograd") {
       error.mutable_data<double>()[worst] = 100;
       const auto f = [&](auto x) {
         return product(
-            x, ones_of_three, [&](const Backward& r) { return r.gradient() * error; }, right_y);
+            x, ones_of_three, [&](Backward& r) { return r.gradient() * error; }, right_y);
       };
       CHECK(contains(gradcheck(f, ones_of_three).text, "input 0 element (" + std::to_string(worst) + ",)"));
     }
@@ -104,8 +104,8 @@ TEST_SUITE("autograd") {
     // Twice the right gradient: the error is all of the numeric derivative, but half of the analytic one.
     const auto twice = [](const auto& x, const auto& y) {
       return product(
-          x, y, [](const Backward& r) { return r.gradient() * r.input(1) * 2; },
-          [](const Backward& r) { return r.gradient() * r.input(0) * 2; });
+          x, y, [](Backward& r) { return r.gradient() * r.input(1) * 2; },
+          [](Backward& r) { return r.gradient() * r.input(0) * 2; });
     };
     const auto checked = [&](double rtol) {
       return gradcheck([&](const List& x) { return twice(x[0], x[1]); }, std::vector<Tensor>{a, b},
@@ -119,7 +119,7 @@ TEST_SUITE("autograd") {
     const auto scaled = [](double factor) {
       return [factor](const List& x) {
         return product(x[0], x[1], right_x,
-                       [factor](const Backward& r) { return r.gradient() * r.input(0) * factor; });
+                       [factor](Backward& r) { return r.gradient() * r.input(0) * factor; });
       };
     };
     for (const double unit : {1e-2, 1.0, 1e6}) {
@@ -132,7 +132,7 @@ TEST_SUITE("autograd") {
     const auto logarithm = [](double factor) {
       return [factor](const List& x) {
         Op op("test_log", x[0]);
-        return op.record(log(Variable(op.value())).value(), Rule{saves_input(0), [factor](const Backward& r) {
+        return op.record(log(Variable(op.value())).value(), Rule{saves_input(0), [factor](Backward& r) {
                                                                    return r.gradient() / r.input(0) * factor;
                                                                  }});
       };
@@ -212,7 +212,7 @@ TEST_SUITE("autograd") {
   TEST_CASE("gradgradcheck: a recorded gradient that differs from the plain one is caught") {
     const auto f = [](auto x, auto y) {
       return product(
-          x, y, [](const Backward& r) { return r.gradient() * r.input(1) * (r.create_graph() ? 1.001 : 1); },
+          x, y, [](Backward& r) { return r.gradient() * r.input(1) * (r.create_graph() ? 1.001 : 1); },
           right_y);
     };
     CHECK(gradcheck(f, a, b));
@@ -254,7 +254,7 @@ TEST_SUITE("autograd") {
     const GradcheckResult gradients = gradcheck(
         [&](auto x, auto y) {
           return product(x, y, right_x,
-                         [&](const Backward& r) { return r.gradient() * r.input(0) * (scale += 1e-9); });
+                         [&](Backward& r) { return r.gradient() * r.input(0) * (scale += 1e-9); });
         },
         a, b);
     CHECK_FALSE(gradients.passed);

@@ -43,7 +43,7 @@ const char* name_of(Where where) {
 
 Variable scaled(const Variable& x, Where where) {
   Op op("test_scaled", x);
-  return op.record(op.value(), Rule{Saves{}, [where](const Backward& r) {
+  return op.record(op.value(), Rule{Saves{}, [where](Backward& r) {
                                       const Variable& g = r.gradient();
                                       // Its own gradient is off, not its value.
                                       if (where == Where::second_order)
