@@ -340,7 +340,7 @@ TEST_CASE("a gradient that somebody else holds is not written over") {
 
 TEST_CASE("a rule that reads its gradient after taking it throws in every mode") {
   const auto doubled = [](const Operand& x) {
-    Op op("doubled", x);
+    Op op("test_doubled", x);
     return op.record(op.value(), Rule{saves_nothing, [](Backward& r) {
                                         const Variable taken = r.take_gradient();
                                         return taken + r.gradient();
@@ -364,7 +364,7 @@ TEST_CASE("each of two rules may take the gradient: the last one owns it") {
     return Variable(taken);
   };
   const auto product = [](const Operand& a, const Operand& b, auto rule_a, auto rule_b) {
-    Op op("product", a, b);
+    Op op("test_product", a, b);
     return op.record(op.value(), Rule{saves_input(1), rule_a}, Rule{saves_input(1), rule_b});
   };
   const Variable x = leaf(Tensor{1.0, 2.0}), y = leaf(Tensor{3.0, 4.0});
