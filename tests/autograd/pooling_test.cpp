@@ -121,7 +121,7 @@ TEST_SUITE("autograd") {
   TEST_CASE("pooling: messages name place, operation and the shape") {
     const Variable x(zeros({2, 5, 6, 4}));
     const std::string large = message_of([&] { max_pool2d(x, {.kernel = {6, 2}}); });
-    const std::string place = "pool_test.cpp:" + std::to_string(__LINE__ - 1) + ": ";
+    const std::string place = "pooling_test.cpp:" + std::to_string(__LINE__ - 1) + ": ";
     CHECK(large == place +
                        "max_pool2d: a window of 6 x 2 pixels does not fit into the padded image of 5 x 6: x "
                        "(2, 5, 6, 4)");

@@ -188,7 +188,7 @@ TEST_CASE("normalisation layers: errors name the shapes and the caller's line") 
   const auto expects = [](auto f, const std::string& part) {
     const std::string message = message_of([&] { f(); });
     CAPTURE(message);
-    CHECK(contains(message, "norm_test.cpp:"));
+    CHECK(contains(message, "normalize_test.cpp:"));
     CHECK(contains(message, part));
   };
   expects([] { nn::LayerNorm(4)(zeros({2, 3})); }, "normalized shape (4,), got (2, 3)");
@@ -229,7 +229,7 @@ TEST_CASE("Embedding: start, padding, errors") {
 
   const std::string message = message_of([&] { layer(Tensor{7, 400}); });
   CAPTURE(message);
-  CHECK(contains(message, "norm_test.cpp:"));
+  CHECK(contains(message, "normalize_test.cpp:"));
   CHECK(contains(message, "id 400 is outside [0, 400)"));
   CHECK_THROWS_AS(layer(Tensor{400}), IndexError);
   CHECK_THROWS_AS(nn::Embedding(4, 2, {.padding_idx = 4}), IndexError);
