@@ -26,7 +26,7 @@ Variable chain_input(Backward& r, std::size_t i) {
   const Tensor& slope = r.input_value(i);
   Variable gradient = r.take_gradient();
   if (gradient.shape() == slope.shape() && sole(gradient)) {
-    kernels::chain_to(gradient.mutable_value(), slope);
+    kernels::chain_to(Access::mutable_value(gradient), slope);
     return gradient;
   }
   return new_variable(kernels::chain(gradient.value(), slope));

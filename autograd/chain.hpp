@@ -23,7 +23,7 @@ inline bool sole(const Variable& variable) {
 
 /// The value of a gradient that was taken: unique where it may be written over.
 inline Tensor value_of(Variable taken) {
-  return sole(taken) ? std::move(taken.mutable_value()) : taken.value();
+  return sole(taken) ? std::move(Access::mutable_value(taken)) : taken.value();
 }
 
 }  // namespace xgrad::detail

@@ -43,7 +43,7 @@ struct Derivatives {
 class Perturbation {
  public:
   explicit Perturbation(Variable leaf) : leaf_(std::move(leaf)), value_(leaf_.value()) {}
-  ~Perturbation() { leaf_.mutable_value() = value_; }
+  ~Perturbation() { detail::Access::mutable_value(leaf_) = value_; }
   Perturbation(const Perturbation&) = delete;
   Perturbation& operator=(const Perturbation&) = delete;
 
@@ -143,7 +143,7 @@ class Check {
   Check(const Subject& subject, const GradcheckOptions& options)
       : subject_(subject), options_(options), generator_(options.seed) {}
 
-  GradcheckResult run() {
+  CheckResult run() {
     cotangents_ = cotangents_of(subject_.outputs(), generator_);
     const Derivatives first = differentiate(subject_, cotangents_);
     run_again(first);
@@ -356,7 +356,7 @@ std::string first_difference(const std::vector<Tensor>& recorded, const std::vec
   return {};
 }
 
-GradcheckResult check(const Subject& subject, const GradcheckOptions& options) {
+CheckResult check(const Subject& subject, const GradcheckOptions& options) {
   const EnableGrad recording;
   check_options(options);
   return Check(subject, options).run();
@@ -386,22 +386,18 @@ struct Arguments {
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& stream, const GradcheckResult& result) {
-  return stream << result.text;
-}
-
 namespace detail {
 
-GradcheckResult gradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
-                          const GradcheckOptions& options) {
+CheckResult gradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                      const GradcheckOptions& options) {
   const Scope scope("gradcheck", Place{});
   const Arguments arguments(inputs);
   return check({"gradcheck", [&] { return f(arguments.variables); }, arguments.leaves, arguments.names},
                options);
 }
 
-GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
-                              const GradcheckOptions& options) {
+CheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                          const GradcheckOptions& options) {
   const Scope scope("gradgradcheck", Place{});
   const Arguments arguments(inputs);
   check_options(options);
@@ -425,20 +421,20 @@ GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>
     return gradients_of(outputs, cotangents, arguments.leaves, create_graph);
   };
   subject.evaluate = [&] { return first_order(true); };
-  const GradcheckResult result = check(subject, options);
+  const CheckResult result = check(subject, options);
   if (!result) return result;
   // A factor that is wrong in the recorded gradient alone is consistent with its own derivatives.
   const EnableGrad recording;
   const Scope own_names(Scope::Barrier{});
   const std::string difference =
       first_difference(values_of(first_order(true)), values_of(first_order(false)), subject.names, options);
-  return difference.empty() ? result : GradcheckResult{false, "gradgradcheck: " + difference};
+  return difference.empty() ? result : CheckResult{false, "gradgradcheck: " + difference};
 }
 
 }  // namespace detail
 
-GradcheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Variable>& leaves,
-                                 const GradcheckOptions& options) {
+CheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Variable>& leaves,
+                             const GradcheckOptions& options) {
   const Scope scope("gradcheck_leaves", Place{});
   Subject subject{"gradcheck_leaves", [&] { return std::vector<Variable>{f()}; }, leaves, {}};
   if (leaves.empty()) fail<ValueError>("the list of leaves is empty");

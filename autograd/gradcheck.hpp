@@ -3,9 +3,9 @@
 
 #include <xgrad/autograd/functional.hpp>
 #include <xgrad/tensor/callback.hpp>
+#include <xgrad/tensor/check_result.hpp>
 
 #include <concepts>
-#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -26,22 +26,12 @@ struct GradcheckOptions {
   bool check_determinism = true;  ///< two runs must agree bitwise
 };
 
-/// The outcome: converts to bool. `text` names what failed: input, index, analytic and numeric derivative,
-/// step, error estimate. An element at which no numeric derivative can be trusted (a kink, a jump, no finite
-/// values) fails, too, and `text` says so.
-struct [[nodiscard]] GradcheckResult {
-  bool passed = false;
-  std::string text;
-  explicit operator bool() const { return passed; }
-};
-std::ostream& operator<<(std::ostream& stream, const GradcheckResult& result);
-
 namespace detail {
 
-GradcheckResult gradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+CheckResult gradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
+                      const GradcheckOptions& options);
+CheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
                           const GradcheckOptions& options);
-GradcheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& inputs,
-                              const GradcheckOptions& options);
 
 template <class F, std::size_t... I>
 VectorFunction spread_arguments(F f, std::index_sequence<I...>) {
@@ -55,34 +45,45 @@ VectorFunction spread_arguments(F f, std::index_sequence<I...>) {
 /// |a - n| <= atol m / max(1, |x|) + rtol |n|, m being the Euclidean norm of the contracted outputs, at
 /// least 1. The float64 inputs are checked, others are passed on as constants. f must be deterministic. Works
 /// on a copy of the inputs. What f throws passes through; throws ValueError when there is no float64 input.
+/// The result's text names what failed: input, index, analytic and numeric derivative, step, error estimate;
+/// an element without a numeric derivative that can be trusted (a kink, a jump, no finite values) fails, too.
 template <class F>
-GradcheckResult gradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
+CheckResult gradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return detail::gradcheck(detail::many(std::move(f)), inputs, options);
 }
 /// The same for the gradients of f as functions of inputs and cotangent: the second order. The gradients
 /// under create_graph must also be those of a plain run.
 template <class F>
-GradcheckResult gradgradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
+CheckResult gradgradcheck(F f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return detail::gradgradcheck(detail::many(std::move(f)), inputs, options);
 }
 
 /// In one line: CHECK(gradcheck([](auto x, auto y) { return sum(x * y); }, a, b)).
-template <class F, class... Tensors>
-requires(std::convertible_to<Tensors, Tensor>&&...) && (sizeof...(Tensors) > 0) GradcheckResult
-    gradcheck(F f, const Tensors&... inputs) {
-  return detail::gradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
-                           std::vector<Tensor>{inputs...}, {});
+template <class F, std::convertible_to<Tensor>... Tensors>
+requires(sizeof...(Tensors) > 0) CheckResult gradcheck(F f, const Tensors&... inputs) {
+  return gradcheck(std::move(f), GradcheckOptions(), inputs...);
 }
-template <class F, class... Tensors>
-requires(std::convertible_to<Tensors, Tensor>&&...) && (sizeof...(Tensors) > 0) GradcheckResult
-    gradgradcheck(F f, const Tensors&... inputs) {
+template <class F, std::convertible_to<Tensor>... Tensors>
+requires(sizeof...(Tensors) > 0) CheckResult gradgradcheck(F f, const Tensors&... inputs) {
+  return gradgradcheck(std::move(f), GradcheckOptions(), inputs...);
+}
+/// With options, which come before the inputs: gradcheck(f, {.max_elements = 10}, a, b).
+template <class F, std::convertible_to<Tensor>... Tensors>
+requires(sizeof...(Tensors) > 0) CheckResult
+    gradcheck(F f, const GradcheckOptions& options, const Tensors&... inputs) {
+  return detail::gradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
+                           std::vector<Tensor>{inputs...}, options);
+}
+template <class F, std::convertible_to<Tensor>... Tensors>
+requires(sizeof...(Tensors) > 0) CheckResult
+    gradgradcheck(F f, const GradcheckOptions& options, const Tensors&... inputs) {
   return detail::gradgradcheck(detail::spread_arguments(std::move(f), std::index_sequence_for<Tensors...>{}),
-                               std::vector<Tensor>{inputs...}, {});
+                               std::vector<Tensor>{inputs...}, options);
 }
 
 /// Checks leaves that f captures (a module's parameters): they are perturbed in place and restored, their
 /// gradients are left as they were. Throws unless each is a float64 leaf that requires a gradient.
-GradcheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Variable>& leaves,
-                                 const GradcheckOptions& options = {});
+CheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Variable>& leaves,
+                             const GradcheckOptions& options = {});
 
 }  // namespace xgrad

@@ -10,7 +10,7 @@ namespace {
 // A handle and elements that nobody else holds, to be written in place.
 Tensor& owned(Variable& variable) {
   if (!Access::state(variable)->references.unique()) variable = variable.detach();
-  Tensor& value = variable.mutable_value();
+  Tensor& value = Access::mutable_value(variable);
   value.mutable_raw();
   return value;
 }

@@ -155,7 +155,7 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
   const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
   Variable gradient = r.take_gradient();
   if (gradient.shape() == saved.shape() && sole(gradient)) {
-    Tensor& value = gradient.mutable_value();
+    Tensor& value = Access::mutable_value(gradient);
     backward_of_one(loops, f, saved, second, value, value.mutable_raw());
     return gradient;
   }

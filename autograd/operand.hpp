@@ -22,6 +22,8 @@ class Operand {
   requires std::is_arithmetic_v<T> Operand(T number, const char* file = __builtin_FILE(),
                                            int line = __builtin_LINE())
       : number_(number), place_{file, line} {}
+  Operand(Scalar number, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : number_(number), place_{file, line} {}
 
   Place place() const { return place_; }
   bool is_number() const { return number_.has_value(); }

@@ -4,6 +4,8 @@
 
 #include <xgrad/autograd/node.hpp>
 #include <xgrad/tensor/callback.hpp>
+#include <xgrad/tensor/compare.hpp>
+#include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <optional>
@@ -84,6 +86,17 @@ class [[nodiscard]] Variable {
   [[nodiscard]] T item(Place place = Place::here()) const {
     return value(place).item<T>(place);
   }
+  /// The element at a full index; negative positions wrap. Throws IndexError with index, axis and size.
+  template <class T = double>
+  [[nodiscard]] T at(std::initializer_list<Index> index, Place place = Place::here()) const {
+    return value(place).at<T>(index, place);
+  }
+
+  /// Tensor's members as operations, which are recorded: another shape, rows [begin, end) of the first axis,
+  /// another dtype. They throw as Tensor's do.
+  Variable reshape(const Shape& shape, Place place = Place::here()) const;
+  Variable rows(Index begin, Index end, Place place = Place::here()) const;
+  Variable to(DType dtype, Place place = Place::here()) const;
 
   bool requires_grad(Place place = Place::here()) const { return static_cast<bool>(checked(place).node); }
   bool is_leaf(Place place = Place::here()) const {
@@ -111,10 +124,20 @@ class [[nodiscard]] Variable {
   Variable detach(Place place = Place::here()) const;
   /// Replaces the value in place, for all handles, off the tape. Throws when shape or dtype differ.
   void set_value(Tensor value, Place place = Place::here());
-  /// The value for writing, off the tape. Values saved by the tape are not affected. A backward run throws
-  /// GraphError when it meets a leaf that holds another shape or dtype than was recorded.
-  Tensor& mutable_value(Place place = Place::here()) & { return checked(place).value; }
-  Tensor& mutable_value(Place place = Place::here()) && = delete;  // it may be gone: name the Variable first
+  /// The elements for writing, off the tape, for all handles. Values saved by the tape are not affected.
+  /// Throw DTypeError unless T is the dtype.
+  template <Element T>
+  T* mutable_data(Place place = Place::here()) & {
+    return checked(place).value.template mutable_data<T>(place);
+  }
+  template <Element T>
+  std::span<T> mutable_span(Place place = Place::here()) & {
+    return checked(place).value.template mutable_span<T>(place);
+  }
+  template <Element T>
+  T* mutable_data(Place place = Place::here()) && = delete;  // they may be gone: name the Variable first
+  template <Element T>
+  std::span<T> mutable_span(Place place = Place::here()) && = delete;  // as above
 
   /// Accumulates d(this)/d(leaf) into the leaves. Without a seed this must have one element; a seed has
   /// this's shape.
@@ -172,6 +195,21 @@ struct GradOptions {
 Variable grad(const Variable& output, const Variable& input, const GradOptions& options = {},
               Place place = Place::here());
 
+/// The same of the values. An undefined Variable throws GraphError.
+inline CheckResult allclose(const Variable& actual, const Variable& expected, const Tolerance& tolerance = {},
+                            Place place = Place::here()) {
+  return allclose(actual.value(place), expected.value(place), tolerance);
+}
+inline Tensor zeros_like(const Variable& like, Place place = Place::here()) {
+  return zeros_like(like.value(place), place);
+}
+inline Tensor ones_like(const Variable& like, Place place = Place::here()) {
+  return ones_like(like.value(place), place);
+}
+inline Tensor full_like(const Variable& like, Scalar value, Place place = Place::here()) {
+  return full_like(like.value(place), value, place);
+}
+
 [[nodiscard]] std::string to_string(const Variable& variable);
 std::ostream& operator<<(std::ostream& stream, const Variable& variable);
 /// Writes the operation that made it, dtype, shape and elements to stderr, for use from a debugger.
@@ -189,6 +227,9 @@ struct Access {
   static Variable adopt(VariableState* state) { return Variable(Ref<VariableState>::adopt(state)); }
   static const Ref<VariableState>& state(const Variable& variable) { return variable.state_; }
   static VariableState& checked(const Variable& variable) { return variable.checked({}); }
+  /// The value for writing, off the tape. Whoever gives a leaf another shape or dtype makes its node anew
+  /// (nn::detail::replace_value): a backward run throws GraphError where it meets another than was recorded.
+  static Tensor& mutable_value(const Variable& variable) { return checked(variable).value; }
   static Edge edge(const Variable& variable) {
     const VariableState& state = checked(variable);
     return {state.node, state.output};

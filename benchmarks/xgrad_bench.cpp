@@ -179,7 +179,7 @@ void conv_only(bench::Timer& timer) {
 struct CharLstm : nn::Module {
   CharLstm(Index vocabulary, Index width, Index hidden)
       : embedding(vocabulary, width), lstm(width, hidden), head(hidden, vocabulary) {}
-  Variable forward(const Variable& tokens) override { return head(lstm(embedding(tokens)).output); }
+  Variable forward(const Variable& tokens) override { return head(lstm(embedding(tokens))); }
   void visit(nn::Visitor& v) override {
     v("embedding", embedding);
     v("lstm", lstm);

@@ -28,7 +28,7 @@ const Function log_sum_exp(
       return std::vector{b.gradient() * exp(x - result)};
     });
 
-bool report(const char* what, const GradcheckResult& result) {
+bool report(const char* what, const CheckResult& result) {
   std::cout << what << ": " << (result ? "passed" : result.text) << '\n';
   return result.passed;
 }

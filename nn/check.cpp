@@ -58,10 +58,6 @@ class BuffersKept {
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& stream, const CheckResult& result) {
-  return stream << (result.passed ? "passed" : result.text);
-}
-
 CheckResult check_parameters(Module& module, const Callback<Variable()>& forward, Place place) {
   const BuffersKept buffers(module);
   std::vector<std::string> names;

@@ -3,23 +3,13 @@
 
 #include <xgrad/nn/module.hpp>
 #include <xgrad/tensor/callback.hpp>
-
-#include <iosfwd>
-#include <string>
+#include <xgrad/tensor/check_result.hpp>
 
 namespace xgrad::nn {
 
-/// The outcome of a check: converts to bool; `text` names every disagreement when it is false.
-struct [[nodiscard]] CheckResult {
-  bool passed = false;
-  std::string text;
-  explicit operator bool() const { return passed; }
-};
-std::ostream& operator<<(std::ostream& stream, const CheckResult& result);
-
 /// Fails when `forward`'s output reaches a trainable leaf that visit() omits, or when a listed trainable
-/// parameter gets no gradient from it. Leaves stored gradients and buffers as they were. Use:
-/// CHECK(check_parameters(model, x)).
+/// parameter gets no gradient from it. Leaves stored gradients and buffers as they were; `text` names every
+/// disagreement. Use: CHECK(check_parameters(model, x)).
 CheckResult check_parameters(Module& module, const Callback<Variable()>& forward,
                              Place place = Place::here());
 /// The same for one input, which is not itself differentiated.

@@ -52,8 +52,7 @@ std::string described(const char* name, Index in, Index out, const Shape& weight
 
 }  // namespace
 
-Conv2d::Conv2d(Index in, Index out, const Conv2dOptions& options, Place place)
-    : options_{options.stride, options.padding, options.dilation, options.groups} {
+Conv2d::Conv2d(Index in, Index out, const Conv2dOptions& options, Place place) : options_(options) {
   const Scope scope("Conv2d", place);
   check(in, out, options);
   start({out, options.kernel.height, options.kernel.width, in / options.groups}, out, options, weight, bias);
@@ -74,7 +73,7 @@ std::string Conv2d::describe() const {
 }
 
 ConvTranspose2d::ConvTranspose2d(Index in, Index out, const ConvTranspose2dOptions& options, Place place)
-    : options_{options.stride, options.padding, options.output_padding, options.dilation, options.groups} {
+    : options_(options) {
   const Scope scope("ConvTranspose2d", place);
   check(in, out, options);
   start({in, options.kernel.height, options.kernel.width, out / options.groups}, out, options, weight, bias);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
@@ -137,7 +138,7 @@ std::string_view Visitor::next_name(std::string_view& names) {
 
 // ------------------------------------------------------------------------------------------------ listing
 
-std::vector<std::pair<std::string, Variable>> Module::named_parameters(Place place) {
+std::vector<std::pair<std::string, Variable>> Module::named_parameters(Place place) const {
   const Scope scope("named_parameters", place);
   std::vector<std::pair<std::string, Variable>> found;
   detail::Walk()
@@ -146,7 +147,7 @@ std::vector<std::pair<std::string, Variable>> Module::named_parameters(Place pla
   return found;
 }
 
-std::vector<Variable> Module::parameters(Place place) {
+std::vector<Variable> Module::parameters(Place place) const {
   const Scope scope("parameters", place);
   std::vector<Variable> found;
   detail::Walk()
@@ -155,7 +156,7 @@ std::vector<Variable> Module::parameters(Place place) {
   return found;
 }
 
-std::vector<std::pair<std::string, Tensor>> Module::named_buffers(Place place) {
+std::vector<std::pair<std::string, Tensor>> Module::named_buffers(Place place) const {
   const Scope scope("named_buffers", place);
   std::vector<std::pair<std::string, Tensor>> found;
   detail::Walk()
@@ -164,25 +165,45 @@ std::vector<std::pair<std::string, Tensor>> Module::named_buffers(Place place) {
   return found;
 }
 
+namespace {
+
+/// The modules from `root` down to `depth` levels below it, all where that is negative.
+template <class M>
+std::vector<std::pair<std::string, M*>> modules_of(M& root, int depth) {
+  std::vector<std::pair<std::string, M*>> found;
+  detail::Walk()
+      .modules([&](const std::string& path, Module& module, int) { found.emplace_back(path, &module); })
+      .limit(depth)
+      .run(root);
+  return found;
+}
+
+/// The same without the root.
+template <class M>
+std::vector<std::pair<std::string, M*>> children_of(M& root) {
+  auto found = modules_of(root, 1);
+  found.erase(found.begin());
+  return found;
+}
+
+}  // namespace
+
 Module::NamedModules Module::children(Place place) & {
   const Scope scope("children", place);
-  std::vector<std::pair<std::string, Module*>> found;
-  detail::Walk()
-      .modules([&](const std::string& path, Module& module, int depth) {
-        if (depth == 1) found.emplace_back(path, &module);
-      })
-      .limit(1)
-      .run(*this);
-  return found;
+  return children_of(*this);
+}
+Module::NamedConstModules Module::children(Place place) const& {
+  const Scope scope("children", place);
+  return children_of(*this);
 }
 
 Module::NamedModules Module::named_modules(Place place) & {
   const Scope scope("named_modules", place);
-  std::vector<std::pair<std::string, Module*>> found;
-  detail::Walk()
-      .modules([&](const std::string& path, Module& module, int) { found.emplace_back(path, &module); })
-      .run(*this);
-  return found;
+  return modules_of(*this, -1);
+}
+Module::NamedConstModules Module::named_modules(Place place) const& {
+  const Scope scope("named_modules", place);
+  return modules_of(*this, -1);
 }
 
 // ------------------------------------------------------------------------------------------------ state
@@ -226,7 +247,7 @@ void Module::to(DType dtype, Place place) {
   for (auto& [buffer, value] : buffers) *buffer = std::move(value);
 }
 
-StateDict Module::state_dict(Place place) {
+StateDict Module::state_dict(Place place) const {
   const Scope scope("state_dict", place);
   StateDict dict;
   dict.set_layout(StateDict::Layout::xgrad);
@@ -301,8 +322,9 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
   };
   detail::Walk()
       .reordered([&](const std::string& path, const Shape& order) { orders.emplace(path, order); })
-      .parameters(
-          [&](const std::string& path, Variable& parameter) { consider(path, parameter.mutable_value()); })
+      .parameters([&](const std::string& path, Variable& parameter) {
+        consider(path, xgrad::detail::Access::mutable_value(parameter));
+      })
       .buffers(consider)
       .run(*this);
   for (const auto& [name, tensor] : dict)
@@ -320,7 +342,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
 
 // ------------------------------------------------------------------------------------------------ printing
 
-std::string to_string(Module& module, Place place) {
+std::string to_string(const Module& module, Place place) {
   const Scope scope("to_string", place);
   std::string text;
   detail::Walk()
@@ -331,5 +353,7 @@ std::string to_string(Module& module, Place place) {
       .run(module);
   return text;
 }
+
+std::ostream& operator<<(std::ostream& stream, const Module& module) { return stream << to_string(module); }
 
 }  // namespace xgrad::nn

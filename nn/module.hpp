@@ -9,6 +9,7 @@
 #include <xgrad/tensor/state_dict.hpp>
 
 #include <concepts>
+#include <iosfwd>
 #include <string>
 #include <utility>
 #include <vector>
@@ -106,7 +107,8 @@ class Module {
   /// The computation, for modules of one input and one output. Others declare an operator() of their own over
   /// call().
   virtual Variable forward(const Variable& x);
-  /// Calls v("name", member) for every parameter, buffer and child, in order of declaration.
+  /// Calls v("name", member) for every parameter, buffer and child, in order of declaration, and changes
+  /// nothing: const modules are listed by it, too.
   virtual void visit(Visitor& v);
   /// One line for summaries and printing: the type's name, with its sizes where there are any.
   virtual std::string describe() const;
@@ -116,16 +118,20 @@ class Module {
 
   /// Parameters in order of declaration with dotted names, shared ones once, under their first name. Throws
   /// ValueError when one name stands for two parts.
-  [[nodiscard]] std::vector<std::pair<std::string, Variable>> named_parameters(Place place = Place::here());
-  /// The same without names: handles, as optimizers take them.
-  [[nodiscard]] std::vector<Variable> parameters(Place place = Place::here());
-  [[nodiscard]] std::vector<std::pair<std::string, Tensor>> named_buffers(Place place = Place::here());
+  [[nodiscard]] std::vector<std::pair<std::string, Variable>> named_parameters(
+      Place place = Place::here()) const;
+  /// The same without names: handles, as optimizers take them, of a const module, too.
+  [[nodiscard]] std::vector<Variable> parameters(Place place = Place::here()) const;
+  [[nodiscard]] std::vector<std::pair<std::string, Tensor>> named_buffers(Place place = Place::here()) const;
   using NamedModules = std::vector<std::pair<std::string, Module*>>;
+  using NamedConstModules = std::vector<std::pair<std::string, const Module*>>;
   /// Direct children.
   [[nodiscard]] NamedModules children(Place place = Place::here()) &;
+  [[nodiscard]] NamedConstModules children(Place place = Place::here()) const&;
   NamedModules children(Place place = Place::here()) && = delete;  // they would be gone: name the module
   /// This module under the name "", then all below it, depth first.
   [[nodiscard]] NamedModules named_modules(Place place = Place::here()) &;
+  [[nodiscard]] NamedConstModules named_modules(Place place = Place::here()) const&;
   NamedModules named_modules(Place place = Place::here()) && = delete;  // they would be gone
 
   bool training() const { return training_; }
@@ -142,7 +148,7 @@ class Module {
   void zero_grad(Place place = Place::here());
 
   /// Parameters and buffers by name. O(1) each: storage is shared until written.
-  [[nodiscard]] StateDict state_dict(Place place = Place::here());
+  [[nodiscard]] StateDict state_dict(Place place = Place::here()) const;
   /// Sets parameters and buffers from `dict`; floating tensors are converted to the module's dtype. Names
   /// (when strict), shapes and dtypes are all checked first: ValueError lists every mismatch, and nothing has
   /// changed. Weights of convolutions are permuted when `dict` is marked as PyTorch's (StateDict::Layout).
@@ -166,12 +172,13 @@ class Module {
  private:
   [[noreturn]] void reject_call(Place place) const;
 
-  bool training_ = true;
+  mutable bool training_ = true;  // summary() of a const module turns it off for a while
   detail::Presence presence_;
 };
 
 /// The module and all below it as an indented tree of names and descriptions.
-[[nodiscard]] std::string to_string(Module& module, Place place = Place::here());
+[[nodiscard]] std::string to_string(const Module& module, Place place = Place::here());
+std::ostream& operator<<(std::ostream& stream, const Module& module);
 
 namespace detail {
 

@@ -42,7 +42,7 @@ LayerNorm::LayerNorm(const Shape& normalized_shape, LayerNormOptions options, Pl
 }
 
 Variable LayerNorm::forward(const Variable& x) {
-  return layer_norm(at_call(x), normalized_shape_, weight, bias, eps_);
+  return layer_norm(at_call(x), normalized_shape_, weight, bias, {.eps = eps_});
 }
 
 void LayerNorm::visit(Visitor& v) {
@@ -62,7 +62,9 @@ RMSNorm::RMSNorm(const Shape& normalized_shape, RMSNormOptions options, Place pl
   if (options.elementwise_affine) weight = Parameter(ones(normalized_shape, options.dtype));
 }
 
-Variable RMSNorm::forward(const Variable& x) { return rms_norm(at_call(x), normalized_shape_, weight, eps_); }
+Variable RMSNorm::forward(const Variable& x) {
+  return rms_norm(at_call(x), normalized_shape_, weight, {.eps = eps_});
+}
 
 void RMSNorm::visit(Visitor& v) { v("weight", weight); }
 
@@ -90,7 +92,7 @@ Variable GroupNorm::forward(const Variable& x) {
     fail<ShapeError>(
         "expects x of shape (N, ..., " + std::to_string(channels_) + "), got " + to_string(x.shape()),
         "channels are the last axis");
-  return group_norm(input, groups_, weight, bias, eps_);
+  return group_norm(input, groups_, weight, bias, {.eps = eps_});
 }
 
 void GroupNorm::visit(Visitor& v) {
@@ -132,8 +134,8 @@ Variable BatchNorm::forward(const Variable& x) {
         "channels are the last axis");
   xgrad::detail::require_one_floating({{"x", x}, {"weight", weight}, {"running_mean", running_mean}});
   if (!training() && running_mean.defined())
-    return batch_norm(input, running_mean, running_var, weight, bias, eps_);
-  const BatchNormalized batch = batch_norm_training(input, weight, bias, eps_);
+    return batch_norm(input, running_mean, running_var, weight, bias, {.eps = eps_});
+  const BatchNormalized batch = batch_norm_training(input, weight, bias, {.eps = eps_});
   if (training() && !recomputing() && running_mean.defined() && x.count() > 0)
     track(batch.mean, batch.variance, x.count() / channels_);
   return batch.output;

@@ -2,6 +2,7 @@
 // biases at 0.
 #pragma once
 
+#include <xgrad/autograd/ops/normalize.hpp>
 #include <xgrad/nn/module.hpp>
 
 #include <optional>
@@ -9,7 +10,7 @@
 namespace xgrad::nn {
 
 struct LayerNormOptions {
-  double eps = 1e-5;
+  double eps = NormalizeOptions().eps;
   bool elementwise_affine = true;  ///< has a weight
   bool bias = true;                ///< has a bias, when affine
   DType dtype = float32;
@@ -58,7 +59,7 @@ class RMSNorm : public Module {
 };
 
 struct GroupNormOptions {
-  double eps = 1e-5;
+  double eps = NormalizeOptions().eps;
   bool affine = true;  ///< has weight and bias
   DType dtype = float32;
 };
@@ -80,7 +81,7 @@ class GroupNorm : public Module {
 };
 
 struct BatchNormOptions {
-  double eps = 1e-5;
+  double eps = NormalizeOptions().eps;
   std::optional<double> momentum = 0.1;  ///< weight of the new batch; nothing: the mean of all batches
   bool affine = true;                    ///< has weight and bias
   bool track_running_stats = true;       ///< without, evaluation too uses the batch's own statistics

@@ -5,14 +5,14 @@ namespace detail {
 
 void replace_value(Variable& leaf, Tensor value) {
   if (value.shape() == leaf.shape() && value.dtype() == leaf.dtype()) {
-    leaf.mutable_value() = std::move(value);
+    xgrad::detail::Access::mutable_value(leaf) = std::move(value);
     return;
   }
   // The leaf's node describes shape and dtype: it is made anew, under the same variable.
   const bool trainable = leaf.requires_grad();
   leaf.clear_grad();
   leaf.set_requires_grad(false);
-  leaf.mutable_value() = std::move(value);
+  xgrad::detail::Access::mutable_value(leaf) = std::move(value);
   leaf.set_requires_grad(trainable);
 }
 

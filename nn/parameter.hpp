@@ -17,7 +17,7 @@ using Buffer = Tensor;
 /// moving it keeps the leaf. A Variable made from it (`Variable handle = weight;`) is a handle on it, as an
 /// optimizer holds. To share one parameter between modules, make the member a plain Variable, hold the owner
 /// in a std::shared_ptr, or use one module's parameter in the other's forward. Its value is changed with
-/// set_value() or mutable_value(), off the tape; `weight *= 0.5` does not compile. A Variable& to it is no
+/// set_value() or mutable_data<T>(), off the tape; `weight *= 0.5` does not compile. A Variable& to it is no
 /// protection: an assignment there puts another variable in its place.
 class Parameter : public Variable {
  public:

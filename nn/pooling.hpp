@@ -7,10 +7,13 @@
 
 namespace xgrad::nn {
 
-/// max_pool2d: nn::MaxPool2d pool({.kernel = 2}). Throws ValueError unless the kernel is at least 1.
+/// max_pool2d: nn::MaxPool2d pool(2), nn::MaxPool2d pool({.kernel = 3, .stride = 2}). Throws ValueError
+/// unless the kernel is at least 1.
 class MaxPool2d : public Module {
  public:
   explicit MaxPool2d(const MaxPool2dOptions& options, Place place = Place::here());
+  explicit MaxPool2d(Size2d kernel, Place place = Place::here())
+      : MaxPool2d(MaxPool2dOptions{.kernel = kernel}, place) {}
   Variable forward(const Variable& x) override;
   std::string describe() const override;
 
@@ -22,6 +25,8 @@ class MaxPool2d : public Module {
 class AvgPool2d : public Module {
  public:
   explicit AvgPool2d(const AvgPool2dOptions& options, Place place = Place::here());
+  explicit AvgPool2d(Size2d kernel, Place place = Place::here())
+      : AvgPool2d(AvgPool2dOptions{.kernel = kernel}, place) {}
   Variable forward(const Variable& x) override;
   std::string describe() const override;
 

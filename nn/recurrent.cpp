@@ -33,11 +33,11 @@ Recurrent::Recurrent(const char* name, Index gates, Index input, Index hidden,
   for (Index layer = 0; layer < options.layers; ++layer)
     for (Index direction = 0; direction < directions(); ++direction) {
       Weights& own = weights.emplace_back();
-      own.input = parameter({gates * hidden, layer == 0 ? input : directions() * hidden});
-      own.state = parameter({gates * hidden, hidden});
+      own.weight_ih = parameter({gates * hidden, layer == 0 ? input : directions() * hidden});
+      own.weight_hh = parameter({gates * hidden, hidden});
       if (!options.bias) continue;
-      own.input_bias = parameter({gates * hidden});
-      own.state_bias = parameter({gates * hidden});
+      own.bias_ih = parameter({gates * hidden});
+      own.bias_hh = parameter({gates * hidden});
     }
 }
 
@@ -45,10 +45,10 @@ void Recurrent::visit(Visitor& v) {
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto step = static_cast<std::size_t>(directions());
     const std::string suffix = "_l" + std::to_string(i / step) + (i % step == 1 ? "_reverse" : "");
-    v("weight_ih" + suffix, weights[i].input);
-    v("weight_hh" + suffix, weights[i].state);
-    v("bias_ih" + suffix, weights[i].input_bias);
-    v("bias_hh" + suffix, weights[i].state_bias);
+    v("weight_ih" + suffix, weights[i].weight_ih);
+    v("weight_hh" + suffix, weights[i].weight_hh);
+    v("bias_ih" + suffix, weights[i].bias_ih);
+    v("bias_hh" + suffix, weights[i].bias_hh);
   }
 }
 
@@ -74,14 +74,14 @@ Variable Recurrent::sequence(const Variable& x) const {
 
 Variable Recurrent::initial(const Variable& state, const char* what, const Variable& sequence) const {
   const Shape shape{static_cast<Index>(weights.size()), sequence.size(1), hidden_};
-  if (!state.defined()) return Variable(zeros(shape, weights.front().state.dtype()));
+  if (!state.defined()) return Variable(zeros(shape, weights.front().weight_hh.dtype()));
   if (state.shape() != shape)
     fail<ShapeError>(std::string("expects the initial ") + what + " state (layers * directions, N, H) = " +
                      to_string(shape) + ", got " + to_string(state.shape()));
   return state;
 }
 
-Variable Recurrent::run(const Variable& sequence, const Pass& pass) const {
+Variable Recurrent::run_layers(const Variable& sequence, const Pass& pass) const {
   Variable x = sequence;
   const auto count = static_cast<std::size_t>(directions());
   for (std::size_t layer = 0; layer < weights.size() / count; ++layer) {
@@ -107,12 +107,12 @@ LstmResult LSTM::run_from(const Variable& x, const LstmState& state) const {
   const Variable in = sequence(x);
   const Variable hidden = initial(state.hidden, "hidden", in), cell = initial(state.cell, "cell", in);
   std::vector<Variable> last_hidden, last_cell;
-  const Variable output = run(in, [&](const Variable& input, std::size_t i) {
+  const Variable output = run_layers(in, [&](const Variable& input, std::size_t i) {
     const Weights& own = weights[i];
     const auto position = static_cast<Index>(i);
     const Variable h = index(hidden, {position}), c = index(cell, {position});
-    const Variable bias = own.input_bias.defined() ? own.input_bias + own.state_bias : Variable();
-    const LstmStates states = lstm(linear(input, own.input, bias), h, c, own.state);
+    const Variable bias = own.bias_ih.defined() ? own.bias_ih + own.bias_hh : Variable();
+    const LstmStates states = lstm(linear(input, own.weight_ih, bias), h, c, own.weight_hh);
     last_hidden.push_back(detail::last(states.hidden, h));
     last_cell.push_back(detail::last(states.cells, c));
     return states.hidden;
@@ -120,7 +120,7 @@ LstmResult LSTM::run_from(const Variable& x, const LstmState& state) const {
   return {output, {stack(last_hidden), stack(last_cell)}};
 }
 
-LstmResult LSTM::operator()(const Operand& x, const LstmState& state) {
+LstmResult LSTM::run(const Operand& x, const LstmState& state) {
   return call(x.place(), [&] { return run_from(x.as_variable(), state); });
 }
 
@@ -130,19 +130,20 @@ GruResult GRU::run_from(const Variable& x, const Variable& state) const {
   const Scope scope("GRU", at_call(x).place());
   const Variable in = sequence(x), hidden = initial(state, "hidden", in);
   std::vector<Variable> last_hidden;
-  const Variable output = run(in, [&](const Variable& input, std::size_t i) {
+  const Variable output = run_layers(in, [&](const Variable& input, std::size_t i) {
     const Weights& own = weights[i];
     const Variable h = index(hidden, {static_cast<Index>(i)});
-    const Variable bias = own.state_bias.defined() ? Variable(own.state_bias)
-                                                   : Variable(zeros({own.state.size(0)}, own.state.dtype()));
-    const Variable states = gru(linear(input, own.input, own.input_bias), h, own.state, bias);
+    const Variable bias = own.bias_hh.defined()
+                              ? Variable(own.bias_hh)
+                              : Variable(zeros({own.weight_hh.size(0)}, own.weight_hh.dtype()));
+    const Variable states = gru(linear(input, own.weight_ih, own.bias_ih), h, own.weight_hh, bias);
     last_hidden.push_back(detail::last(states, h));
     return states;
   });
   return {output, stack(last_hidden)};
 }
 
-GruResult GRU::operator()(const Operand& x, const Variable& state) {
+GruResult GRU::run(const Operand& x, const Variable& state) {
   return call(x.place(), [&] { return run_from(x.as_variable(), state); });
 }
 

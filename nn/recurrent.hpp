@@ -24,7 +24,7 @@ namespace detail {
 class Recurrent : public Module {
  public:
   struct Weights {
-    Parameter input, state, input_bias, state_bias;
+    Parameter weight_ih, weight_hh, bias_ih, bias_hh;
   };
 
   void visit(Visitor& v) override;
@@ -52,7 +52,7 @@ class Recurrent : public Module {
   using Pass = Callback<Variable(const Variable& input, std::size_t position)>;
   /// All layers: the output as the options want it. `pass` sees reversed sequences where a direction is
   /// reversed.
-  Variable run(const Variable& sequence, const Pass& pass) const;
+  Variable run_layers(const Variable& sequence, const Pass& pass) const;
 
  private:
   const char* name_;
@@ -74,15 +74,16 @@ struct [[nodiscard]] LstmResult {
 
 /// Long short-term memory over sequences (T, N, input): see xgrad::lstm for the cell. A sequence of no steps
 /// gives an output of none and the initial state.
-///   const auto [output, state] = lstm(x, {h0, c0});
+///   const Variable output = lstm(x);
+///   const auto [output, state] = lstm.run(x, {h0, c0});
 class LSTM : public detail::Recurrent {
  public:
   LSTM(Index input, Index hidden, RecurrentOptions options = {}, Place place = Place::here())
       : Recurrent("LSTM", 4, input, hidden, options, place) {}
 
-  /// Starts from `state`, or from zeros. Throws ShapeError on sizes that do not fit.
-  LstmResult operator()(const Operand& x, const LstmState& state = {});
-  /// The output alone.
+  /// Output and state, from `state` or from zeros. Throws ShapeError on sizes that do not fit.
+  LstmResult run(const Operand& x, const LstmState& state = {});
+  /// The output alone, from zeros.
   Variable forward(const Variable& x) override;
 
  private:
@@ -100,7 +101,8 @@ class GRU : public detail::Recurrent {
   GRU(Index input, Index hidden, RecurrentOptions options = {}, Place place = Place::here())
       : Recurrent("GRU", 3, input, hidden, options, place) {}
 
-  GruResult operator()(const Operand& x, const Variable& state = {});
+  /// As LSTM's.
+  GruResult run(const Operand& x, const Variable& state = {});
   Variable forward(const Variable& x) override;
 
  private:

@@ -27,9 +27,11 @@ class ShapeObserver final : public detail::CallObserver {
 
 class EvaluationMode {
  public:
-  EvaluationMode(Module& module, Place place) {
-    for (const auto& [path, part] : module.named_modules(place)) former_.emplace_back(part, part->training());
-    module.eval();
+  EvaluationMode(const Module& module, Place place) {
+    // Of a const module the mode alone is changed, which is mutable.
+    auto& whole = const_cast<Module&>(module);
+    for (const auto& [path, part] : whole.named_modules(place)) former_.emplace_back(part, part->training());
+    whole.eval();
   }
   // Parents come before their children, so each child's own mode has the last word.
   ~EvaluationMode() {
@@ -50,7 +52,7 @@ std::string grouped(Index number) {
 
 }  // namespace
 
-std::string summary(Module& module, const Callback<void()>& run, Place place) {
+std::string summary(const Module& module, const Callback<void()>& run, Place place) {
   ShapeObserver shapes;
   {
     const EvaluationMode evaluation(module, place);
@@ -102,9 +104,11 @@ std::string summary(Module& module, const Callback<void()>& run, Place place) {
          grouped(bytes) + " bytes\n";
 }
 
-std::string summary(Module& module, const Variable& input, Place place) {
-  return summary(
-      module, [&] { static_cast<void>(module(Operand(input, place.file, place.line))); }, place);
+std::string summary(const Module& module, const Variable& input, Place place) {
+  const auto run = [&] {
+    static_cast<void>(const_cast<Module&>(module)(Operand(input, place.file, place.line)));
+  };
+  return summary(module, run, place);
 }
 
 }  // namespace xgrad::nn

@@ -27,9 +27,9 @@ Walk& Walk::limit(int depth) {
   return *this;
 }
 
-void Walk::run(Module& root) {
+void Walk::run(const Module& root) {
   seen_.insert(&root);
-  enter("", root);
+  enter("", const_cast<Module&>(root));
 }
 
 std::string Walk::visited() const { return type_name(*current_); }

@@ -28,8 +28,9 @@ class Walk final : private Visitor {
   Walk& modules(OnModule f);
   /// Levels of children to enter; default all.
   Walk& limit(int depth);
-  /// Throws ValueError when one name stands for two parts.
-  void run(Module& root);
+  /// Throws ValueError when one name stands for two parts. visit() changes nothing by contract: what the walk
+  /// of a const module calls must not either.
+  void run(const Module& root);
 
  private:
   void visit_parameter(std::string_view name, Variable& parameter) override {

@@ -22,7 +22,8 @@ void Adagrad::update(Slot& slot, const Tensor& gradient) {
   const AdagradOptions& o = options(slot.group);
   const double rate = o.learning_rate / (1 + static_cast<double>(slot.steps - 1) * o.learning_rate_decay);
   const double initial = slot.steps == 1 ? o.initial_accumulator_value : 0;
-  detail::update_elements<1>(slot.parameter.mutable_value(), gradient, slot.state, {o.weight_decay, {rate}},
+  detail::update_elements<1>(xgrad::detail::Access::mutable_value(slot.parameter), gradient, slot.state,
+                             {o.weight_decay, {rate}},
                              [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
                                return [decay, rate = factor(rate), eps = static_cast<T>(o.eps),
                                        initial = static_cast<T>(initial)](T& p, T g, T& sum) {

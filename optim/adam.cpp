@@ -33,7 +33,7 @@ void BasicAdam<decoupled>::update(typename Base::Slot& slot, const Tensor& gradi
   const double shrink = decoupled ? 1 - o.learning_rate * o.weight_decay : 1;
   detail::with_flag(o.amsgrad, [&](auto amsgrad) {
     detail::update_elements<amsgrad ? 3 : 2>(
-        slot.parameter.mutable_value(), gradient, slot.state,
+        xgrad::detail::Access::mutable_value(slot.parameter), gradient, slot.state,
         {decoupled ? 0 : o.weight_decay, {shrink, o.beta1, o.beta2, step}},
         [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
           const auto number = [](double value) { return static_cast<T>(value); };

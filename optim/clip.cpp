@@ -32,11 +32,11 @@ void replace_elements(std::vector<Variable>& gradients, F f) {
   std::erase_if(gradients, [&](const Variable& gradient) {
     return !owners.insert(xgrad::detail::Access::state(gradient).get()).second;
   });
-  for (Variable& gradient : gradients) gradient.mutable_value().mutable_raw();
+  for (Variable& gradient : gradients) xgrad::detail::Access::mutable_value(gradient).mutable_raw();
   for (Variable& gradient : gradients)
     xgrad::detail::dispatch_floating(gradient.dtype(), [&]<class T>(std::type_identity<T>) {
       const auto replace = [f](T& x, T) { x = f(x); };
-      T* x = gradient.mutable_value().template mutable_data<T>();
+      T* x = xgrad::detail::Access::mutable_value(gradient).template mutable_data<T>();
       detail::run(gradient.count(), replace, x, static_cast<const T*>(x));
     });
 }

@@ -109,7 +109,7 @@ void Optimizer::step(Place place) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (!gradients[i].defined()) continue;
     Slot& slot = slots_[i];
-    Tensor& value = slot.parameter.mutable_value();
+    Tensor& value = xgrad::detail::Access::mutable_value(slot.parameter);
     value.mutable_raw();
     if (slot.steps == 0)
       for (std::size_t k = state_names(slot.group).size(); k > 0; --k)

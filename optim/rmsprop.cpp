@@ -26,7 +26,8 @@ void RMSprop::update(Slot& slot, const Tensor& gradient) {
   detail::with_flag(o.centered, [&](auto centered) {
     detail::with_flag(o.momentum != 0, [&](auto with_momentum) {
       detail::update_elements<1 + centered + with_momentum>(
-          slot.parameter.mutable_value(), gradient, slot.state, {o.weight_decay, {o.learning_rate, o.alpha}},
+          xgrad::detail::Access::mutable_value(slot.parameter), gradient, slot.state,
+          {o.weight_decay, {o.learning_rate, o.alpha}},
           [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
             const auto rate = factor(o.learning_rate), alpha = factor(o.alpha);
             const T rest = static_cast<T>(1 - o.alpha), eps = static_cast<T>(o.eps);

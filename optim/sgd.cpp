@@ -29,7 +29,8 @@ void SGD::update(Slot& slot, const Tensor& gradient) {
   detail::with_flag(o.momentum != 0, [&](auto momentum) {
     // In the first step the buffer holds zeros, which any factor keeps.
     detail::update_elements<momentum ? 1 : 0>(
-        slot.parameter.mutable_value(), gradient, slot.state, {o.weight_decay, {o.learning_rate, take}},
+        xgrad::detail::Access::mutable_value(slot.parameter), gradient, slot.state,
+        {o.weight_decay, {o.learning_rate, take}},
         [&]<class T>(std::type_identity<T>, auto factor, auto decay) {
           return [decay, sign = o.maximize ? T(-1) : T(1), rate = factor(o.learning_rate),
                   keep = static_cast<T>(keep), take = factor(take), ahead = static_cast<T>(o.momentum),

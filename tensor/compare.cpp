@@ -57,16 +57,17 @@ Shape index_of(Index flat, const Shape& shape) {
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& stream, const Closeness& closeness) {
-  return stream << (closeness.close ? "close" : closeness.text);
+std::ostream& operator<<(std::ostream& stream, const CheckResult& result) {
+  if (!result.text.empty()) return stream << result.text;
+  return stream << (result.passed ? "passed" : "failed");
 }
 
-Closeness allclose(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance) {
+CheckResult allclose(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance) {
   if (!actual.defined() || !expected.defined() || actual.dtype() != expected.dtype() ||
       actual.shape() != expected.shape())
     return {false, "actual is " + describe(actual) + ", expected is " + describe(expected)};
 
-  return detail::dispatch(actual.dtype(), [&]<class T>(std::type_identity<T>) -> Closeness {
+  return detail::dispatch(actual.dtype(), [&]<class T>(std::type_identity<T>) -> CheckResult {
     const T* a = actual.data<T>();
     const T* e = expected.data<T>();
     const auto allowed = [&](Index i) {

@@ -1,19 +1,10 @@
 // Comparison of tensors for tests and tools.
 #pragma once
 
+#include <xgrad/tensor/check_result.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
-#include <string>
-
 namespace xgrad {
-
-/// The outcome of allclose: converts to bool; `text` names the worst element when it is false.
-struct [[nodiscard]] Closeness {
-  bool close = false;
-  std::string text;
-  explicit operator bool() const { return close; }
-};
-std::ostream& operator<<(std::ostream& stream, const Closeness& closeness);
 
 struct Tolerance {
   double rtol = 1e-5;
@@ -22,8 +13,8 @@ struct Tolerance {
 };
 
 /// |actual - expected| <= atol + rtol * |expected| for every element, equal infinities included. Different
-/// shapes or dtypes are not close; neither throws.
-Closeness allclose(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance = {});
+/// shapes or dtypes are not close; neither throws. `text` names the worst element.
+CheckResult allclose(const Tensor& actual, const Tensor& expected, const Tolerance& tolerance = {});
 
 /// Same dtype, shape and bits (so NaN equals the same NaN).
 [[nodiscard]] bool bitwise_equal(const Tensor& a, const Tensor& b);

@@ -72,9 +72,14 @@ Tensor zeros_like(const Tensor& like, Place place) {
 
 Tensor ones_like(const Tensor& like, Place place) {
   const Scope scope("ones_like", place);
+  return full_like(like, 1);
+}
+
+Tensor full_like(const Tensor& like, Scalar value, Place place) {
+  const Scope scope("full_like", place);
   if (!like.defined())
     fail<GraphError>("the tensor is undefined", "it was default-constructed or moved from");
-  return full(like.shape(), 1, like.dtype());
+  return full(like.shape(), value, like.dtype());
 }
 
 Tensor ones(const Shape& shape, DType dtype, Place place) {

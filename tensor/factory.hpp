@@ -25,5 +25,6 @@ Tensor eye(Index rows, Index columns = -1, DType dtype = float32, Place place = 
 /// Throw GraphError when `like` is undefined.
 Tensor zeros_like(const Tensor& like, Place place = Place::here());
 Tensor ones_like(const Tensor& like, Place place = Place::here());
+Tensor full_like(const Tensor& like, Scalar value, Place place = Place::here());
 
 }  // namespace xgrad

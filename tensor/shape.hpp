@@ -4,6 +4,7 @@
 #include <xgrad/tensor/error.hpp>
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -97,13 +98,18 @@ class Shape {
 /// Axes of a reduction or permutation: one number, a list, or nothing (all axes). Negative ones count from
 /// the end.
 class Axes {
+  template <class T>
+  static constexpr bool is_position = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+
  public:
   Axes() = default;
-  template <class T>
-  requires std::is_integral_v<T> Axes(T axis) : list_{static_cast<Index>(axis)}, all_(false) {}
-  Axes(std::initializer_list<Index> axes, Place place = Place::here()) : list_(axes, place), all_(false) {}
-  Axes(const std::vector<Index>& axes, Place place = Place::here())
-      : list_(axes.begin(), axes.end(), place), all_(false) {}
+  // Not a std::initializer_list, into which GCC would read options: sum(x, {.keepdims = true}) does not
+  // compile.
+  template <class... T>
+  requires(sizeof...(T) > 0 && sizeof...(T) <= Shape::max_rank && (is_position<T> && ...)) Axes(T... axes)
+      : list_{static_cast<Index>(axes)...}, all_(false) {}
+  template <std::same_as<std::vector<Index>> V>
+  Axes(const V& axes, Place place = Place::here()) : list_(axes.begin(), axes.end(), place), all_(false) {}
 
   bool all() const { return all_; }
   /// Ascending axes within [0, rank). Throws IndexError out of range and ValueError on duplicates.

@@ -2,6 +2,7 @@
 
 #include <xgrad/tensor/dispatch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -57,6 +58,28 @@ void copy_nested(std::initializer_list<Nested> items, const Shape& shape, Index 
   }
 }
 
+// `shape` for `count` elements, those of `given` where there is such; one size may be -1.
+Shape completed(const Shape& shape, Index count, const Tensor* given = nullptr) {
+  Shape target = shape;
+  Index unknown = -1;
+  for (Index i = 0; i < target.rank(); ++i) {
+    if (target[i] != -1) continue;
+    if (unknown >= 0) fail<ShapeError>("only one size may be -1, got " + to_string(shape));
+    unknown = i;
+    target[i] = 1;
+  }
+  const Index known = target.count();
+  if (unknown < 0 ? known == count : known != 0 && count % known == 0) {
+    if (unknown >= 0) target[unknown] = count / known;
+    return target;
+  }
+  if (given != nullptr)
+    fail<ShapeError>(to_string(given->shape()) + " with " + std::to_string(count) +
+                     " elements does not fit " + to_string(shape));
+  fail<ShapeError>("expects " + (unknown < 0 ? "" : std::string("a multiple of ")) + std::to_string(known) +
+                   " values for the shape " + to_string(shape) + ", got " + std::to_string(count));
+}
+
 }  // namespace
 
 Tensor::Tensor(std::initializer_list<Nested> items, Place place)
@@ -77,11 +100,22 @@ constinit const Shape Tensor::no_shape{};
 
 Tensor Tensor::copied(const void* values, Index count, const Shape& shape, DType dtype, Place place) {
   const Scope scope("Tensor::from", place);
-  if (shape.count() != count)
-    fail<ShapeError>("expects " + std::to_string(shape.count()) + " values for the shape " +
-                     to_string(shape) + ", got " + std::to_string(count));
-  Tensor tensor = uninitialized(shape, dtype);
+  Tensor tensor = uninitialized(completed(shape, count), dtype);
   if (count > 0) std::memcpy(tensor.mutable_raw(), values, static_cast<std::size_t>(tensor.bytes()));
+  return tensor;
+}
+
+Tensor Tensor::copied_bits(const std::vector<bool>& values, const Shape& shape, Place place) {
+  const Scope scope("Tensor::from", place);
+  Tensor tensor = uninitialized(completed(shape, static_cast<Index>(values.size())), boolean);
+  std::copy(values.begin(), values.end(), tensor.mutable_data<bool>());
+  return tensor;
+}
+
+Tensor Tensor::copied_numbers(const std::vector<Scalar>& values, const Shape& shape, Place place) {
+  const Scope scope("Tensor::from", place);
+  Tensor tensor = uninitialized(completed(shape, static_cast<Index>(values.size())), int64);
+  std::transform(values.begin(), values.end(), tensor.mutable_data<Index>(), detail::element_of<Index>);
   return tensor;
 }
 
@@ -141,20 +175,7 @@ Scalar Tensor::scalar_at(Index position) const {
 Tensor Tensor::reshape(const Shape& shape, Place place) const {
   const Scope scope("reshape", place);
   check_defined();
-  Shape target = shape;
-  Index unknown = -1;
-  for (Index i = 0; i < target.rank(); ++i) {
-    if (target[i] != -1) continue;
-    if (unknown >= 0) fail<ShapeError>("only one size may be -1, got " + to_string(shape));
-    unknown = i;
-    target[i] = 1;
-  }
-  const Index known = target.count();
-  const bool fits = unknown < 0 ? known == count() : known != 0 && count() % known == 0;
-  if (!fits)
-    fail<ShapeError>(to_string(this->shape()) + " with " + std::to_string(count()) +
-                     " elements does not fit " + to_string(shape));
-  if (unknown >= 0) target[unknown] = count() / known;
+  const Shape target = completed(shape, count(), this);
   if (target == this->shape()) return *this;
   return Tensor(detail::TensorBody::view(body_, body_->data, target, count()));
 }

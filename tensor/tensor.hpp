@@ -77,14 +77,22 @@ class [[nodiscard]] Tensor {
     return uninitialized_like(other, other.dtype(), place);
   }
 
-  /// Copies `values` into a tensor of `shape`. Throws ShapeError when the count differs.
+  /// Copies `values` into a tensor of `shape`, of which one size may be -1; default: one axis. Throws
+  /// ShapeError when the count differs.
   template <Element T>
-  static Tensor from(std::span<const T> values, const Shape& shape, Place place = Place::here()) {
+  static Tensor from(std::span<const T> values, const Shape& shape = {-1}, Place place = Place::here()) {
     return copied(values.data(), static_cast<Index>(values.size()), shape, dtype_of<T>, place);
   }
-  template <Element T>
-  static Tensor from(const std::vector<T>& values, const Shape& shape, Place place = Place::here()) {
-    return from(std::span<const T>(values), shape, place);
+  /// Integers of any other type become int64; throws ValueError on one that does not fit.
+  template <class T>
+  requires(std::is_integral_v<T> || Element<T>) static Tensor
+      from(const std::vector<T>& values, const Shape& shape = {-1}, Place place = Place::here()) {
+    if constexpr (std::is_same_v<T, bool>)
+      return copied_bits(values, shape, place);
+    else if constexpr (Element<T>)
+      return from(std::span<const T>(values), shape, place);
+    else
+      return copied_numbers({values.begin(), values.end()}, shape, place);
   }
 
   bool defined() const { return static_cast<bool>(body_); }
@@ -184,6 +192,8 @@ class [[nodiscard]] Tensor {
   Tensor(const Shape& shape, Index count, DType dtype, Place place)
       : body_(detail::TensorBody::allocate(shape, count, dtype, place)) {}
   static Tensor copied(const void* values, Index count, const Shape& shape, DType dtype, Place place);
+  static Tensor copied_bits(const std::vector<bool>& values, const Shape& shape, Place place);
+  static Tensor copied_numbers(const std::vector<Scalar>& values, const Shape& shape, Place place);
   void make_unique(Place place) {
     if (!body_->unique()) detach(place);
   }

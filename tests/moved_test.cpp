@@ -53,7 +53,7 @@ void use(Variable v) {
            [&] { return v.is_leaf(); }, [&] { return v.grad(); }, [&] { return v.detach(); },
            [&] { return v.is(v); }, [&] { return v.operation(); }, [&] { return graphviz(v); },
            [&] { return v.add_hook([](const Variable& g) { return g; }); },
-           [&] { return v.mutable_value().count(); }, [&] { return v + v; }, [&] { return sum(v); },
+           [&] { return v.mutable_span<float>().size(); }, [&] { return v + v; }, [&] { return sum(v); },
            [&] { return grad(v, v); });
   survives([&] { return v.set_requires_grad(true), 0; }, [&] { return v.set_grad(v), 0; },
            [&] { return v.clear_grad(), 0; }, [&] { return v.retain_grad(), 0; },

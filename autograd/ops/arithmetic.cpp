@@ -171,7 +171,7 @@ Variable& rebind(const char* symbol, Variable& x, const Operand& y,
             " b would put another variable in the place of a leaf that requires a gradient, which its "
             "optimizer and module would not see",
         std::string(
-            "to change its value, a.set_value(...) or a.mutable_value(); for a new variable, b = a ") +
+            "to change its value, a.set_value(...) or a.mutable_data<float>(); for a new variable, b = a ") +
             symbol[0] + " c");
   return x = f(Operand(x, y.place().file, y.place().line), y);
 }

@@ -46,7 +46,7 @@ void check_bias(const Variable& bias, Index out, const Given& operands) {
 }
 
 /// The geometry of conv2d on x and weight.
-Convolution convolution_of(const Shape& x, const Shape& weight, const ConvOptions& options,
+Convolution convolution_of(const Shape& x, const Shape& weight, const Conv2dOptions& options,
                            const Given& operands) {
   check_ranks(x, weight, operands);
   check_groups(options.groups, x[3], weight[0], operands);
@@ -104,7 +104,7 @@ Variable weight_gradient(const Variable& gradient, const Variable& x, const Conv
 
 }  // namespace
 
-Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias, const ConvOptions& options) {
+Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias, const Conv2dOptions& options) {
   const Scope scope("conv2d", x.place());
   const Variable images = x.as_variable(), taps = weight.as_variable();
   const Given operands = given("x", images.shape(), "weight", taps.shape(), options.groups);
@@ -115,7 +115,7 @@ Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias, c
 }
 
 Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, const Shape& input,
-                               const ConvOptions& options) {
+                               const Conv2dOptions& options) {
   const Scope scope("conv2d_input_gradient", gradient.place());
   const Variable g = gradient.as_variable(), taps = weight.as_variable();
   const Convolution sizes =
@@ -126,7 +126,7 @@ Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, c
 }
 
 Variable conv2d_weight_gradient(const Operand& gradient, const Operand& x, const Shape& weight,
-                                const ConvOptions& options) {
+                                const Conv2dOptions& options) {
   const Scope scope("conv2d_weight_gradient", gradient.place());
   const Variable g = gradient.as_variable(), images = x.as_variable();
   const Convolution sizes = convolution_of(images.shape(), weight, options,
@@ -137,7 +137,7 @@ Variable conv2d_weight_gradient(const Operand& gradient, const Operand& x, const
 }
 
 Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variable& bias,
-                          const ConvTransposeOptions& options) {
+                          const ConvTranspose2dOptions& options) {
   const Scope scope("conv_transpose2d", x.place());
   const Variable images = x.as_variable(), taps = weight.as_variable();
   const Shape &from = images.shape(), &w = taps.shape();

@@ -6,7 +6,7 @@
 
 namespace xgrad {
 
-struct ConvOptions {
+struct Conv2dOptions {
   Size2d stride = 1;
   Padding2d padding = 0;
   Size2d dilation = 1;  ///< pixels from tap to tap
@@ -18,17 +18,17 @@ struct ConvOptions {
 /// kernel is larger than the padded image, ValueError on options that are not possible, DTypeError where one
 /// operand is float32 and another float64.
 Variable conv2d(const Operand& x, const Operand& weight, const Variable& bias = {},
-                const ConvOptions& options = {});
+                const Conv2dOptions& options = {});
 /// The gradient of conv2d(x, weight) with respect to an x of shape `input`, given the output's. Throws as
 /// conv2d does.
 Variable conv2d_input_gradient(const Operand& gradient, const Operand& weight, const Shape& input,
-                               const ConvOptions& options = {});
+                               const Conv2dOptions& options = {});
 /// The gradient of conv2d(x, weight) with respect to a weight of shape `weight`, given the output's. Throws
 /// as conv2d does.
 Variable conv2d_weight_gradient(const Operand& gradient, const Operand& x, const Shape& weight,
-                                const ConvOptions& options = {});
+                                const Conv2dOptions& options = {});
 
-struct ConvTransposeOptions {
+struct ConvTranspose2dOptions {
   Size2d stride = 1;
   Padding2d padding = 0;      ///< pixels taken off the result's sides
   Size2d output_padding = 0;  ///< pixels added below and to the right; less than stride or dilation
@@ -39,6 +39,6 @@ struct ConvTransposeOptions {
 /// (N, H, W, C), weight (C, kh, kw, out / groups), bias (out) or undefined: (N, H', W', out) with
 /// H' = (H - 1) stride - padding + dilation (kh - 1) + output_padding + 1. Throws as conv2d does.
 Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variable& bias = {},
-                          const ConvTransposeOptions& options = {});
+                          const ConvTranspose2dOptions& options = {});
 
 }  // namespace xgrad

@@ -77,6 +77,8 @@ Variable amin(const Operand& x, const Axes& axes, ReduceOptions options) {
   return extreme_value("amin", x, axes, options, kernels::min);
 }
 
+Variable max(const Operand& x) { return amax(x); }
+Variable min(const Operand& x) { return amin(x); }
 ValueAndIndex max(const Operand& x, Index axis, ReduceOptions options) {
   return with_index("max", x, axis, options, kernels::max_with_index);
 }

@@ -60,12 +60,19 @@ Variable masked_select(const Operand& x, const Operand& mask);
 /// 1 at each class number, 0 elsewhere, on a new last axis of size `classes`. No gradient.
 Variable one_hot(const Operand& classes_of, Index classes, DType dtype = float32);
 
+struct SortOptions {
+  bool descending = false;
+};
 /// Elements in order along an axis (stable, NaN last when ascending), with their positions.
-ValueAndIndex sort(const Operand& x, Index axis = -1, bool descending = false);
+ValueAndIndex sort(const Operand& x, Index axis = -1, SortOptions options = {});
 /// The positions sort() would give. No gradient.
-Variable argsort(const Operand& x, Index axis = -1, bool descending = false);
+Variable argsort(const Operand& x, Index axis = -1, SortOptions options = {});
+
+struct TopkOptions {
+  bool largest = true;
+};
 /// The k largest (or smallest) along an axis, in order, with their positions. Throws ValueError unless 0 <= k
 /// <= size.
-ValueAndIndex topk(const Operand& x, Index k, Index axis = -1, bool largest = true);
+ValueAndIndex topk(const Operand& x, Index k, Index axis = -1, TopkOptions options = {});
 
 }  // namespace xgrad

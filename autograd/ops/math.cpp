@@ -68,6 +68,32 @@ struct TanhByOutput {
   }
 };
 
+// x limited by numbers.
+Variable clamped(Op& op, Scalar low, Scalar high) {
+  const bool integers =
+      !is_floating(low.dtype()) && !is_floating(high.dtype()) && low.fits<Index>() && high.fits<Index>();
+  if (!(integers ? low.integer() <= high.integer() : low.real() <= high.real()))
+    fail<ValueError>("low must not be above high, got " + to_string(low) + " and " + to_string(high));
+  if (!is_floating(op.dtype())) {
+    const auto [lowest, highest] = integer_bounds(op.dtype(), low, high);
+    return op.constant(kernels::minimum(kernels::maximum(op.value(), scalar(lowest, op.dtype())),
+                                        scalar(highest, op.dtype())));
+  }
+  return map_operands<1>(op, [bottom = low.real(), top = high.real()](const auto& v) {
+    return where(v < bottom, bottom, where(v > top, top, v));
+  });
+}
+
+// v limited by another value, of which a NaN counts; v itself, and its gradient, at the bound.
+template <class T>
+T at_least(const T& v, const T& bottom) {
+  return where(logical_or(v < bottom, bottom != bottom), bottom, v);
+}
+template <class T>
+T at_most(const T& v, const T& top) {
+  return where(logical_or(v > top, top != top), top, v);
+}
+
 }  // namespace
 
 Variable exp(const Operand& x) {
@@ -247,20 +273,36 @@ Variable lerp(const Operand& a, const Operand& b, const Operand& t) {
   Op op("lerp", a, b, t);
   return map_operands<3>(op, [](const auto& x, const auto& y, const auto& w) { return lerp(x, y, w); });
 }
-Variable clamp(const Operand& x, Scalar low, Scalar high) {
-  Op op("clamp", x);
-  const bool integers =
-      !is_floating(low.dtype()) && !is_floating(high.dtype()) && low.fits<Index>() && high.fits<Index>();
-  if (!(integers ? low.integer() <= high.integer() : low.real() <= high.real()))
-    fail<ValueError>("low must not be above high, got " + to_string(low) + " and " + to_string(high));
-  if (!is_floating(op.dtype())) {
-    const auto [lowest, highest] = integer_bounds(op.dtype(), low, high);
-    return op.constant(kernels::minimum(kernels::maximum(op.value(), scalar(lowest, op.dtype())),
-                                        scalar(highest, op.dtype())));
+Variable clamp(const Operand& x, const Operand& low, const Operand& high) {
+  if (low.is_number() && high.is_number()) {
+    Op op("clamp", x);
+    return clamped(op, low.number(), high.number());
   }
-  return map_operands<1>(op, [bottom = low.real(), top = high.real()](const auto& v) {
-    return where(v < bottom, bottom, where(v > top, top, v));
+  Op op("clamp", x, low, high);
+  if (!is_floating(op.promote()))
+    return op.constant(kernels::minimum(kernels::maximum(op.value(0), op.value(1)), op.value(2)));
+  return map_operands<3>(op, [](const auto& v, const auto& bottom, const auto& top) {
+    return at_most(at_least(v, bottom), top);
   });
+}
+
+Variable clamp(const Operand& x, const ClampOptions& bounds) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (bounds.min && bounds.max) return clamp(x, *bounds.min, *bounds.max);
+  const std::optional<Operand>& bound = bounds.min ? bounds.min : bounds.max;
+  if (bound && !bound->is_number()) {
+    Op op("clamp", x, *bound);
+    if (!is_floating(op.promote()))
+      return op.constant(bounds.min ? kernels::maximum(op.value(0), op.value(1))
+                                    : kernels::minimum(op.value(0), op.value(1)));
+    if (bounds.min)
+      return map_operands<2>(op, [](const auto& v, const auto& bottom) { return at_least(v, bottom); });
+    return map_operands<2>(op, [](const auto& v, const auto& top) { return at_most(v, top); });
+  }
+  Op op("clamp", x);
+  if (!bound) fail<ValueError>("expects a bound, got none", "clamp(x, {.min = 0})");
+  return clamped(op, bounds.min ? bound->number() : Scalar(-infinity),
+                 bounds.max ? bound->number() : Scalar(infinity));
 }
 
 }  // namespace xgrad

@@ -4,6 +4,8 @@
 
 #include <xgrad/autograd/operand.hpp>
 
+#include <optional>
+
 namespace xgrad {
 
 Variable exp(const Operand& x);
@@ -64,10 +66,22 @@ Variable hypot(const Operand& a, const Operand& b);
 Variable xlogy(const Operand& x, const Operand& y);
 /// a + t (b - a): exactly a at t = 0 and b at t = 1, without overflow between.
 Variable lerp(const Operand& a, const Operand& b, const Operand& t);
-/// x limited to [low, high]; the gradient passes at the bounds. NaN stays. Integers stay integers, within any
-/// bounds, fractional and infinite ones too. Throws ValueError when low > high or no integer of x's dtype is
-/// between.
-Variable clamp(const Operand& x, Scalar low, Scalar high);
+/// x limited to [low, high]; the gradient passes at the bounds. NaN stays. Integers stay integers within
+/// bounds that are numbers, fractional and infinite ones too. Throws ValueError when low > high or no integer
+/// of x's dtype is between. Bounds that are tensors broadcast, get the gradient beyond them, and NaN where
+/// they are NaN; where low > high the result is high.
+Variable clamp(const Operand& x, const Operand& low, const Operand& high);
+struct ClampOptions {
+  std::optional<Operand> min = {};
+  std::optional<Operand> max = {};
+};
+/// The same with one bound: clamp(x, {.min = 0}). Throws ValueError without any.
+Variable clamp(const Operand& x, const ClampOptions& bounds);
+/// clamp, by NumPy's name.
+inline Variable clip(const Operand& x, const Operand& low, const Operand& high) {
+  return clamp(x, low, high);
+}
+inline Variable clip(const Operand& x, const ClampOptions& bounds) { return clamp(x, bounds); }
 
 /// 1 / (1 + exp(-x)) and its logarithm, stable.
 Variable sigmoid(const Operand& x);

@@ -1,5 +1,6 @@
 // The p-norm. Its rules divide by the norm before taking powers, so gradients overflow no sooner than they
 // must; they are 0 where the norm is 0, and the limits where it is infinite and p > 1.
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
@@ -35,9 +36,10 @@ Variable within_range(const Variable& x, const Variable& total, const Axes& axes
 
 }  // namespace
 
-Variable norm(const Operand& x, double p, const Axes& axes, ReduceOptions options) {
+Variable norm(const Operand& x, const Axes& axes, NormOptions options) {
   Op op("norm", x);
   op.promote_floating();
+  const double p = options.p;
   if (std::isnan(p)) fail<ValueError>("the order p must be a number, got NaN");
   const detail::Reduction over(op.shape(), axes, options.keepdims);
   Tensor value = kernels::norm(op.value(), p, over.axes).reshape(over.result);
@@ -47,25 +49,26 @@ Variable norm(const Operand& x, double p, const Axes& axes, ReduceOptions option
                                             }});
   if (p == 1)
     return op.record(std::move(value), Rule{saves_input(0), [kept = over.kept](Backward& r) {
-                                              return sign(r.input(0)) * reshape(r.gradient(), kept);
+                                              return detail::chain(reshape(r.gradient(), kept),
+                                                                   sign(r.input(0)));
                                             }});
   if (std::isinf(p))
     return op.record(std::move(value), Rule{saves_input(0) | saves_output(), [kept = over.kept](Backward& r) {
-                                              return sign(r.input(0)) *
-                                                     detail::shared_by_ties(reshape(r.gradient(), kept),
-                                                                            kernels::abs(r.input_value(0)),
-                                                                            r.output_value().reshape(kept));
+                                              const Variable share = detail::shared_by_ties(
+                                                  reshape(r.gradient(), kept), kernels::abs(r.input_value(0)),
+                                                  r.output_value().reshape(kept));
+                                              return detail::chain(share, sign(r.input(0)));
                                             }});
   return op.record(std::move(value),
                    Rule{saves_input(0) | saves_output(), [axes, kept = over.kept, p](Backward& r) {
                           Variable input = r.input(0), total = reshape(r.output(), kept);
                           if (p > 1 && !kernels::all_finite(total.value())) {
                             input = within_range(input, total, axes);
-                            total = norm(input, p, axes, {.keepdims = true});
+                            total = norm(input, axes, {.p = p, .keepdims = true});
                           }
                           const Variable zero = equal(total, 0);
-                          return slope(input, where(zero, 1, total), p) *
-                                 where(zero, 0, reshape(r.gradient(), kept));
+                          return detail::chain(where(zero, 0, reshape(r.gradient(), kept)),
+                                               slope(input, where(zero, 1, total), p));
                         }});
 }
 

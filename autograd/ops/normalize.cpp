@@ -164,20 +164,20 @@ Grouping all_but_last(const Variable& x) {
 }  // namespace
 
 Variable layer_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight,
-                    const Variable& bias, double eps) {
+                    const Variable& bias, NormalizeOptions options) {
   Op op("layer_norm", x.place(), operands_of(x, weight, bias));
   const Grouping grouping = rows_ending_in(op[0], normalized_shape);
   check_parameter("weight", weight, normalized_shape);
   check_parameter("bias", bias, normalized_shape);
-  check_eps(eps);
+  check_eps(options.eps);
   detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   op.promote_floating();
-  return normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::own,
+  return normalized(op, grouping, {weight.defined(), bias.defined()}, options.eps, Statistics::own,
                     normalized_shape)[0];
 }
 
 Variable rms_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight,
-                  std::optional<double> eps) {
+                  RmsNormOptions options) {
   Op op("rms_norm", x.place(), operands_of(x, weight, {}));
   const Grouping grouping = rows_ending_in(op[0], normalized_shape);
   check_parameter("weight", weight, normalized_shape);
@@ -185,13 +185,14 @@ Variable rms_norm(const Operand& x, const Shape& normalized_shape, const Variabl
   const bool single = op.promote_floating() == float32;
   const double least =
       single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
-  check_eps(eps.value_or(least));
-  return normalized(op, grouping, {weight.defined(), false}, eps.value_or(least), Statistics::mean_square,
+  const double eps = options.eps.value_or(least);
+  check_eps(eps);
+  return normalized(op, grouping, {weight.defined(), false}, eps, Statistics::mean_square,
                     normalized_shape)[0];
 }
 
 Variable group_norm(const Operand& x, Index groups, const Variable& weight, const Variable& bias,
-                    double eps) {
+                    NormalizeOptions options) {
   Op op("group_norm", x.place(), operands_of(x, weight, bias));
   if (op[0].rank() < 2)
     fail<ShapeError>("expects x of shape (N, ..., C), got " + to_string(op.shape()),
@@ -202,16 +203,16 @@ Variable group_norm(const Operand& x, Index groups, const Variable& weight, cons
                      " channels, got " + std::to_string(groups));
   check_parameter("weight", weight, {channels});
   check_parameter("bias", bias, {channels});
-  check_eps(eps);
+  check_eps(options.eps);
   detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   op.promote_floating();
   const Index size = Shape(op.shape().begin() + 1, op.shape().end() - 1).count();
-  return normalized(op, {samples, size, groups, channels / groups}, {weight.defined(), bias.defined()}, eps,
-                    Statistics::own, {channels})[0];
+  return normalized(op, {samples, size, groups, channels / groups}, {weight.defined(), bias.defined()},
+                    options.eps, Statistics::own, {channels})[0];
 }
 
 BatchNormalized batch_norm_training(const Operand& x, const Variable& weight, const Variable& bias,
-                                    double eps) {
+                                    NormalizeOptions options) {
   Op op("batch_norm", x.place(), operands_of(x, weight, bias));
   const Grouping grouping = all_but_last(op[0]);
   if (grouping.size == 1)
@@ -220,18 +221,18 @@ BatchNormalized batch_norm_training(const Operand& x, const Variable& weight, co
   const Shape channels{grouping.groups};
   check_parameter("weight", weight, channels);
   check_parameter("bias", bias, channels);
-  check_eps(eps);
+  check_eps(options.eps);
   detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   op.promote_floating();
   const std::vector<Variable> all =
-      normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::own, channels);
+      normalized(op, grouping, {weight.defined(), bias.defined()}, options.eps, Statistics::own, channels);
   const Tensor& moments = all[1].value();
   return {all[0], moment_of(moments, Moment::mean).reshape(channels),
           moment_of(moments, Moment::variance).reshape(channels)};
 }
 
 Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance, const Variable& weight,
-                    const Variable& bias, double eps) {
+                    const Variable& bias, NormalizeOptions options) {
   Op op("batch_norm", x.place(), operands_of(x, weight, bias));
   const Grouping grouping = all_but_last(op[0]);
   const Shape channels{grouping.groups};
@@ -241,12 +242,12 @@ Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance
                        (statistic.defined() ? to_string(statistic.shape()) : "an undefined one"));
   check_parameter("weight", weight, channels);
   check_parameter("bias", bias, channels);
-  check_eps(eps);
+  check_eps(options.eps);
   detail::require_one_floating({{"x", op[0]}, {"weight", weight}, {"bias", bias}});
   const DType dtype = op.promote_floating();
   const BatchNormalized fixed{{}, mean.to(dtype), variance.to(dtype)};
-  return normalized(op, grouping, {weight.defined(), bias.defined()}, eps, Statistics::given, channels,
-                    fixed)[0];
+  return normalized(op, grouping, {weight.defined(), bias.defined()}, options.eps, Statistics::given,
+                    channels, fixed)[0];
 }
 
 }  // namespace xgrad

@@ -10,22 +10,30 @@
 
 namespace xgrad {
 
+struct NormalizeOptions {
+  double eps = 1e-5;  ///< added to the variance
+};
+
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last axes, whose sizes are `normalized_shape`;
 /// weight and bias have that shape (Ba, Kiros and Hinton, "Layer normalization", 2016). Throws ShapeError
 /// when x does not end in it.
 Variable layer_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight = {},
-                    const Variable& bias = {}, double eps = 1e-5);
+                    const Variable& bias = {}, NormalizeOptions options = {});
+
+struct RmsNormOptions {
+  std::optional<double> eps = {};  ///< default: the dtype's epsilon
+};
 
 /// x / sqrt(mean(x^2) + eps) * weight over the last axes (Zhang and Sennrich, "Root mean square layer
-/// normalization", 2019). eps is the dtype's epsilon unless given.
+/// normalization", 2019).
 Variable rms_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight = {},
-                  std::optional<double> eps = {});
+                  RmsNormOptions options = {});
 
 /// x (N, ..., C) normalised per sample over the axes between and over groups of C / groups neighbouring
 /// channels; weight and bias (C) (Wu and He, "Group normalization", 2018). Throws ValueError when C is not a
 /// multiple of `groups`.
 Variable group_norm(const Operand& x, Index groups, const Variable& weight = {}, const Variable& bias = {},
-                    double eps = 1e-5);
+                    NormalizeOptions options = {});
 
 /// A batch normalised with its own statistics, and these, of shape (C).
 struct [[nodiscard]] BatchNormalized {
@@ -36,9 +44,9 @@ struct [[nodiscard]] BatchNormalized {
 /// "Batch normalization", 2015). Throws ValueError on a single value per channel. An empty batch gives
 /// statistics of 0.
 BatchNormalized batch_norm_training(const Operand& x, const Variable& weight = {}, const Variable& bias = {},
-                                    double eps = 1e-5);
+                                    NormalizeOptions options = {});
 /// The same with given statistics (C), which are constants, converted to the dtype of x.
 Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance, const Variable& weight = {},
-                    const Variable& bias = {}, double eps = 1e-5);
+                    const Variable& bias = {}, NormalizeOptions options = {});
 
 }  // namespace xgrad

@@ -25,27 +25,27 @@ ValueAndIndex recorded(const Op& op, Index axis, std::pair<Tensor, Tensor> found
 
 }  // namespace
 
-ValueAndIndex sort(const Operand& x, Index axis, bool descending) {
+ValueAndIndex sort(const Operand& x, Index axis, SortOptions options) {
   Op op("sort", x);
   axis = detail::line_axis(axis, op.value().rank());
-  return recorded(op, axis, kernels::sort(op.value(), axis, descending));
+  return recorded(op, axis, kernels::sort(op.value(), axis, options.descending));
 }
 
-Variable argsort(const Operand& x, Index axis, bool descending) {
+Variable argsort(const Operand& x, Index axis, SortOptions options) {
   Op op("argsort", x);
   axis = detail::line_axis(axis, op.value().rank());
-  return op.constant(kernels::sort(op.value(), axis, descending).second);
+  return op.constant(kernels::sort(op.value(), axis, options.descending).second);
 }
 
-ValueAndIndex topk(const Operand& x, Index k, Index axis, bool largest) {
+ValueAndIndex topk(const Operand& x, Index k, Index axis, TopkOptions options) {
   Op op("topk", x);
   axis = detail::line_axis(axis, op.value().rank());
   const Index size = op.value().rank() == 0 ? 1 : op.shape()[axis];
   if (k < 0 || k > size)
     fail<ValueError>("k must lie in [0, " + std::to_string(size) + "] for axis " + std::to_string(axis) +
                      " of " + to_string(op.shape()) + ", got " + std::to_string(k));
-  if (op.value().rank() == 0 && k == 0) return topk(reshape(op[0], {1}), 0, 0, largest);
-  return recorded(op, axis, kernels::topk(op.value(), k, axis, largest));
+  if (op.value().rank() == 0 && k == 0) return topk(reshape(op[0], {1}), 0, 0, options);
+  return recorded(op, axis, kernels::topk(op.value(), k, axis, options.largest));
 }
 
 Variable one_hot(const Operand& classes_of, Index classes, DType dtype) {

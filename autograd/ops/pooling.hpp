@@ -1,7 +1,7 @@
 // Pooling of images with channels last, (N, H, W, C) -> (N, H', W', C) with
 // H' = (H + padding - dilation (kernel - 1) - 1) / stride + 1. Operations throw ShapeError naming the shape
 // when x has not four axes, when a window is larger than the padded image or holds nothing but padding, and
-// ValueError on sizes that are not possible.
+// ValueError on sizes that are not possible. The kernel must be given.
 #pragma once
 
 #include <xgrad/autograd/ops/window.hpp>
@@ -9,7 +9,7 @@
 namespace xgrad {
 
 struct MaxPool2dOptions {
-  Size2d kernel = 0;
+  Size2d kernel;
   Size2d stride = 0;  ///< 0: the kernel's size
   Padding2d padding = 0;
   Size2d dilation = 1;  ///< pixels from tap to tap
@@ -19,7 +19,7 @@ struct MaxPool2dOptions {
 Variable max_pool2d(const Operand& x, const MaxPool2dOptions& options);
 
 struct AvgPool2dOptions {
-  Size2d kernel = 0;
+  Size2d kernel;
   Size2d stride = 0;  ///< 0: the kernel's size
   Padding2d padding = 0;
   bool count_include_pad = true;  ///< divides by the kernel's size at the borders too

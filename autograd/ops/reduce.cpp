@@ -2,6 +2,7 @@
 // engine to broadcast the gradient; sum_to and broadcast_to are each other's adjoints.
 #include <xgrad/autograd/ops/reduce.hpp>
 
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
@@ -81,7 +82,7 @@ Variable prod(const Operand& x, const Axes& axes, ReduceOptions options) {
   const Reduction over(op.shape(), axes, options.keepdims);
   return op.record(kernels::prod(op.value(), over.axes).reshape(over.result),
                    Rule{saves_input(0), [kept = over.kept, folded = over.axes](Backward& r) {
-                          return others(r.input(0), folded) * reshape(r.gradient(), kept);
+                          return detail::chain(reshape(r.gradient(), kept), others(r.input(0), folded));
                         }});
 }
 

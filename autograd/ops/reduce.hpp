@@ -26,6 +26,9 @@ Variable prod(const Operand& x, const Axes& axes = {}, ReduceOptions options = {
 /// Largest (smallest) element; ties share the gradient evenly. NaN wins. Throws ValueError when empty.
 Variable amax(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable amin(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
+/// amax and amin over all axes.
+Variable max(const Operand& x);
+Variable min(const Operand& x);
 /// Largest (smallest) along one axis with its position; all gradient goes to the first of ties. Throws
 /// ValueError when the axis is empty.
 ValueAndIndex max(const Operand& x, Index axis, ReduceOptions options = {});
@@ -43,13 +46,20 @@ struct VarianceOptions {
 };
 /// sum((x - mean)^2) / (n - correction), computed in two passes; floating. Not finite when n <= correction.
 Variable var(const Operand& x, const Axes& axes = {}, VarianceOptions options = {});
-/// sqrt(var), also where var would leave the range. The gradient of constant data is 0, as norm'(0). Written
-/// xgrad::std(x) also after `using namespace xgrad`.
-Variable std(const Operand& x, const Axes& axes = {}, VarianceOptions options = {});
-/// (sum |x|^p)^(1/p) for any p, infinity and 0 (count of non-zeros) included; no overflow where the result
-/// fits. norm'(0) = 0; for p < 2 zero elements get gradient 0, for p = 0 all do, for infinite p ties share
-/// evenly. Throws ValueError when p is NaN.
-Variable norm(const Operand& x, double p = 2, const Axes& axes = {}, ReduceOptions options = {});
+/// Standard deviation: sqrt(var), also where var would leave the range. The gradient of constant data is 0,
+/// as norm'(0).
+Variable stddev(const Operand& x, const Axes& axes = {}, VarianceOptions options = {});
+struct NormOptions {
+  double p = 2;  ///< any number, infinity and 0 (count of non-zeros) included
+  bool keepdims = false;
+};
+/// (sum |x|^p)^(1/p); no overflow where the result fits. norm'(0) = 0; for p < 2 zero elements get gradient
+/// 0, for p = 0 all do, for infinite p ties share evenly. Throws ValueError when p is NaN.
+Variable norm(const Operand& x, const Axes& axes = {}, NormOptions options = {});
+/// A lone number may be meant as the axis or as p: write norm(x, Axes(1)) or norm(x, {}, {.p = 1}).
+template <class T>
+requires std::is_arithmetic_v<T>
+void norm(const Operand& x, T axis_or_p, NormOptions options = {}) = delete;
 /// log(sum(exp(x))), stable. -inf when empty or when all x are -inf, with gradient 0. Infinite x share the
 /// gradient, the others get 0.
 Variable logsumexp(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});

@@ -4,6 +4,7 @@
 
 #include <xgrad/autograd/operand.hpp>
 
+#include <concepts>
 #include <vector>
 
 namespace xgrad {
@@ -23,10 +24,19 @@ Variable permute(const Operand& x, const Axes& order);
 /// x repeated along axes of size 1 and new leading axes. -1 keeps a size.
 Variable broadcast_to(const Operand& x, const Shape& shape);
 
-/// Joined along an existing axis; dtypes meet in their common type. Throws on an empty list.
+/// Joined along an existing axis; dtypes meet in their common type. Throws on an empty list. Parts are
+/// Variables or Tensors.
 Variable concat(const std::vector<Variable>& parts, Index axis = 0, Place place = Place::here());
 /// Joined along a new axis.
 Variable stack(const std::vector<Variable>& parts, Index axis = 0, Place place = Place::here());
+template <std::same_as<Tensor> T>
+Variable concat(const std::vector<T>& parts, Index axis = 0, Place place = Place::here()) {
+  return concat(std::vector<Variable>(parts.begin(), parts.end()), axis, place);
+}
+template <std::same_as<Tensor> T>
+Variable stack(const std::vector<T>& parts, Index axis = 0, Place place = Place::here()) {
+  return stack(std::vector<Variable>(parts.begin(), parts.end()), axis, place);
+}
 /// Pieces of the given sizes, which must add up to the axis.
 [[nodiscard]] std::vector<Variable> split(const Operand& x, const std::vector<Index>& sizes, Index axis = 0);
 /// Pieces of `size` (the last may be shorter). A list of one number in braces means this one.

@@ -1,5 +1,6 @@
 // Softmax, its logarithm and the logarithm of its denominator. Rules work from the outputs; their fused forms
 // serve runs that are not recorded themselves.
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
@@ -68,11 +69,11 @@ Variable logsumexp(const Operand& x, const Axes& axes, ReduceOptions options) {
              const Variable terms = r.input(0), g = reshape(r.gradient(), kept);
              const Variable empty = equal(y, -infinity);
              const Variable unbounded = equal(y, infinity);
-             if (!any(unbounded).item<bool>()) return exp(terms - where(empty, 0, y)) * g;
+             if (!any(unbounded).item<bool>()) return detail::chain(g, exp(terms - where(empty, 0, y)));
              // Infinite terms share the gradient, as the largest ones do on the way there.
              const Variable finite = where(unbounded, 0, terms);
              return where(unbounded, detail::shared_by_ties(g, terms.value(), r.output_value().reshape(kept)),
-                          exp(finite - where(logical_or(empty, unbounded), 0, y)) * g);
+                          detail::chain(g, exp(finite - where(logical_or(empty, unbounded), 0, y))));
            }});
 }
 

@@ -1,4 +1,5 @@
 // Variance and standard deviation, from distances to a mean that keeps what its rounding left.
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
@@ -81,12 +82,13 @@ Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
   }
   return op.record(value.reshape(over.result),
                    Rule{saves_input(0), [axes, centre, kept = over.kept, freedom](Backward& r) {
-                          return distances(r, axes, centre) * (reshape(r.gradient(), kept) * (2 / freedom));
+                          return detail::chain(reshape(r.gradient(), kept) * (2 / freedom),
+                                               distances(r, axes, centre));
                         }});
 }
 
-Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
-  Op op("std", x);
+Variable stddev(const Operand& x, const Axes& axes, VarianceOptions options) {
+  Op op("stddev", x);
   const DType dtype = op.promote_floating();
   const Reduction over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
@@ -108,8 +110,8 @@ Variable std(const Operand& x, const Axes& axes, VarianceOptions options) {
       Rule{saves_input(0) | saves_output(), [axes, centre, kept = over.kept, freedom](Backward& r) {
              const Variable deviation = reshape(r.output(), kept);
              const Variable constant = equal(deviation, 0);
-             return distances(r, axes, centre) / where(constant, 1, deviation) *
-                    where(constant, 0, reshape(r.gradient(), kept) / freedom);
+             return detail::chain(where(constant, 0, reshape(r.gradient(), kept) / freedom),
+                                  distances(r, axes, centre) / where(constant, 1, deviation));
            }});
 }
 

@@ -160,15 +160,15 @@ TEST_CASE("gradients never alias each other or the seed") {
   Variable seed(Tensor{1.0, 1.0});
   (a + b).backward(seed);
   Variable gradient = a.grad();
-  gradient.mutable_value().mutable_data<float>()[0] = 50;
+  gradient.mutable_data<float>()[0] = 50;
   CHECK(b.grad().value().at({0}) == 1);
   CHECK(seed.value().at({0}) == 1);
-  seed.mutable_value().mutable_data<float>()[1] = 60;
+  seed.mutable_data<float>()[1] = 60;
   CHECK(a.grad().value().at({1}) == 1);
   const auto gradients = grad({a + b}, {a, b}, {.seeds = {seed}});
   gradients[0].value();
   Variable first = gradients[0];
-  first.mutable_value().mutable_data<float>()[0] = 70;
+  first.mutable_data<float>()[0] = 70;
   CHECK(gradients[1].value().at({0}) == 1);
 }
 

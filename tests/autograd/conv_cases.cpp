@@ -13,7 +13,7 @@ using test::spread;
 /// Calls f(n, i, j, o, position in x or -1 for padding, position in the weight) for every product in a
 /// convolution.
 template <class F>
-void for_products(const Shape& x, const Shape& w, const Shape& y, const ConvOptions& options, F f) {
+void for_products(const Shape& x, const Shape& w, const Shape& y, const Conv2dOptions& options, F f) {
   const Index group_in = w[3], group_out = w[0] / options.groups;
   Padding top = options.padding.height, left = options.padding.width;
   if (options.padding.automatic) {
@@ -40,7 +40,7 @@ void for_products(const Shape& x, const Shape& w, const Shape& y, const ConvOpti
 struct Geometry {
   std::string name;
   Shape x, weight, y;
-  ConvOptions options = {};
+  Conv2dOptions options = {};
 };
 
 std::vector<Geometry> geometries() {
@@ -160,7 +160,7 @@ std::vector<Case> conv_cases() {
 struct Transposed {
   std::string name;
   Shape x, weight, y;
-  ConvTransposeOptions options = {};
+  ConvTranspose2dOptions options = {};
 };
 
 /// Every pixel of x adds its copy of the kernel to y.
@@ -168,7 +168,7 @@ Tensor transpose_reference(const Transposed& g, const std::vector<Tensor>& input
   Tensor y = zeros(g.y, float64);
   double* out = y.mutable_data<double>();
   const Shape &x = g.x, &w = g.weight;
-  const ConvTransposeOptions& o = g.options;
+  const ConvTranspose2dOptions& o = g.options;
   for (Index i = 0; i < y.count(); ++i)
     if (inputs.size() > 2) out[i] = inputs[2].data<double>()[i % g.y[3]];
   for (Index n = 0; n < x[0]; ++n)

@@ -141,6 +141,12 @@ const bool with_options = [] {
       [](double x) { return std::fmin(std::fmax(x, -1), 1); }, -0.9, 0.9);
   add(
       "clamp", [](const Variable& x) { return clamp(x, -1, 1); }, [](double) { return 1.0; }, 1.1, 3);
+  add(
+      "clamp", [](const Variable& x) { return clamp(x, {.min = 0.5}); },
+      [](double x) { return std::fmax(x, 0.5); }, -2, 0.4);
+  add(
+      "clamp", [](const Variable& x) { return clamp(x, {.max = 0.5}); },
+      [](double x) { return std::fmin(x, 0.5); }, -2, 0.4);
   return true;
 }();
 
@@ -307,6 +313,30 @@ const bool others = [] {
        {a, spread({3, 4}, 0.6, 2, 4)},
        elementwise([](double x, double y) { return std::floor(x / y); }),
        Order::none},
+  });
+  const Tensor low = spread({4}, -1, 0, 6), high = spread({3, 1}, 0.1, 1, 7);
+  add_cases({
+      {"clamp",
+       "bounds of axes of their own",
+       [](const auto& x) { return clamp(x[0], x[1], x[2]); },
+       {spread({3, 4}, -2, 2, 8), low, high},
+       [](const std::vector<Tensor>& x) {
+         Tensor result = x[0];
+         double* out = result.mutable_data<double>();
+         for (Index i = 0; i < 12; ++i)
+           out[i] = std::fmin(std::fmax(out[i], x[1].at({i % 4})), x[2].at({i / 4, 0}));
+         return result;
+       }},
+      {"clamp",
+       "one bound of an axis",
+       [](const auto& x) { return clamp(x[0], {.min = x[1]}); },
+       {spread({3, 4}, -2, 2, 8), low},
+       elementwise([](double x, double y) { return std::fmax(x, y); })},
+      {"clamp",
+       "one bound of another axis",
+       [](const auto& x) { return clip(x[0], {.max = x[1]}); },
+       {spread({3, 4}, -2, 2, 8), high},
+       elementwise([](double x, double y) { return std::fmin(x, y); })},
   });
   const auto compare = [&](const char* name, Variable (*f)(const Operand&, const Operand&),
                            double (*reference)(double, double)) {

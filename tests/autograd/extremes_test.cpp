@@ -136,8 +136,8 @@ const std::vector<Case>& reduce_cases() {
       along_axis("argmax", [](const Variable& x, Index axis) { return argmax(x, axis); }),
       along_axis("argmin", [](const Variable& x, Index axis) { return argmin(x, axis); }),
       {"var", [](Draw& d) { differentiate(var(operand(d), d.or_else(0), {.correction = d()})); }},
-      {"std", [](Draw& d) { differentiate(xgrad::std(operand(d), d.or_else(0), {.correction = d()})); }},
-      {"norm", [](Draw& d) { differentiate(norm(operand(d), static_cast<double>(d()), d.list(2))); }},
+      {"std", [](Draw& d) { differentiate(stddev(operand(d), d.or_else(0), {.correction = d()})); }},
+      {"norm", [](Draw& d) { differentiate(norm(operand(d), d.list(2), {.p = static_cast<double>(d())})); }},
       {"logsumexp", [](Draw& d) { differentiate(logsumexp(operand(d), d.list(2))); }},
       {"all", [](Draw& d) { all(operand(d), d.list(2)); }},
       {"any", [](Draw& d) { any(operand(d), d.list(2)); }},
@@ -156,13 +156,13 @@ const std::vector<Case>& window_cases() {
     const Size2d stride = d.size(1);
     const Padding2d padding = d.padding();
     const Size2d dilation = d.size(1);
-    return ConvOptions{stride, padding, dilation, d.or_else(1)};
+    return Conv2dOptions{stride, padding, dilation, d.or_else(1)};
   };
   const auto transposed = [](Draw& d) {
     const Size2d stride = d.size(1);
     const Padding2d padding = d.padding();
     const Size2d output_padding = d.size(0), dilation = d.size(1);
-    return ConvTransposeOptions{stride, padding, output_padding, dilation, d.or_else(1)};
+    return ConvTranspose2dOptions{stride, padding, output_padding, dilation, d.or_else(1)};
   };
   const auto images = [](Draw& d) { return leaf(d.flag() ? ones({1, 3, 3, 2}) : zeros({0, 3, 3, 2})); };
   static const std::vector<Case> cases{

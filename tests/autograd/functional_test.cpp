@@ -26,10 +26,10 @@ Tensor noise(const Shape& shape, unsigned seed) {
 }
 
 bool close(const Variable& actual, const Tensor& expected, double tolerance = 1e-12) {
-  const Closeness result = allclose(actual.value(), expected, {.rtol = tolerance, .atol = tolerance});
+  const CheckResult result = allclose(actual.value(), expected, {.rtol = tolerance, .atol = tolerance});
   INFO(result.text);
-  CHECK(result.close);
-  return result.close;
+  CHECK(result.passed);
+  return result.passed;
 }
 
 Variable item(const Variable& x, Index i) { return reshape(slice(x, 0, {i, i + 1}), {}); }

@@ -213,11 +213,13 @@ TEST_CASE("guards: norms of order infinity and 1, at zero and beside it") {
   for (const double p : {1.0, inf, -inf, 0.5}) {
     CAPTURE(p);
     const Variable x = leaf(rows);
-    const Variable g = grad(sum(norm(x, p, {1})), x, {.create_graph = true});
+    const Variable g = grad(sum(norm(x, {1}, {.p = p})), x, {.create_graph = true});
     CHECK(all(equal(g.value().rows(0, 1), 0.0)).item<bool>());
-    check_smooth([p](const Variable& v) { return norm(v, p, {1}, {.keepdims = true}) * v; }, rows.rows(1, 2));
+    check_smooth([p](const Variable& v) { return norm(v, {1}, {.p = p, .keepdims = true}) * v; },
+                 rows.rows(1, 2));
   }
   // An element that is 0 in a row that is not: smooth for even p.
   for (const double p : {2.0, 4.0})
-    check_smooth([p](const Variable& v) { return norm(v, p, {1}); }, Tensor({{1.0, 0.0, -0.5}}, float64));
+    check_smooth([p](const Variable& v) { return norm(v, {1}, {.p = p}); },
+                 Tensor({{1.0, 0.0, -0.5}}, float64));
 }

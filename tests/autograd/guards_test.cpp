@@ -140,20 +140,20 @@ TEST_CASE("guards: reductions over rows with and without a derivative") {
   for (const double p : {1.5, 2.0, 3.0}) {
     CAPTURE(p);
     const Variable x = leaf(rows);
-    const Variable g = grad(sum(norm(x, p, {1})), x, {.create_graph = true});
+    const Variable g = grad(sum(norm(x, {1}, {.p = p})), x, {.create_graph = true});
     CHECK(all(equal(g.value().rows(0, 1), 0.0)).item<bool>());
     const Variable second = grad(sum(square(g)), x);
     CHECK(all(equal(second.value().rows(0, 1), 0.0)).item<bool>());
     CHECK(all(isfinite(second)).item<bool>());
-    check_smooth([p](const Variable& v) { return norm(v, p, {1}); }, rows.rows(1, 2));
+    check_smooth([p](const Variable& v) { return norm(v, {1}, {.p = p}); }, rows.rows(1, 2));
   }
   // std: the same for a row of equal numbers.
   const Tensor equal_row({{0.5, 0.5, 0.5}, {1.0, -2.0, 0.5}}, float64);
   const Variable y = leaf(equal_row);
-  const Variable slope = grad(sum(xgrad::std(y, {1})), y, {.create_graph = true});
+  const Variable slope = grad(sum(stddev(y, {1})), y, {.create_graph = true});
   CHECK(all(equal(slope.value().rows(0, 1), 0.0)).item<bool>());
   CHECK(all(isfinite(grad(sum(square(slope)), y))).item<bool>());
-  check_smooth([](const Variable& v) { return xgrad::std(v, {1}); }, equal_row.rows(1, 2));
+  check_smooth([](const Variable& v) { return stddev(v, {1}); }, equal_row.rows(1, 2));
   // logsumexp: of nothing but minus infinity.
   const Variable z = leaf(Tensor({{-inf, -inf}, {0.5, -1.0}}, float64));
   const Variable weights = grad(sum(logsumexp(z, {1})), z, {.create_graph = true});

@@ -13,11 +13,10 @@ namespace {
 /// Writes through a copied handle, as user code can.
 void spoil(Variable handle) {
   if (!handle.defined() || handle.dtype() == int64) return;
-  Tensor& value = handle.mutable_value();
-  if (value.dtype() == float64)
-    for (double& element : value.mutable_span<double>()) element = -1e6;
+  if (handle.dtype() == float64)
+    for (double& element : handle.mutable_span<double>()) element = -1e6;
   else
-    for (float& element : value.mutable_span<float>()) element = -1e6f;
+    for (float& element : handle.mutable_span<float>()) element = -1e6f;
 }
 
 Variable filled(double value) { return Variable(full({2}, value)); }

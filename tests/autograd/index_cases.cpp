@@ -198,24 +198,25 @@ std::vector<Case> order_rows() {
       const Index size = shape.empty() ? 1 : shape[axis], count = size - size / 2;
       rows.push_back({.operation = "sort",
                       .name = name,
-                      .function = [=](const Inputs& x) { return sort(x[0], axis, descending).values; },
+                      .function = [=](const Inputs& x) { return sort(x[0], axis, {descending}).values; },
                       .inputs = {spread(shape, -2, 2)},
                       .reference = [=](const Values& x) { return ordered(x[0], axis, size, descending); }});
       rows.push_back({.operation = "argsort",
                       .name = name,
-                      .function = [=](const Inputs& x) { return argsort(x[0], axis, descending); },
+                      .function = [=](const Inputs& x) { return argsort(x[0], axis, {descending}); },
                       .inputs = {spread(shape, -2, 2)},
                       .reference = [=](const Values& x) { return ordering(x[0], axis, size, descending); },
                       .order = Order::none});
-      rows.push_back({.operation = "topk",
-                      .name = name,
-                      .function = [=](const Inputs& x) { return topk(x[0], count, axis, descending).values; },
-                      .inputs = {spread(shape, -2, 2)},
-                      .reference = [=](const Values& x) { return ordered(x[0], axis, count, descending); }});
+      rows.push_back(
+          {.operation = "topk",
+           .name = name,
+           .function = [=](const Inputs& x) { return topk(x[0], count, axis, {descending}).values; },
+           .inputs = {spread(shape, -2, 2)},
+           .reference = [=](const Values& x) { return ordered(x[0], axis, count, descending); }});
       rows.push_back(
           {.operation = "topk",
            .name = "positions, " + name,
-           .function = [=](const Inputs& x) { return topk(x[0], count, axis, descending).indices; },
+           .function = [=](const Inputs& x) { return topk(x[0], count, axis, {descending}).indices; },
            .inputs = {spread(shape, -2, 2)},
            .reference = [=](const Values& x) { return ordering(x[0], axis, count, descending); },
            .order = Order::none});

@@ -180,13 +180,13 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("sort: stable, NaN last when ascending and first when descending") {
     const Tensor x = Tensor({2.0, not_a_number, 1.0, 2.0, -inf, 1.0}, float64);
-    const ValueAndIndex up = sort(x), down = sort(x, 0, true);
+    const ValueAndIndex up = sort(x), down = sort(x, 0, {.descending = true});
     CHECK(bitwise_equal(up.indices.value(), Tensor{4, 2, 5, 0, 3, 1}));
     CHECK(bitwise_equal(down.indices.value(), Tensor{1, 0, 3, 2, 5, 4}));
     CHECK(allclose(up.values.value(), Tensor({-inf, 1.0, 1.0, 2.0, 2.0, not_a_number}, float64)));
     CHECK(bitwise_equal(argsort(x).value(), up.indices.value()));
     CHECK(bitwise_equal(topk(x, 3).indices.value(), Tensor{1, 0, 3}));
-    CHECK(bitwise_equal(topk(x, 3, -1, false).indices.value(), Tensor{4, 2, 5}));
+    CHECK(bitwise_equal(topk(x, 3, -1, {.largest = false}).indices.value(), Tensor{4, 2, 5}));
     CHECK(bitwise_equal(sort(Tensor{true, false, true}).values.value(), Tensor{false, true, true}));
     CHECK(bitwise_equal(sort(Tensor{3, -1, 2}).values.value(), Tensor{-1, 2, 3}));
   }

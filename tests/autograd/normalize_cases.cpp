@@ -61,7 +61,7 @@ Case layer(const Shape& shape, const Shape& normalized, int parameters, double e
   const Index n = normalized.count();
   return {.operation = "layer_norm",
           .name = row_name(shape, parameters),
-          .function = [=](const auto& x) { return layer_norm(x[0], normalized, at(x, 1), at(x, 2), eps); },
+          .function = [=](const auto& x) { return layer_norm(x[0], normalized, at(x, 1), at(x, 2), {eps}); },
           .inputs = inputs(shape, normalized, parameters),
           .reference =
               [=](const auto& x) {
@@ -74,7 +74,7 @@ Case root_mean_square(const Shape& shape, const Shape& normalized, int parameter
   const Index n = normalized.count();
   return {.operation = "rms_norm",
           .name = row_name(shape, parameters),
-          .function = [=](const auto& x) { return rms_norm(x[0], normalized, at(x, 1), 1e-2); },
+          .function = [=](const auto& x) { return rms_norm(x[0], normalized, at(x, 1), {.eps = 1e-2}); },
           .inputs = inputs(shape, normalized, parameters),
           .reference =
               [=](const auto& x) {
@@ -85,16 +85,17 @@ Case root_mean_square(const Shape& shape, const Shape& normalized, int parameter
 
 Case group(const Shape& shape, Index groups, int parameters) {
   const Index channels = shape.back(), sample = shape.count() / std::max<Index>(shape[0], 1);
-  return {.operation = "group_norm",
-          .name = row_name(shape, parameters) + ", groups " + std::to_string(groups),
-          .function = [=](const auto& x) { return group_norm(x[0], groups, at(x, 1), at(x, 2), 1e-2); },
-          .inputs = inputs(shape, {channels}, parameters),
-          .reference =
-              [=](const auto& x) {
-                return reference(
-                    x, [=](Index i) { return i / sample * groups + i % channels / (channels / groups); },
-                    [=](Index i) { return i % channels; }, {1e-2});
-              }};
+  return {
+      .operation = "group_norm",
+      .name = row_name(shape, parameters) + ", groups " + std::to_string(groups),
+      .function = [=](const auto& x) { return group_norm(x[0], groups, at(x, 1), at(x, 2), {.eps = 1e-2}); },
+      .inputs = inputs(shape, {channels}, parameters),
+      .reference =
+          [=](const auto& x) {
+            return reference(
+                x, [=](Index i) { return i / sample * groups + i % channels / (channels / groups); },
+                [=](Index i) { return i % channels; }, {1e-2});
+          }};
 }
 
 Case batch(const Shape& shape, int parameters) {
@@ -103,7 +104,8 @@ Case batch(const Shape& shape, int parameters) {
   return {
       .operation = "batch_norm",
       .name = row_name(shape, parameters),
-      .function = [=](const auto& x) { return batch_norm_training(x[0], at(x, 1), at(x, 2), 1e-2).output; },
+      .function =
+          [=](const auto& x) { return batch_norm_training(x[0], at(x, 1), at(x, 2), {.eps = 1e-2}).output; },
       .inputs = inputs(shape, {channels}, parameters),
       .reference = [=](const auto& x) { return reference(x, channel, channel, {1e-2}); }};
 }
@@ -115,7 +117,8 @@ Case given_batch(const Shape& shape, int parameters) {
   return {
       .operation = "batch_norm",
       .name = row_name(shape, parameters) + ", given statistics",
-      .function = [=](const auto& x) { return batch_norm(x[0], mean, variance, at(x, 1), at(x, 2), 1e-2); },
+      .function =
+          [=](const auto& x) { return batch_norm(x[0], mean, variance, at(x, 1), at(x, 2), {.eps = 1e-2}); },
       .inputs = inputs(shape, {channels}, parameters),
       .reference =
           [=](const auto& x) {

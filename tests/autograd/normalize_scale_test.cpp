@@ -3,6 +3,7 @@
 #include "support/leaf.hpp"
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/normalize.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/nn/normalize.hpp>
@@ -40,7 +41,7 @@ struct Form {
 
 std::vector<Form> forms_of(Index n) {
   const auto batch = [](auto& x, auto& w, auto& b, double eps) {
-    return batch_norm_training(x, w, b, eps).output;
+    return batch_norm_training(x, w, b, {eps}).output;
   };
   return {
       {"layer_norm",
@@ -48,31 +49,31 @@ std::vector<Form> forms_of(Index n) {
        n,
        true,
        [=](Index i) { return i / n; },
-       [=](auto& x, auto& w, auto& b, double eps) { return layer_norm(x, {n}, w, b, eps); }},
+       [=](auto& x, auto& w, auto& b, double eps) { return layer_norm(x, {n}, w, b, {eps}); }},
       {"rms_norm",
        {3, n},
        n,
        false,
        [=](Index i) { return i / n; },
-       [=](auto& x, auto& w, auto& b, double eps) { return rms_norm(x, {n}, w, eps) + b; }},
+       [=](auto& x, auto& w, auto& b, double eps) { return rms_norm(x, {n}, w, {eps}) + b; }},
       {"group_norm",
        {2, n, 4},
        4,
        true,
        [=](Index i) { return i / (4 * n) * 2 + i % 4 / 2; },
-       [](auto& x, auto& w, auto& b, double eps) { return group_norm(x, 2, w, b, eps); }},
+       [](auto& x, auto& w, auto& b, double eps) { return group_norm(x, 2, w, b, {eps}); }},
       {"group_norm of rows",
        {3, 2 * n},
        2 * n,
        true,
        [=](Index i) { return i / n; },
-       [](auto& x, auto& w, auto& b, double eps) { return group_norm(x, 2, w, b, eps); }},
+       [](auto& x, auto& w, auto& b, double eps) { return group_norm(x, 2, w, b, {eps}); }},
       {"instance norm",
        {2, n, 3},
        3,
        true,
        [=](Index i) { return i / (3 * n) * 3 + i % 3; },
-       [](auto& x, auto& w, auto& b, double eps) { return group_norm(x, 3, w, b, eps); }},
+       [](auto& x, auto& w, auto& b, double eps) { return group_norm(x, 3, w, b, {eps}); }},
       {"batch_norm", {n, 3}, 3, true, [](Index i) { return i % 3; }, batch},
       {"batch_norm of images", {n, 2, 70}, 70, true, [](Index i) { return i % 70; }, batch},
   };

@@ -188,7 +188,7 @@ TEST_CASE("normalisation: errors name the shapes and the caller's line") {
   CHECK_THROWS_AS(layer_norm(x, {3}), ShapeError);
   CHECK_THROWS_AS(group_norm(x, 0), ValueError);
   CHECK_THROWS_AS(batch_norm_training(zeros({1, 3})), ValueError);
-  CHECK_THROWS_AS(layer_norm(x, {4}, {}, {}, -1), ValueError);
+  CHECK_THROWS_AS(layer_norm(x, {4}, {}, {}, {.eps = -1}), ValueError);
 }
 
 TEST_CASE("embedding: gradients add up over repeated ids and leave the padding out") {

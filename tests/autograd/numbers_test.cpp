@@ -119,6 +119,33 @@ TEST_CASE("the reals that int64 has room for end where it does") {
   CHECK_THROWS_AS(full({1}, 0x1p63, int64), ValueError);
 }
 
+TEST_CASE("clamp with one bound, and with bounds that are tensors") {
+  const Tensor x({1, 5, 9}, int64), reals{1.0, 5.0, 9.0};
+  CHECK(bitwise_equal(clamp(x, {.min = 2.5}).value(), Tensor({3, 5, 9}, int64)));
+  CHECK(bitwise_equal(clip(x, {.max = 2.5}).value(), Tensor({1, 2, 2}, int64)));
+  CHECK(bitwise_equal(clip(x, 2, 5).value(), Tensor({2, 5, 5}, int64)));
+  CHECK(bitwise_equal(clamp(x, Tensor{2, 6, 8}, Tensor{4, 7, 8}).value(), Tensor({2, 6, 8}, int64)));
+  CHECK(bitwise_equal(clamp(x, {.min = Tensor{2, 6, 8}}).value(), Tensor({2, 6, 9}, int64)));
+  CHECK(bitwise_equal(clamp(x, {.max = Tensor{2, 6, 8}}).value(), Tensor({1, 5, 8}, int64)));
+  CHECK(bitwise_equal(clamp(reals, {.min = 2.5}).value(), Tensor{2.5, 5.0, 9.0}));
+  // The upper bound has the last word, a NaN counts from every side, and the gradient at a bound is x's.
+  CHECK(bitwise_equal(clamp(reals, 7, Tensor{6.0, 8.0, 9.0}).value(), Tensor{6.0, 7.0, 9.0}));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor holes({nan, 0.0, 1.0}, float64);
+  for (const Variable& y : {clamp(holes, 0, ones({}, float64)), clamp(ones({3}, float64), {.min = holes}),
+                            clamp(ones({3}, float64), {.max = holes})}) {
+    CHECK(std::isnan(y.at({0})));
+    CHECK_FALSE(std::isnan(y.at({1})));
+  }
+  const Variable v(Tensor({1.0, 2.0, 3.0}, float64), {.requires_grad = true}),
+      low(Tensor({1.0, 3.0, 0.0}, float64), {.requires_grad = true}),
+      high(Tensor({4.0, 4.0, 2.0}, float64), {.requires_grad = true});
+  sum(clamp(v, low, high)).backward();
+  CHECK(bitwise_equal(v.grad().value(), Tensor({1.0, 0.0, 0.0}, float64)));
+  CHECK(bitwise_equal(low.grad().value(), Tensor({0.0, 1.0, 0.0}, float64)));
+  CHECK(bitwise_equal(high.grad().value(), Tensor({0.0, 0.0, 1.0}, float64)));
+}
+
 TEST_CASE("clamp of integers: any bounds, and results within them") {
   const auto run = [](const Tensor& x, Scalar low, Scalar high) { return clamp(x, low, high).value(); };
   const Tensor x({1, 5, 9}, int64), bytes({1, 5, 200}, uint8);

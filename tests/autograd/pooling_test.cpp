@@ -129,7 +129,7 @@ TEST_SUITE("autograd") {
                      max_pool2d(zeros({5, 6, 4}), {.kernel = 2});
                    }),
                    "expects images (N, H, W, C), got x (5, 6, 4) (a single image: unsqueeze(x, 0))"));
-    CHECK(contains(message_of([&] { avg_pool2d(x, {.stride = 1}); }),
+    CHECK(contains(message_of([&] { avg_pool2d(x, {.kernel = 0, .stride = 1}); }),
                    "avg_pool2d: expects a kernel of at least 1, got 0 x 0: x (2, 5, 6, 4)"));
     CHECK(contains(message_of([&] { max_pool2d(x, {.kernel = 2, .padding = 2}); }),
                    "a window holds nothing but padding: x (2, 5, 6, 4) (use less padding)"));

@@ -348,7 +348,7 @@ Reduce variance(Index correction) {
 }
 Reduce deviation(Index correction) {
   return [=](const Variable& x, const Axes& axes, bool keepdims) {
-    return xgrad::std(x, axes, {correction, keepdims});
+    return stddev(x, axes, {correction, keepdims});
   };
 }
 const bool moments = test::add_cases(reductions("var", "", variance(1), variance_of(1),
@@ -365,7 +365,7 @@ std::vector<Case> norms() {
   std::vector<Case> cases;
   for (double p : {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, -1.0, -2.0, inf, -inf}) {
     const Reduce reduce = [p](const Variable& x, const Axes& axes, bool keepdims) {
-      return norm(x, p, axes, {keepdims});
+      return norm(x, axes, {p, keepdims});
     };
     const std::string what = "p = " + std::to_string(p) + ", ";
     const auto list = forms({full_groups, single_groups, empty_groups});

@@ -38,7 +38,7 @@ TEST_CASE("std and var of constant data are 0 with gradient 0, along every axis"
           CAPTURE(n);
           const Shape shape = axis == 0 ? Shape{n, 3} : Shape{3, n};
           const Variable x(full(shape, 0.1, dtype), {.requires_grad = true});
-          for (const Variable& y : {xgrad::std(x, axis), var(x, axis)}) {
+          for (const Variable& y : {stddev(x, axis), var(x, axis)}) {
             CHECK(bitwise_equal(y.value(), zeros({3}, dtype)));
             const Tensor slope = grad(sum(y), x, {.create_graph = recorded}).value();
             CHECK(allclose(slope, zeros(shape, dtype), {.rtol = 0, .atol = 0}));
@@ -63,7 +63,7 @@ TEST_CASE("var of float32 values around 1e7 and 1e8 is as right as the data") {
       for (const Variable& x : {Variable(row), Variable(row.reshape({n, 1}))}) {
         const Index axis = x.size(0) == 1 ? 1 : 0;
         CHECK(var(x, axis).value().to(float64).at({0}) == doctest::Approx(expected).epsilon(1e-5));
-        CHECK(xgrad::std(x, axis).value().to(float64).at({0}) ==
+        CHECK(stddev(x, axis).value().to(float64).at({0}) ==
               doctest::Approx(std::sqrt(expected)).epsilon(1e-5));
       }
       // Beside others, in columns.
@@ -93,7 +93,7 @@ TEST_CASE("a scalar counts as one element along axis 0 in every function of an a
       {"amin", [](const Variable& x, Index a) { return amin(x, a); }},
       {"max", [](const Variable& x, Index a) { return max(x, a).values; }},
       {"min", [](const Variable& x, Index a) { return min(x, a).values; }},
-      {"norm", [](const Variable& x, Index a) { return norm(x, 2, a); }},
+      {"norm", [](const Variable& x, Index a) { return norm(x, Axes(a)); }},
       {"logsumexp", [](const Variable& x, Index a) { return logsumexp(x, a); }},
       {"cumsum", [](const Variable& x, Index a) { return cumsum(x, a); }},
       {"cumprod", [](const Variable& x, Index a) { return cumprod(x, a); }},
@@ -208,7 +208,7 @@ TEST_CASE("norm: slopes where the norm is infinite") {
         const Variable x(data, {.requires_grad = true});
         const Variable other(Tensor({3.0, 4.0}, dtype), {.requires_grad = true});
         // Beside an ordinary row, which stays as it is.
-        const Variable y = norm(stack({x, other}, 0), row.p, 1);
+        const Variable y = norm(stack({x, other}, 0), Axes(1), {.p = row.p});
         GradOptions options;
         options.seeds = {Variable(ones({2}, dtype))};
         options.create_graph = create_graph;

@@ -38,7 +38,7 @@ Tensor gradient_of(F f, const Tensor& x, bool create_graph = false) {
 }
 
 // Equality up to rounding, NaN equal to NaN.
-Closeness same(const Tensor& actual, std::initializer_list<Nested> expected) {
+CheckResult same(const Tensor& actual, std::initializer_list<Nested> expected) {
   return allclose(actual, Tensor(expected, actual.dtype()), {.rtol = 1e-12, .atol = 1e-15});
 }
 
@@ -82,7 +82,7 @@ TEST_SUITE("autograd") {
     CHECK(contains(factors, "recurrence: "));
     CHECK(contains(factors, "(2, 3)"));
     CHECK(contains(factors, "(2, 2)"));
-    CHECK(contains(message_of<ValueError>([&] { norm(x, not_a_number); }), "norm: "));
+    CHECK(contains(message_of<ValueError>([&] { norm(x, {}, {.p = not_a_number}); }), "norm: "));
     CHECK_THROWS_AS(sum(Variable()), GraphError);
     CHECK_THROWS_AS(xgrad::max(Variable(), 0), GraphError);
     CHECK(sum(x).item() == 0);
@@ -138,7 +138,7 @@ TEST_SUITE("autograd") {
     CHECK(sum_to(bits, {2, 2}).dtype() == int64);
     CHECK(count_nonzero(bits).item<Index>() == 3);
     for (const Variable& result :
-         {mean(integers), var(integers), xgrad::std(integers), norm(integers), logsumexp(integers),
+         {mean(integers), var(integers), stddev(integers), norm(integers), logsumexp(integers),
           softmax(integers, 0), log_softmax(integers, 0), recurrence(2, integers, 0), mean(bits)})
       CHECK(result.dtype() == float32);
     CHECK(mean(integers).item() == doctest::Approx(4.0 / 3));
@@ -215,24 +215,24 @@ TEST_SUITE("autograd") {
     const Tensor x({1e8 + 4, 1e8 + 7, 1e8 + 13, 1e8 + 16}, float64);
     CHECK(var(x).item() == doctest::Approx(30).epsilon(1e-12));
     CHECK(same(gradient_of([](auto& v) { return var(v); }, x), {-4.0, -2.0, 2.0, 4.0}));
-    CHECK(xgrad::std(x, {}, {.correction = 0}).item() == doctest::Approx(std::sqrt(22.5)));
+    CHECK(stddev(x, {}, {.correction = 0}).item() == doctest::Approx(std::sqrt(22.5)));
     // The squares leave float32, the deviation does not; nor does the mean, whose sum does.
     const Tensor wide({3e38, -3e38, 3e38, -3e38}, float32);
-    CHECK(xgrad::std(wide, {}, {.correction = 0}).item() == doctest::Approx(3e38));
+    CHECK(stddev(wide, {}, {.correction = 0}).item() == doctest::Approx(3e38));
     CHECK(mean(Tensor({3e38, 3e38}, float32)).item() == doctest::Approx(3e38));
     const Tensor narrow({1e-30, -1e-30}, float32);
-    CHECK(xgrad::std(narrow, {}, {.correction = 0}).item() == doctest::Approx(1e-30));
-    CHECK(allclose(gradient_of([](auto& v) { return xgrad::std(v, {}, {.correction = 0}); }, narrow),
+    CHECK(stddev(narrow, {}, {.correction = 0}).item() == doctest::Approx(1e-30));
+    CHECK(allclose(gradient_of([](auto& v) { return stddev(v, {}, {.correction = 0}); }, narrow),
                    Tensor({0.5, -0.5}, float32)));
   }
 
   TEST_CASE("std of constant data has gradient 0, var of too few elements is not finite") {
     const Tensor same_numbers({2.0, 2.0, 2.0}, float64);
-    const auto deviation = [](auto& v) { return xgrad::std(v); };
+    const auto deviation = [](auto& v) { return stddev(v); };
     CHECK(same(gradient_of(deviation, same_numbers), {0.0, 0.0, 0.0}));
     CHECK(same(gradient_of(deviation, same_numbers, true), {0.0, 0.0, 0.0}));
     CHECK(std::isnan(var(Tensor({2.0}, float64)).item()));
-    CHECK(std::isnan(xgrad::std(Tensor({2.0}, float64)).item()));
+    CHECK(std::isnan(stddev(Tensor({2.0}, float64)).item()));
     CHECK(var(Tensor({2.0, 4.0}, float64), {}, {.correction = 3}).item() == inf);
   }
 
@@ -240,7 +240,7 @@ TEST_SUITE("autograd") {
     for (const DType dtype : {float32, float64})
       for (const bool deviation : {false, true}) {
         const auto spread = [&](const Variable& x, const Axes& axes) {
-          return deviation ? xgrad::std(x, axes) : var(x, axes);
+          return deviation ? stddev(x, axes) : var(x, axes);
         };
         for (const auto& [shape, axis] : {std::pair{Shape{0, 3}, 0}, std::pair{Shape{3, 0}, 1}}) {
           const Variable x = leaf(zeros(shape, dtype));
@@ -257,12 +257,12 @@ TEST_SUITE("autograd") {
   TEST_CASE("norm'(0) = 0 for every p") {
     for (double p : {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, -1.0, inf, -inf}) {
       CAPTURE(p);
-      const auto length = [p](auto& v) { return norm(v, p); };
+      const auto length = [p](auto& v) { return norm(v, {}, {.p = p}); };
       CHECK(same(gradient_of(length, zeros({3}, float64)), {0.0, 0.0, 0.0}));
       CHECK(same(gradient_of(length, zeros({3}, float64), true), {0.0, 0.0, 0.0}));
       CHECK(gradient_of(length, zeros({0}, float64)).shape() == Shape{0});
       const Variable x = leaf({0.0, 0.0});
-      const Variable first = grad(norm(x, p), x, recorded());
+      const Variable first = grad(norm(x, {}, {.p = p}), x, recorded());
       if (first.requires_grad()) {
         GradOptions options;
         options.allow_unused = true;
@@ -274,7 +274,9 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("norm: single zeros, ties") {
     const Tensor x({3.0, 0.0, -4.0, 4.0}, float64);
-    const auto slope = [&](double p) { return gradient_of([p](auto& v) { return norm(v, p); }, x); };
+    const auto slope = [&](double p) {
+      return gradient_of([p](auto& v) { return norm(v, {}, {.p = p}); }, x);
+    };
     CHECK(same(slope(0), {0.0, 0.0, 0.0, 0.0}));
     CHECK(same(slope(1), {1.0, 0.0, -1.0, 1.0}));
     CHECK(same(slope(inf), {0.0, 0.0, -0.5, 0.5}));
@@ -284,8 +286,8 @@ TEST_SUITE("autograd") {
     CHECK(slope(1.5).at({1}) == 0);
     const double length = std::sqrt(41.0);
     CHECK(same(slope(2), {3 / length, 0.0, -4 / length, 4 / length}));
-    CHECK(norm(x, 0).item() == 3);
-    CHECK(std::isnan(norm(Tensor({1.0, not_a_number}, float64), inf).item()));
+    CHECK(norm(x, {}, {.p = 0}).item() == 3);
+    CHECK(std::isnan(norm(Tensor({1.0, not_a_number}, float64), {}, {.p = inf}).item()));
   }
 
   TEST_CASE("norm neither overflows nor underflows, its gradient neither") {
@@ -295,8 +297,8 @@ TEST_SUITE("autograd") {
       CHECK(norm(x).item() == doctest::Approx(5 * scale).epsilon(1e-14));
       CHECK(same(gradient_of([](auto& v) { return norm(v); }, x), {0.6, -0.8}));
       const double third = std::pow(91.0, 1.0 / 3);
-      CHECK(norm(x, 3).item() == doctest::Approx(third * scale).epsilon(1e-13));
-      CHECK(same(gradient_of([](auto& v) { return norm(v, 3); }, x),
+      CHECK(norm(x, {}, {.p = 3}).item() == doctest::Approx(third * scale).epsilon(1e-13));
+      CHECK(same(gradient_of([](auto& v) { return norm(v, {}, {.p = 3}); }, x),
                  {9 / (third * third), -16 / (third * third)}));
     }
   }

@@ -166,9 +166,9 @@ TEST_SUITE("slow") {
         CAPTURE(row.operation);
         CAPTURE(row.name);
         CAPTURE(seed);
-        const GradcheckResult first = gradcheck(row.function, row.inputs, row.check);
+        const CheckResult first = gradcheck(row.function, row.inputs, row.check);
         CHECK_MESSAGE(first, first.text);
-        const GradcheckResult second = gradgradcheck(row.function, row.inputs, row.check);
+        const CheckResult second = gradgradcheck(row.function, row.inputs, row.check);
         CHECK_MESSAGE(second, second.text);
         checks += 2;
       }

@@ -4,6 +4,7 @@
 
 #include "support/cases.hpp"
 #include "support/reference.hpp"
+#include "support/special_values.hpp"
 
 #include <doctest/doctest.h>
 
@@ -17,38 +18,6 @@
 using namespace xgrad;
 
 namespace {
-
-template <class T>
-std::array<double, 12> special_values() {
-  using Limits = std::numeric_limits<T>;
-  return {0.0,
-          -0.0,
-          Limits::infinity(),
-          -Limits::infinity(),
-          Limits::quiet_NaN(),
-          Limits::max(),
-          Limits::lowest(),
-          Limits::min(),
-          -Limits::min(),
-          Limits::denorm_min(),
-          -Limits::denorm_min(),
-          1.0};
-}
-
-std::array<double, 12> special_values(DType dtype) {
-  return dtype == float32 ? special_values<float>() : special_values<double>();
-}
-
-void set(Tensor& x, Index i, double value) {
-  if (x.dtype() == float32)
-    x.mutable_data<float>()[i] = static_cast<float>(value);
-  else
-    x.mutable_data<double>()[i] = value;
-}
-
-double get(const Tensor& x, Index i) {
-  return x.dtype() == float32 ? static_cast<double>(x.data<float>()[i]) : x.data<double>()[i];
-}
 
 // Operations whose fused kernels add up products over elements, in an order of their own: near the largest
 // number a partial sum overflows in one order and not in another, and a product with a zero gradient stands
@@ -75,30 +44,8 @@ bool cancels(const test::Case& row) {
 Tensor seed_like(const Tensor& value, bool sums) {
   const std::array<double, 5> pattern{1, 1.25, -1.5, sums ? 0.5 : 0, 0.75};
   Tensor seed = zeros(value.shape(), value.dtype());
-  for (Index i = 0; i < seed.count(); ++i) set(seed, i, pattern[static_cast<std::size_t>(i) % 5]);
+  for (Index i = 0; i < seed.count(); ++i) test::set(seed, i, pattern[static_cast<std::size_t>(i) % 5]);
   return seed;
-}
-
-// The gradients of the floating inputs; none when the operation refuses the values.
-std::optional<std::vector<Variable>> gradients(const test::Case& row, const std::vector<Tensor>& inputs,
-                                               bool create_graph) {
-  std::vector<Variable> arguments, leaves;
-  for (const Tensor& input : inputs) {
-    arguments.emplace_back(input, VariableOptions{.requires_grad = is_floating(input.dtype())});
-    if (is_floating(input.dtype())) leaves.push_back(arguments.back());
-  }
-  Variable result;
-  try {
-    result = row.function(arguments);
-  } catch (const Error&) {
-    return {};
-  }
-  if (!result.requires_grad()) return {};
-  GradOptions options;
-  options.seeds = {Variable(seed_like(result.value(), sums_elements(row)))};
-  options.allow_unused = true;
-  options.create_graph = create_graph;
-  return grad({result}, leaves, options);
 }
 
 bool same(double a, double b, double tolerance) {
@@ -117,13 +64,15 @@ bool same_sum(double a, double b, double tolerance, double scale) {
 double largest(const Tensor& x) {
   double result = 0;
   for (Index i = 0; i < x.count(); ++i)
-    if (std::isfinite(get(x, i))) result = std::fmax(result, std::fabs(get(x, i)));
+    if (std::isfinite(test::get(x, i))) result = std::fmax(result, std::fabs(test::get(x, i)));
   return result;
 }
 
 // What the two runs differ in, or "".
 std::string difference(const test::Case& row, const std::vector<Tensor>& inputs, DType dtype) {
-  const auto plain = gradients(row, inputs, false), recorded = gradients(row, inputs, true);
+  const auto seed = [&](const Tensor& value) { return seed_like(value, sums_elements(row)); };
+  const auto plain = test::gradients_at(row, inputs, seed, false),
+             recorded = test::gradients_at(row, inputs, seed, true);
   if (plain.has_value() != recorded.has_value()) return "one of them throws";
   if (!plain) return {};
   const double tolerance = dtype == float32 ? 1e-4 : 1e-10;
@@ -134,14 +83,10 @@ std::string difference(const test::Case& row, const std::vector<Tensor>& inputs,
     const bool sums = cancels(row);
     const double scale = sums ? largest(a.value()) : 0;
     for (Index i = 0; i < a.value().count(); ++i) {
-      const double x = get(a.value(), i), y = get(b.value(), i);
+      const double x = test::get(a.value(), i), y = test::get(b.value(), i);
       if (sums ? same_sum(x, y, tolerance, scale) : same(x, y, tolerance)) continue;
-      std::string text = "input " + std::to_string(k) + ", element " + std::to_string(i) + ": plain " +
-                         std::to_string(x) + ", recorded " + std::to_string(y) + "; at";
-      for (const Tensor& input : inputs)
-        if (is_floating(input.dtype()))
-          text += " " + to_string(input, {.precision = 3, .threshold = 20, .edge_items = 8});
-      return text;
+      return "input " + std::to_string(k) + ", element " + std::to_string(i) + ": plain " +
+             std::to_string(x) + ", recorded " + std::to_string(y) + "; at" + test::text_of(inputs);
     }
   }
   return {};
@@ -149,41 +94,14 @@ std::string difference(const test::Case& row, const std::vector<Tensor>& inputs,
 
 void check_row(const test::Case& row, DType dtype, std::vector<std::string>& found) {
   std::vector<double> values;
-  for (const double value : special_values(dtype))
+  for (const double value : test::special_values(dtype))
     if (!sums_elements(row) || !(std::fabs(value) > 1e30) || std::isinf(value)) values.push_back(value);
-  std::vector<Tensor> inputs = row.inputs;
-  std::vector<std::size_t> floating;
-  for (std::size_t k = 0; k < inputs.size(); ++k)
-    if (inputs[k].dtype() == float64) {
-      inputs[k] = inputs[k].to(dtype);
-      if (inputs[k].count() > 0) floating.push_back(k);
-    }
-  if (floating.empty()) return;
-  const auto check = [&](const std::vector<Tensor>& at) {
+  test::at_special_inputs(row, dtype, values, [&](const std::vector<Tensor>& at) {
     const std::string text = difference(row, at, dtype);
     if (!text.empty())
       found.push_back(row.operation + ": " + row.name + ", " + std::string(to_string(dtype)) + ": " + text);
     return text.empty();
-  };
-  // Every element special; input k is `shift` values ahead of the one before it, so that each value meets
-  // each.
-  for (std::size_t shift = 0; shift < values.size(); ++shift) {
-    std::vector<Tensor> at = inputs;
-    for (std::size_t k = 0; k < floating.size(); ++k)
-      for (Index i = 0; i < at[floating[k]].count(); ++i)
-        set(at[floating[k]], i,
-            values[(static_cast<std::size_t>(i) + (k + (floating.size() == 1 ? 1 : 0)) * shift) %
-                   values.size()]);
-    if (!check(at)) break;
-  }
-  // One element special among ordinary ones.
-  std::size_t position = 0;
-  for (const std::size_t k : floating)
-    for (const double value : values) {
-      std::vector<Tensor> at = inputs;
-      set(at[k], static_cast<Index>(position++) % at[k].count(), value);
-      if (!check(at)) return;
-    }
+  });
 }
 
 }  // namespace

@@ -227,6 +227,8 @@ TEST_CASE("integers: division by zero and overflow are defined") {
 TEST_CASE("bad options throw") {
   const Variable x(ones({2}));
   CHECK_THROWS_AS(clamp(x, 1, 0), ValueError);
+  CHECK_THROWS_AS(clamp(x, ClampOptions()), ValueError);
+  CHECK_THROWS_AS(clamp(x, {.max = not_a_number}), ValueError);
   CHECK_THROWS_AS(hardtanh(x, 1, 0), ValueError);
   CHECK_THROWS_AS(softshrink(x, -1), ValueError);
   CHECK_THROWS_AS(softplus(x, 0), ValueError);

@@ -114,7 +114,7 @@ TEST_CASE("undefined variables give a clean throw") {
 TEST_CASE("writing into a value after it was saved never changes a gradient") {
   Variable x = leaf(Tensor{2.0, 3.0});
   const Variable y = sum(x * x);
-  x.mutable_value().mutable_data<float>()[0] = 100;
+  x.mutable_data<float>()[0] = 100;
   y.backward();
   CHECK(x.grad().value().at({0}) == 4);
   CHECK(x.value().at({0}) == 100);
@@ -125,10 +125,74 @@ TEST_CASE("detach shares the value but not the writes") {
   Variable d = x.detach();
   CHECK_FALSE(d.requires_grad());
   CHECK(d.value().shares_storage_with(x.value()));
-  d.mutable_value().mutable_data<float>()[0] = 7;
+  d.mutable_data<float>()[0] = 7;
   CHECK(x.value().at({0}) == 2);
-  x.mutable_value().mutable_data<float>()[1] = 9;
+  x.mutable_data<float>()[1] = 9;
   CHECK(d.value().at({1}) == 3);
+}
+
+TEST_CASE("the members of Variable that are operations are recorded, and throw as Tensor's do") {
+  const Variable x = leaf(Tensor({{1.0, 2.0}, {3.0, 4.0}, {5.0, 6.0}}));
+  CHECK(x.at({2, -1}) == 6);
+  CHECK(x.at<int>({0, 0}) == 1);
+  CHECK_THROWS_AS(x.at({3, 0}), IndexError);
+  sum(x.reshape({-1}) * Tensor{1, 2, 3, 4, 5, 6}).backward();
+  CHECK(bitwise_equal(x.grad().value(), Tensor({{1, 2}, {3, 4}, {5, 6}}, float32)));
+  x.detach();
+  Variable y = x;
+  y.clear_grad();
+  const Variable middle = x.rows(1, 2);
+  CHECK(bitwise_equal(middle.value(), Tensor{{3.0, 4.0}}));
+  sum(middle).backward();
+  CHECK(bitwise_equal(x.grad().value(), Tensor({{0, 0}, {1, 1}, {0, 0}}, float32)));
+  CHECK(x.to(float64).dtype() == float64);
+  CHECK(x.to(float64).requires_grad());
+  const auto line = [](const Error& error) {
+    return std::string(error.what()).find("variable_test.cpp:") == 0;
+  };
+  const auto names_line = [&](const auto& f) {
+    try {
+      f();
+    } catch (const Error& error) {
+      return line(error);
+    }
+    return false;
+  };
+  CHECK(names_line([&] { return x.reshape({4}); }));
+  CHECK(names_line([&] { return x.rows(2, 4); }));
+  CHECK(names_line([&] { return x.rows(-1, 2); }));
+  CHECK(names_line([&] { return Variable().to(int64); }));
+  CHECK_THROWS_AS(x.rows(0, 4), IndexError);
+}
+
+TEST_CASE("comparisons and factories take Variables") {
+  const Variable x = leaf(Tensor({1.0, 2.0}, float64));
+  CHECK(allclose(x, Tensor({1.0, 2.0}, float64)));
+  CHECK_FALSE(allclose(x, x + 1e-3));
+  CHECK(bitwise_equal(zeros_like(x), zeros({2}, float64)));
+  CHECK(bitwise_equal(ones_like(x), ones({2}, float64)));
+  CHECK(bitwise_equal(full_like(x, 3), full({2}, 3, float64)));
+  CHECK_THROWS_AS(allclose(Variable(), x), GraphError);
+  CHECK_THROWS_AS(full_like(Variable(), 1), GraphError);
+}
+
+TEST_CASE("joining takes Tensors, in a vector or in braces") {
+  const std::vector<Tensor> parts{Tensor{1, 2}, Tensor{3, 4}};
+  CHECK(bitwise_equal(concat(parts).value(), Tensor{1, 2, 3, 4}));
+  CHECK(bitwise_equal(stack(parts, 1).value(), Tensor{{1, 3}, {2, 4}}));
+  CHECK(bitwise_equal(concat({parts[0], parts[1]}).value(), Tensor{1, 2, 3, 4}));
+  CHECK_THROWS_AS(concat(std::vector<Tensor>()), ValueError);
+}
+
+TEST_CASE("the elements are written in place, off the tape, for all handles") {
+  Variable x = leaf(Tensor{1.0, 2.0}), handle = x;
+  const Variable y = x * x;
+  x.mutable_data<float>()[0] = 5;
+  for (float& element : x.mutable_span<float>()) element += 1;
+  CHECK(bitwise_equal(handle.value(), Tensor{6.0, 3.0}));
+  sum(y).backward();
+  CHECK(bitwise_equal(x.grad().value(), Tensor{2.0, 4.0}));
+  CHECK_THROWS_AS(x.mutable_data<double>(), DTypeError);
 }
 
 TEST_CASE("set_value keeps shape and dtype") {

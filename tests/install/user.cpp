@@ -10,7 +10,7 @@ int main() {
                        "cube", [](auto v) { return v * v * v; }, x) +
                    x);
   y.backward();
-  const Closeness right = allclose(x.grad().value(), Tensor{{4.0, 13.0}, {28.0, 49.0}});
+  const CheckResult right = allclose(x.grad().value(), Tensor{{4.0, 13.0}, {28.0, 49.0}});
   if (!right) {
     std::cerr << right << '\n';
     return 1;

@@ -31,7 +31,7 @@ struct Mlp : nn::Module {
 
 TEST_CASE("check_parameters passes a right module and leaves gradients alone") {
   Mlp model;
-  const nn::CheckResult result = nn::check_parameters(model, leaf(ones({2, 4})));
+  const CheckResult result = nn::check_parameters(model, leaf(ones({2, 4})));
   CHECK_MESSAGE(result, result.text);
   for (const Variable& parameter : model.parameters()) CHECK_FALSE(parameter.grad().defined());
   nn::ReLU none;
@@ -45,7 +45,7 @@ TEST_CASE("check_parameters finds a leaf that visit omits") {
     Variable forward(const Variable& x) override { return listed(x) * scale; }
     XGRAD_VISIT(listed)
   } model;
-  const nn::CheckResult result = nn::check_parameters(model, ones({2, 4}));
+  const CheckResult result = nn::check_parameters(model, ones({2, 4}));
   CAPTURE(result.text);
   CHECK_FALSE(result);
   CHECK(contains(result.text, "Forgetful"));
@@ -59,7 +59,7 @@ TEST_CASE("check_parameters finds a listed parameter that forward does not use")
     Variable forward(const Variable& x) override { return used(x); }
     XGRAD_VISIT(used, idle)
   } model;
-  const nn::CheckResult result = nn::check_parameters(model, ones({2, 4}));
+  const CheckResult result = nn::check_parameters(model, ones({2, 4}));
   CAPTURE(result.text);
   CHECK_FALSE(result);
   CHECK(contains(result.text, "idle.weight gets no gradient"));
@@ -79,7 +79,7 @@ TEST_CASE("check_parameters finds a forward that leaves the tape, and restores b
     }
     XGRAD_VISIT(layer, calls)
   } model;
-  const nn::CheckResult result = nn::check_parameters(model, [&] { return model(ones({1, 2})); });
+  const CheckResult result = nn::check_parameters(model, [&] { return model(ones({1, 2})); });
   CHECK_FALSE(result);
   CHECK(contains(result.text, "layer.weight gets no gradient"));
   CHECK(model.calls.item() == 0);

@@ -136,15 +136,15 @@ TEST_CASE("convolution layers: parameters, options, printing") {
 }
 
 TEST_CASE("convolution layers reject what is not possible") {
-  CHECK_THROWS_AS(nn::Conv2d(3, 8, {}), ValueError);
+  CHECK_THROWS_AS(nn::Conv2d(3, 8, 0), ValueError);
   CHECK_THROWS_AS(nn::Conv2d(-3, 8, {.kernel = 3}), ValueError);
   CHECK_THROWS_AS(nn::Conv2d(3, 8, {.kernel = {3, 0}}), ValueError);
   CHECK_THROWS_AS(nn::Conv2d(3, 8, {.kernel = 3, .stride = 0}), ValueError);
   CHECK_THROWS_AS(nn::Conv2d(3, 8, {.kernel = 3, .groups = 2}), ValueError);
   CHECK_THROWS_AS(nn::Conv2d(3, 8, {.kernel = 3, .groups = 0}), ValueError);
   CHECK_THROWS_AS(nn::ConvTranspose2d(4, 3, {.kernel = 3, .groups = 2}), ValueError);
-  CHECK_THROWS_AS(nn::MaxPool2d({}), ValueError);
-  CHECK_THROWS_AS(nn::AvgPool2d({.stride = 2}), ValueError);
+  CHECK_THROWS_AS(nn::MaxPool2d(0), ValueError);
+  CHECK_THROWS_AS(nn::AvgPool2d({.kernel = 0, .stride = 2}), ValueError);
   CHECK_THROWS_AS(nn::AdaptiveAvgPool2d(0), ValueError);
   const std::string groups = message_of([] { nn::Conv2d(3, 8, {.kernel = 3, .groups = 2}); });
   const std::string place = "conv_test.cpp:" + std::to_string(__LINE__ - 1);

@@ -127,20 +127,20 @@ TEST_CASE("LSTM and GRU of a sequence without steps give the initial state") {
   const Variable nothing(zeros({0, 2, 3}));
   nn::LSTM lstm_layer(3, 4, {.layers = 2, .bidirectional = true});
   const Variable h = leaf(normal({4, 2, 4})), c = leaf(normal({4, 2, 4}));
-  const nn::LstmResult result = lstm_layer(nothing, {h, c});
+  const nn::LstmResult result = lstm_layer.run(nothing, {h, c});
   CHECK(result.output.shape() == Shape{0, 2, 8});
   CHECK(bitwise_equal(result.state.hidden.value(), h.value()));
   CHECK(bitwise_equal(result.state.cell.value(), c.value()));
   sum(result.state.cell * 3).backward();
   CHECK(bitwise_equal(c.grad().value(), full({4, 2, 4}, 3)));
-  CHECK(bitwise_equal(lstm_layer(nothing).state.hidden.value(), zeros({4, 2, 4})));
+  CHECK(bitwise_equal(lstm_layer.run(nothing).state.hidden.value(), zeros({4, 2, 4})));
 
   nn::GRU gru_layer(3, 4, {.batch_first = true});
   const Variable state = leaf(normal({1, 2, 4}));
-  const nn::GruResult last = gru_layer(Variable(zeros({2, 0, 3})), state);
+  const nn::GruResult last = gru_layer.run(Variable(zeros({2, 0, 3})), state);
   CHECK(last.output.shape() == Shape{2, 0, 4});
   CHECK(bitwise_equal(last.state.value(), state.value()));
-  sum(gru_layer(Variable(zeros({2, 0, 3}))).output).backward();
+  sum(gru_layer(Variable(zeros({2, 0, 3})))).backward();
   for (const Variable& parameter : gru_layer.parameters())
     if (parameter.grad().defined()) CHECK(bitwise_equal(parameter.grad().value(), zeros(parameter.shape())));
 }

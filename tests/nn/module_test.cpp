@@ -8,6 +8,8 @@
 #include <xgrad/nn/container.hpp>
 #include <xgrad/nn/dropout.hpp>
 #include <xgrad/nn/linear.hpp>
+#include <xgrad/nn/recurrent.hpp>
+#include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -20,6 +22,7 @@
 
 #include <limits>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -174,9 +177,9 @@ TEST_CASE("copying a module gives independent parameters and buffers, in constan
     CHECK(ours[i].second.is(theirs[i].second) == (ours[i].first == "shared.weight"));
     CHECK(bitwise_equal(ours[i].second.value(), theirs[i].second.value()));
   }
-  copy.scale.mutable_value().mutable_data<float>()[0] = 7;
+  copy.scale.mutable_data<float>()[0] = 7;
   copy.mean.mutable_data<float>()[0] = 7;
-  copy.row.at<nn::Linear>(0).weight.mutable_value().mutable_data<float>()[0] = 7;
+  copy.row.at<nn::Linear>(0).weight.mutable_data<float>()[0] = 7;
   CHECK(bitwise_equal(model.scale.value(), ones({2})));
   CHECK(bitwise_equal(model.mean, ones({2})));
   CHECK(model.row.at<nn::Linear>(0).weight.value().at({0, 0}) != 7);
@@ -450,5 +453,41 @@ TEST_CASE("operands: numbers and tensors may be given to a module") {
 
 TEST_CASE("a module prints as a tree") {
   Mlp model;
-  CHECK(to_string(model) == "Mlp\n  hidden: Linear(4, 3)\n  output: Linear(3, 2)");
+  const std::string tree = "Mlp\n  hidden: Linear(4, 3)\n  output: Linear(3, 2)";
+  CHECK(to_string(model) == tree);
+  std::ostringstream stream;
+  stream << model;
+  CHECK(stream.str() == tree);
+}
+
+TEST_CASE("a const module is listed, saved, printed and summarised, and stays as it was") {
+  Mlp written;
+  written.train();
+  const Mlp model = written;
+  CHECK(model.parameters().size() == 4);
+  CHECK(model.named_parameters()[0].first == "hidden.weight");
+  CHECK(model.parameters()[0].is(model.hidden.weight));
+  CHECK(model.named_buffers().empty());
+  REQUIRE(model.children().size() == 2);
+  CHECK(model.children()[1].second == &model.output);
+  REQUIRE(model.named_modules().size() == 3);
+  const nn::Module* const first = model.named_modules()[0].second;
+  CHECK(first == &model);
+  CHECK(bitwise_equal(model.state_dict().at("output.bias"), written.output.bias.value()));
+  CHECK(to_string(model) == to_string(written));
+  CHECK(nn::summary(model, ones({2, 4})) == nn::summary(written, ones({2, 4})));
+  CHECK(model.training());
+  CHECK(model.hidden.training());
+}
+
+TEST_CASE("a call means the same whatever the static type") {
+  nn::LSTM lstm(3, 4);
+  nn::GRU gru(3, 4);
+  const Variable x(ones({5, 2, 3}));
+  for (nn::Module* module : std::initializer_list<nn::Module*>{&lstm, &gru}) {
+    const Variable output = (*module)(x);
+    CHECK(output.shape() == Shape{5, 2, 4});
+    CHECK(bitwise_equal(output.value(), (module == &lstm ? lstm(x) : gru(x)).value()));
+    CHECK(bitwise_equal(output.value(), (module == &lstm ? lstm.run(x).output : gru.run(x).output).value()));
+  }
 }

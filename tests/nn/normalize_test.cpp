@@ -31,11 +31,12 @@ TEST_CASE("normalisation of rows: goldens") {
                {x, row_weight, row_bias});
   check_golden("layer_norm/two axes",
                [](auto& v) {
-                 return layer_norm(v[0], {3, 4}, v[1], v[2], 0.1);
+                 return layer_norm(v[0], {3, 4}, v[1], v[2], {.eps = 0.1});
                },
                g, {x, weight, bias});
   check_golden("layer_norm/plain", [](auto& v) { return layer_norm(v[0], {4}); }, g, {x});
-  check_golden("rms_norm", [](auto& v) { return rms_norm(v[0], {4}, v[1], 1e-3); }, g, {x, row_weight});
+  check_golden("rms_norm", [](auto& v) { return rms_norm(v[0], {4}, v[1], {.eps = 1e-3}); }, g,
+               {x, row_weight});
 }
 
 TEST_CASE("normalisation of channels: goldens") {

@@ -92,7 +92,7 @@ TEST_CASE("LSTM: goldens") {
     const Variable x = leaf(golden(name + "/x", g.x)),
                    hidden = leaf(golden(name + "/hidden", state_shape(g))),
                    cell = leaf(golden(name + "/cell", state_shape(g)));
-    const nn::LstmResult result = layer(x, {hidden, cell});
+    const nn::LstmResult result = layer.run(x, {hidden, cell});
     CHECK(allclose(result.output.value(), golden(name + "/output", result.output.shape()), tolerance));
     CHECK(allclose(result.state.hidden.value(), golden(name + "/last_hidden", state_shape(g)), tolerance));
     CHECK(allclose(result.state.cell.value(), golden(name + "/last_cell", state_shape(g)), tolerance));
@@ -114,7 +114,7 @@ TEST_CASE("GRU: goldens") {
     load(layer, name);
     const Variable x = leaf(golden(name + "/x", g.x)),
                    hidden = leaf(golden(name + "/hidden", state_shape(g)));
-    const nn::GruResult result = layer(x, hidden);
+    const nn::GruResult result = layer.run(x, hidden);
     CHECK(allclose(result.output.value(), golden(name + "/output", result.output.shape()), tolerance));
     CHECK(allclose(result.state.value(), golden(name + "/last_hidden", state_shape(g)), tolerance));
     (sum(result.output * golden(name + "/cotangent", result.output.shape())) + 0.3 * sum(result.state))
@@ -130,12 +130,12 @@ TEST_CASE("LSTM, GRU: derivatives of both orders through the whole layer") {
   const Tensor x = normal({3, 2, 2}, 0, 1, float64);
   nn::LSTM lstm(2, 2, precise({.layers = 2, .bidirectional = true}));
   nn::GRU gru(2, 2, precise({.layers = 2, .bidirectional = true}));
-  CHECK(gradcheck([&](auto v) { return lstm(v).output; }, x));
-  CHECK(gradgradcheck([&](auto v) { return lstm(v).output; }, x));
-  CHECK(gradcheck_leaves([&] { return square(lstm(x).state.cell); }, lstm.parameters()));
-  CHECK(gradcheck([&](auto v) { return gru(v).output; }, x));
-  CHECK(gradgradcheck([&](auto v) { return gru(v).output; }, x));
-  CHECK(gradcheck_leaves([&] { return square(gru(x).state); }, gru.parameters()));
+  CHECK(gradcheck([&](auto v) { return lstm(v); }, x));
+  CHECK(gradgradcheck([&](auto v) { return lstm(v); }, x));
+  CHECK(gradcheck_leaves([&] { return square(lstm.run(x).state.cell); }, lstm.parameters()));
+  CHECK(gradcheck([&](auto v) { return gru(v); }, x));
+  CHECK(gradgradcheck([&](auto v) { return gru(v); }, x));
+  CHECK(gradcheck_leaves([&] { return square(gru.run(x).state); }, gru.parameters()));
 }
 
 TEST_CASE("LSTM, GRU: a sequence in two pieces is the sequence in one") {
@@ -144,11 +144,12 @@ TEST_CASE("LSTM, GRU: a sequence in two pieces is the sequence in one") {
   nn::LSTM lstm(4, 6);
   nn::GRU gru(4, 6);
   const Variable front = slice(x, 0, {.begin = 0, .end = 3}), back = slice(x, 0, {.begin = 3, .end = 7});
-  const nn::LstmResult first = lstm(front), whole = lstm(x);
-  CHECK(allclose(lstm(back, first.state).state.cell.value(), whole.state.cell.value(),
+  const nn::LstmResult first = lstm.run(front), whole = lstm.run(x);
+  CHECK(allclose(lstm.run(back, first.state).state.cell.value(), whole.state.cell.value(),
                  {.rtol = 1e-5, .atol = 1e-6}));
-  const nn::GruResult start = gru(front);
-  CHECK(allclose(gru(back, start.state).state.value(), gru(x).state.value(), {.rtol = 1e-5, .atol = 1e-6}));
+  const nn::GruResult start = gru.run(front);
+  CHECK(allclose(gru.run(back, start.state).state.value(), gru.run(x).state.value(),
+                 {.rtol = 1e-5, .atol = 1e-6}));
 }
 
 TEST_CASE("LSTM: names, modes, edges") {
@@ -160,20 +161,20 @@ TEST_CASE("LSTM: names, modes, edges") {
   CHECK(names[3] == "bias_hh_l0");
   CHECK(names[4] == "weight_ih_l0_reverse");
   CHECK(names[8] == "weight_ih_l1");
-  CHECK(layer.weights[2].input.shape() == Shape{16, 8});
-  CHECK(nn::GRU(3, 4).weights[0].state.shape() == Shape{12, 4});
+  CHECK(layer.weights[2].weight_ih.shape() == Shape{16, 8});
+  CHECK(nn::GRU(3, 4).weights[0].weight_hh.shape() == Shape{12, 4});
   CHECK(layer.describe() == "LSTM(3, 4, layers 2, bidirectional, dropout 1)");
 
   // With all of it dropped, the second layer sees zeros whatever the input; in evaluation it does not.
   const Variable x(normal({2, 1, 3})), other(normal({2, 1, 3}));
-  CHECK(bitwise_equal(layer(x).output.value(), layer(other).output.value()));
+  CHECK(bitwise_equal(layer(x).value(), layer(other).value()));
   layer.eval();
-  CHECK_FALSE(bitwise_equal(layer(x).output.value(), layer(other).output.value()));
+  CHECK_FALSE(bitwise_equal(layer(x).value(), layer(other).value()));
 
   nn::Sequential stack(nn::LSTM(3, 4), nn::GRU(4, 2));
   CHECK(stack(x).shape() == Shape{2, 1, 2});
-  CHECK(layer(Variable(zeros({0, 2, 3}))).output.shape() == Shape{0, 2, 8});
-  CHECK(layer(Variable(zeros({3, 0, 3}))).state.cell.shape() == Shape{4, 0, 4});
+  CHECK(layer(Variable(zeros({0, 2, 3}))).shape() == Shape{0, 2, 8});
+  CHECK(layer.run(Variable(zeros({3, 0, 3}))).state.cell.shape() == Shape{4, 0, 4});
 }
 
 TEST_CASE("LSTM, GRU: results do not depend on the number of threads beyond rounding") {
@@ -186,7 +187,7 @@ TEST_CASE("LSTM, GRU: results do not depend on the number of threads beyond roun
     set_num_threads(threads);
     Variable input = x;
     input.clear_grad();
-    const Variable output = lstm(input).output;
+    const Variable output = lstm(input);
     sum(square(output)).backward();
     outputs[threads / 2] = output.value();
     gradients[threads / 2] = input.grad().value();
@@ -235,7 +236,7 @@ TEST_CASE("LSTM, GRU: what does not fit is named") {
             "expects a sequence (T, N, 3), got (5, 2, 4)"));
   CHECK(has(message_of([&] { gru(Variable(zeros({5, 3}))); }), "expects a sequence (N, T, 3), got (5, 3)"));
   CHECK(has(message_of([&] {
-              lstm(Variable(zeros({5, 2, 3})), {Variable(zeros({1, 3, 4})), {}});
+              lstm.run(Variable(zeros({5, 2, 3})), {Variable(zeros({1, 3, 4})), {}});
             }),
             "expects the initial hidden state (layers * directions, N, H) = (1, 2, 4), got (1, 3, 4)"));
   CHECK(has(message_of([&] {

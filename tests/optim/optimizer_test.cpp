@@ -235,11 +235,11 @@ TEST_CASE("optim: a misfit between gradient, state and parameter throws before a
   const Tensor before = p.value();
   const auto state = optimizer.state_dict();
   q.clear_grad();
-  q.mutable_value() = ones({3}, float64);
+  detail::Access::mutable_value(q) = ones({3}, float64);
   q.set_grad(Variable(ones({3}, float64)));
   CHECK_THROWS_AS(optimizer.step(), DTypeError);
   q.clear_grad();
-  q.mutable_value() = ones({4});
+  detail::Access::mutable_value(q) = ones({4});
   q.set_grad(Variable(ones({4})));
   CHECK_THROWS_AS(optimizer.step(), ShapeError);
   CHECK(bitwise_equal(p.value(), before));

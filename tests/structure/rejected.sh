@@ -39,7 +39,7 @@ const float* p = relu(x).value().data<float>();                   # deleted
 const Index* p = make().shape().begin();                          # deleted
 const Index* p = relu(x).shape().end();                           # deleted
 Shape& s = make().shape();                                        # error
-Tensor& y = relu(x).mutable_value();                              # deleted
+float* y = relu(x).mutable_data<float>();                           # deleted
 const Tensor* w = layer.state_dict().find("weight");              # deleted
 auto w = layer.state_dict().begin();                              # deleted
 nn::Module& m = nn::Sequential{nn::ReLU()}[0];                        # deleted
@@ -49,6 +49,13 @@ auto m = nn::Linear(2, 2).children();                             # deleted
 nn::Module* m = nn::AnyModule(nn::ReLU()).operator->();           # deleted
 auto& batch = *loader.begin();                                    # error
 auto& d = make_loader().dataset();                                # deleted
+Variable s = sum(x, {.keepdims = true});                          # error
+Variable n = norm(x, 1);                                          # deleted
+Variable n = norm(x, {.p = 1});                                   # error
+nn::Conv2d c(3, 8, {.stride = 2});                                # error
+nn::Conv2d c(3, 8, {3, 5});                                       # ambiguous
+nn::MaxPool2d p({.stride = 2});                                   # error
+Generator(3);                                                     # nodiscard
 layer.weight += 1;                                                # deleted
 layer.weight -= x;                                                # deleted
 layer.weight *= 0.5;                                              # deleted

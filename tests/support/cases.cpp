@@ -70,7 +70,7 @@ double largest(const Tensor& tensor) {
 
 // Rounding scales with the values that were added up, so small elements beside large ones are judged by the
 // large ones.
-Closeness close_in_float32(const Tensor& actual, const Tensor& expected, double tolerance) {
+CheckResult close_in_float32(const Tensor& actual, const Tensor& expected, double tolerance) {
   const Tensor real = expected.to(float64);
   return allclose(actual.to(float64), real,
                   {.rtol = tolerance, .atol = tolerance * std::max(largest(real), 1e-3)});
@@ -85,7 +85,7 @@ std::string recorded_fault(const Case& row) {
     if (one.defined() != other.defined()) return name + " is defined in one run alone";
     if (!one.defined()) continue;
     const double scale = std::max(largest(other), 0.1);
-    if (const Closeness close = allclose(one, other, {.rtol = 1e-10, .atol = 1e-12 * scale}); !close)
+    if (const CheckResult close = allclose(one, other, {.rtol = 1e-10, .atol = 1e-12 * scale}); !close)
       return name + ": " + close.text;
   }
   return {};
@@ -97,7 +97,7 @@ std::string float32_fault(const Case& row) {
   const Outcome actual = run(row, single, differentiate);
   // From the same rounded inputs, so that only the arithmetic is compared.
   const Outcome expected = run(row, converted(single, float32, float64), differentiate);
-  if (const Closeness close = close_in_float32(actual.value, expected.value, row.float32_tolerance); !close)
+  if (const CheckResult close = close_in_float32(actual.value, expected.value, row.float32_tolerance); !close)
     return "float32 value: " + close.text;
   if (actual.gradients.size() != expected.gradients.size()) return "float32: the number of gradients";
   for (std::size_t i = 0; i < actual.gradients.size(); ++i) {
@@ -106,7 +106,7 @@ std::string float32_fault(const Case& row) {
     if (one.defined() != other.defined()) return name + " is defined in one type alone";
     if (!one.defined()) continue;
     if (one.dtype() != float32) return name + " is " + std::string(to_string(one.dtype()));
-    if (const Closeness close = close_in_float32(one, other, row.float32_tolerance); !close)
+    if (const CheckResult close = close_in_float32(one, other, row.float32_tolerance); !close)
       return name + ": " + close.text;
   }
   return {};
@@ -128,16 +128,15 @@ std::string fault_of(const Case& row) {
                                      [](const Tensor& input) { return input.dtype() == float64; });
   try {
     const Tensor value = run(row, row.inputs, false).value;
-    const Closeness close =
+    const CheckResult close =
         allclose(value.to(float64), row.reference(row.inputs).to(float64), {.rtol = 1e-10, .atol = 1e-12});
     if (!close) return "value: " + close.text;
     if (has_reals && row.order != Order::none)
-      if (const GradcheckResult first = gradcheck(row.function, row.inputs, row.check); !first)
-        return first.text;
+      if (const CheckResult first = gradcheck(row.function, row.inputs, row.check); !first) return first.text;
     if (has_reals && row.order != Order::none)
       if (const std::string fault = recorded_fault(row); !fault.empty()) return fault;
     if (has_reals && row.order == Order::second)
-      if (const GradcheckResult second = gradgradcheck(row.function, row.inputs, row.check); !second)
+      if (const CheckResult second = gradgradcheck(row.function, row.inputs, row.check); !second)
         return second.text;
     if (has_reals && row.float32_tolerance > 0)
       if (const std::string fault = float32_fault(row); !fault.empty()) return fault;

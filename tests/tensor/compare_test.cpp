@@ -69,8 +69,8 @@ TEST_SUITE("tensor") {
   TEST_CASE("allclose: names the worst element") {
     const Tensor expected({{1, 2, 3}, {4, 5, 6}}, float64);
     const Tensor actual({{1, 2.5, 3}, {4, 5, 8}}, float64);
-    const Closeness result = allclose(actual, expected, {.rtol = 0, .atol = 0.25});
-    CHECK_FALSE(result.close);
+    const CheckResult result = allclose(actual, expected, {.rtol = 0, .atol = 0.25});
+    CHECK_FALSE(result.passed);
     CHECK(result.text ==
           "2 of 6 elements differ, worst at (1, 2): actual 8, expected 6, difference 2, allowed 0.25");
     std::ostringstream stream;

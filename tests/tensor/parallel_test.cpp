@@ -319,7 +319,7 @@ TEST_SUITE("tensor") {
         for (nn::Module* module : std::initializer_list<nn::Module*>{&lstm, &gru, &attention, &last})
           module->to(dtype);
         const Variable x(normal({20, 37, 24}, 0, 1, dtype), {.requires_grad = true});
-        const Variable middle = gru(lstm(x).output).output;
+        const Variable middle = gru(lstm(x));
         Variable y = last(attention(middle));
         sum(y * y).backward();
         std::vector<Tensor> all{y.value(), x.grad().value()};

@@ -61,6 +61,18 @@ TEST_SUITE("tensor") {
     CHECK(Tensor::from(std::vector<double>{5}, {}).rank() == 0);
     CHECK(Tensor::from(std::span<const float>(), {0, 7}).shape() == Shape{0, 7});
     CHECK_THROWS_AS(Tensor::from(std::vector<float>{1, 2, 3}, {2, 2}), ShapeError);
+    CHECK(holds<double>(Tensor::from(std::vector<double>{1, 2}), {2}, {1, 2}));
+    CHECK(holds<float>(Tensor::from(std::vector<float>{1, 2, 3, 4}, {-1, 2}), {2, 2}, {1, 2, 3, 4}));
+    CHECK(Tensor::from(std::vector<float>()).shape() == Shape{0});
+    CHECK_THROWS_AS(Tensor::from(std::vector<float>{1, 2, 3}, {-1, 2}), ShapeError);
+    CHECK_THROWS_AS(Tensor::from(std::vector<float>{1, 2, 3}, {-1, -1}), ShapeError);
+    CHECK_THROWS_AS(Tensor::from(std::vector<float>{1, 2}, {0}), ShapeError);
+    CHECK(holds<Index>(Tensor::from(std::vector<int>{-1, 2}), {2}, {-1, 2}));
+    CHECK(holds<Index>(Tensor::from(std::vector<unsigned short>{1, 2}, {2, 1}), {2, 1}, {1, 2}));
+    CHECK(holds<Index>(Tensor::from(std::vector<long long>{huge}), {1}, {huge}));
+    CHECK_THROWS_AS(Tensor::from(std::vector<std::uint64_t>{std::uint64_t{1} << 63}), ValueError);
+    CHECK(bitwise_equal(Tensor::from(std::vector<bool>{true, false}), Tensor{true, false}));
+    CHECK_THROWS_AS(Tensor::from(std::vector<bool>{true}, {2}), ShapeError);
   }
 
   TEST_CASE("tensor: description") {
@@ -259,6 +271,9 @@ TEST_SUITE("tensor") {
     CHECK(bitwise_equal(full({2}, 3, boolean), Tensor{true, true}));
     CHECK(holds<std::uint8_t>(zeros_like(ones({2}, uint8)), {2}, {0, 0}));
     CHECK(holds<float>(ones_like(zeros({1, 2})), {1, 2}, {1, 1}));
+    CHECK(holds<Index>(full_like(zeros({2}, int64), 7), {2}, {7, 7}));
+    CHECK_THROWS_AS(full_like(zeros({2}, uint8), 300), ValueError);
+    CHECK_THROWS_AS(full_like(Tensor(), 1), GraphError);
     CHECK(zeros({3, 0}).count() == 0);
     CHECK(full({1}, huge, int64).item<Index>() == huge);
     CHECK_THROWS_AS(full({1}, not_a_number, int64), ValueError);

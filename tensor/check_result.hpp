@@ -1,0 +1,18 @@
+// The outcome of a check that explains itself: of allclose, gradcheck, check_parameters.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+namespace xgrad {
+
+/// Converts to bool; `text` says what was found.
+struct [[nodiscard]] CheckResult {
+  bool passed = false;
+  std::string text;
+  explicit operator bool() const { return passed; }
+};
+/// `text`, or "passed" and "failed" where it is empty.
+std::ostream& operator<<(std::ostream& stream, const CheckResult& result);
+
+}  // namespace xgrad
