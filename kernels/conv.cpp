@@ -1,19 +1,21 @@
-// Invariant: without oneDNN, results do not depend on the number of threads beyond what the products make of
+// Where the backend has no convolution of its own, products of matrices with the windows as rows.
+// Invariant: the results of these do not depend on the number of threads beyond what the products make of
 // it: blocks depend on the sizes alone, and each pixel's contributions are added in one order.
 #include <xgrad/kernels/conv.hpp>
 
-#include <xgrad/backend/blas.hpp>
-#include <xgrad/backend/onednn.hpp>
+#include <xgrad/backend/convolution.hpp>
+#include <xgrad/backend/products.hpp>
 #include <xgrad/kernels/strided.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/parallel.hpp>
 
 #include <algorithm>
-#include <atomic>
 
 namespace xgrad::kernels {
 namespace {
+
+using backend::Pass;
 
 /// One matrix for each group, with a row for every position of a window: the values under its taps.
 template <class T>
@@ -132,7 +134,7 @@ void scatter(const Plan& plan, const T* columns, Index first, Index last, T* x) 
 
 /// The sizes of one group's product, for the caller to set the matrices.
 template <class T>
-blas::Product<T> product(const Plan& plan) {
+backend::Product<T> product(const Plan& plan) {
   return {.transpose_a = false,
           .transpose_b = false,
           .rows = 0,
@@ -174,7 +176,7 @@ void forward(const Convolution& sizes, const T* x, const T* weight, const T* bia
     p.c = out;
     p.ldc = sizes.out;
     p.step_c = plan.features;
-    blas::multiply(p);
+    backend::multiply(p);
   });
 }
 
@@ -199,7 +201,7 @@ void input_gradient(const Convolution& sizes, const T* gradient, const T* weight
     p.c = columns.data;
     p.ldc = columns.stride;
     p.step_c = columns.step;
-    blas::multiply(p);
+    backend::multiply(p);
     if (!plan.pointwise()) scatter<T>(plan, columns.data, first, last, x);
   });
 }
@@ -228,74 +230,8 @@ void weight_gradient(const Convolution& sizes, const T* gradient, const T* x, T*
     p.c = weight;
     p.ldc = plan.taps;
     p.step_c = plan.features * plan.taps;
-    blas::multiply(p);
+    backend::multiply(p);
   });
-}
-
-/// The images of a batch in parts that depend on the sizes alone.
-Index images_of_part(onednn::Pass pass, const Convolution& sizes) {
-  constexpr double worth_a_part = 1 << 20;
-  constexpr Index most = 16;
-  const double work =
-      static_cast<double>(sizes.y().count()) * static_cast<double>(sizes.weight().count() / sizes.out);
-  Index parts = std::min<Index>(sizes.batch, most);
-  if (work < worth_a_part * static_cast<double>(parts))
-    parts = std::max<Index>(1, static_cast<Index>(work / worth_a_part));
-  // Each part has a weight's gradient of its own.
-  if (pass == onednn::Pass::weight_gradient)
-    parts =
-        std::min(parts, std::max<Index>(1, (sizes.x().count() + sizes.y().count()) / sizes.weight().count()));
-  return (sizes.batch + parts - 1) / parts;
-}
-
-/// onednn::convolve in parts that threads share, each on one. The weight's gradients of the parts are added
-/// in their order.
-bool in_parts(onednn::Pass pass, const Convolution& sizes, const float* a, const float* b, const float* bias,
-              float* result) {
-  const Index images = images_of_part(pass, sizes), parts = (sizes.batch + images - 1) / images;
-  const Index x = sizes.x().count() / sizes.batch, y = sizes.y().count() / sizes.batch;
-  const bool forward = pass == onednn::Pass::forward, to_weight = pass == onednn::Pass::weight_gradient;
-  const Index weights = sizes.weight().count();
-  Tensor sums;
-  float* partial = result;
-  if (to_weight && parts > 1) {
-    sums = Tensor::uninitialized({parts, weights}, float32);
-    partial = sums.mutable_data<float>();
-  }
-  std::atomic<bool> all{true};
-  detail::parallel_for(parts, 1, [&](Index begin, Index end) {
-    for (Index part = begin; part < end; ++part) {
-      const Index first = part * images;
-      Convolution own = sizes;
-      own.batch = std::min(images, sizes.batch - first);
-      const float* from = a + first * (forward ? x : y);
-      const float* other = to_weight ? b + first * x : b;
-      float* to = to_weight ? partial + part * weights : result + first * (forward ? y : x);
-      if (!onednn::convolve(pass, own, from, other, bias, to)) all = false;
-    }
-  });
-  if (!all) return false;
-  if (!sums.defined()) return true;
-  detail::parallel_for(weights, 16384, [&](Index begin, Index end) {
-    std::copy(partial + begin, partial + end, result + begin);
-    for (Index part = 1; part < parts; ++part) {
-      const float* from = partial + part * weights;
-      for (Index i = begin; i < end; ++i) result[i] += from[i];
-    }
-  });
-  return true;
-}
-
-/// True when oneDNN did the work. Its primitives have no sizes of zero.
-template <class T>
-bool by_onednn(onednn::Pass pass, const Convolution& sizes, const T* a, const T* b, const T* bias,
-               T* result) {
-  if constexpr (std::is_same_v<T, float>)
-    return sizes.x().count() > 0 && sizes.weight().count() > 0 && sizes.y().count() > 0 &&
-           (reproducible() ? in_parts(pass, sizes, a, b, bias, result)
-                           : onednn::convolve(pass, sizes, a, b, bias, result));
-  else
-    return false;
 }
 
 /// Where windows move by single pixels, the adjoint in x is itself a convolution: of y's gradient, with the
@@ -319,27 +255,16 @@ Tensor mirrored(const Tensor& weight) {
                        .strides = {1, -width * in, -in, height * width * in}});
 }
 
-/// oneDNN's forward kernels are its best ones: with many channels they took 75 to 90 % of the backward
-/// kernels' time, unless the mirrored windows stand on padding for the most part; few pixels do not repay the
-/// mirroring.
-bool worth_mirroring(const Convolution& c) {
-  const auto same = [](const Window& w) {
-    return w.stride == 1 && w.output() >= w.input && std::max(w.before, w.after) < w.extent();
-  };
-  const Index pixels = c.batch * c.height.input * c.width.input;
-  return c.groups == 1 && c.in >= 32 && c.out >= 64 && pixels >= 1024 && same(c.height) && same(c.width);
-}
-
-/// The adjoint in x by oneDNN, where it can.
+/// The adjoint in x by the backend, where it can.
 template <class T>
-bool input_gradient_by_onednn(const Convolution& sizes, const Tensor& gradient, const Tensor& weight, T* x) {
-  if (std::is_same_v<T, float> && worth_mirroring(sizes)) {
+bool convolve_back(const Convolution& sizes, const Tensor& gradient, const Tensor& weight, T* x) {
+  constexpr const T* no_bias = nullptr;
+  if (backend::prefers_mirrored(sizes, weight.dtype())) {
     const Tensor flipped = mirrored(weight);
-    if (by_onednn<T>(onednn::Pass::forward, mirrored(sizes), gradient.data<T>(), flipped.data<T>(), nullptr,
-                     x))
+    if (backend::convolve(Pass::forward, mirrored(sizes), gradient.data<T>(), flipped.data<T>(), no_bias, x))
       return true;
   }
-  return by_onednn<T>(onednn::Pass::input_gradient, sizes, gradient.data<T>(), weight.data<T>(), nullptr, x);
+  return backend::convolve(Pass::input_gradient, sizes, gradient.data<T>(), weight.data<T>(), no_bias, x);
 }
 
 }  // namespace
@@ -349,7 +274,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     Tensor y = Tensor::uninitialized(sizes.y(), x.dtype());
     const T *a = x.data<T>(), *w = weight.data<T>(), *b = bias.defined() ? bias.data<T>() : nullptr;
     T* out = y.mutable_data<T>();
-    if (!by_onednn(onednn::Pass::forward, sizes, a, w, b, out)) forward(sizes, a, w, b, out);
+    if (!backend::convolve(Pass::forward, sizes, a, w, b, out)) forward(sizes, a, w, b, out);
     return y;
   });
 }
@@ -358,7 +283,7 @@ Tensor conv2d_input_gradient(const Tensor& gradient, const Tensor& weight, const
   return detail::dispatch_floating(weight.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor x = Tensor::uninitialized(sizes.x(), weight.dtype());
     T* out = x.mutable_data<T>();
-    if (!input_gradient_by_onednn(sizes, gradient, weight, out))
+    if (!convolve_back(sizes, gradient, weight, out))
       input_gradient(sizes, gradient.data<T>(), weight.data<T>(), out);
     return x;
   });
@@ -369,7 +294,7 @@ Tensor conv2d_weight_gradient(const Tensor& gradient, const Tensor& x, const Con
     Tensor weight = Tensor::uninitialized(sizes.weight(), x.dtype());
     const T *g = gradient.data<T>(), *a = x.data<T>();
     T* out = weight.mutable_data<T>();
-    if (!by_onednn<T>(onednn::Pass::weight_gradient, sizes, g, a, nullptr, out))
+    if (!backend::convolve(Pass::weight_gradient, sizes, g, a, static_cast<const T*>(nullptr), out))
       weight_gradient(sizes, g, a, out);
     return weight;
   });

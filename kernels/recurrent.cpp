@@ -1,7 +1,7 @@
 // Threads share the batch, not the steps: each goes through the whole sequence with its rows, and none waits.
 #include <xgrad/kernels/recurrent.hpp>
 
-#include <xgrad/backend/blas.hpp>
+#include <xgrad/backend/products.hpp>
 #include <xgrad/kernels/reduce.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -52,18 +52,18 @@ class StepProduct {
                  .ldc = c_stride,
                  .bias = bias} {
     constexpr Index worth_packing = 8;
-    if (steps >= worth_packing) packed_ = blas::pack(product_);
+    if (steps >= worth_packing) packed_ = backend::pack(product_);
   }
 
   void operator()(const T* a, T* c) {
     product_.a = a;
     product_.c = c;
-    blas::multiply(product_);
+    backend::multiply(product_, packed_);
   }
 
  private:
-  blas::Product<T> product_;
-  Tensor packed_;
+  backend::Product<T> product_;
+  backend::Packed packed_;
 };
 
 // The sum over all steps of gradients^T times the state before the step: one product for the first state, one
@@ -73,18 +73,18 @@ Tensor weight_gradient(const Sizes& s, Index columns, const Tensor& gradients, c
                        const Tensor& states) {
   Tensor result = zeros({columns, s.hidden}, first.dtype());
   const auto add = [&](Index rows, const T* g, const T* state, T beta) {
-    blas::multiply(blas::Product<T>{.transpose_a = true,
-                                    .transpose_b = false,
-                                    .rows = columns,
-                                    .columns = s.hidden,
-                                    .inner = rows,
-                                    .a = g,
-                                    .lda = columns,
-                                    .b = state,
-                                    .ldb = s.hidden,
-                                    .beta = beta,
-                                    .c = result.mutable_data<T>(),
-                                    .ldc = s.hidden});
+    backend::multiply(backend::Product<T>{.transpose_a = true,
+                                          .transpose_b = false,
+                                          .rows = columns,
+                                          .columns = s.hidden,
+                                          .inner = rows,
+                                          .a = g,
+                                          .lda = columns,
+                                          .b = state,
+                                          .ldb = s.hidden,
+                                          .beta = beta,
+                                          .c = result.mutable_data<T>(),
+                                          .ldc = s.hidden});
   };
   if (s.steps == 0 || s.batch == 0) return result;
   const T* g = gradients.data<T>();
