@@ -25,9 +25,10 @@ struct Columns {
   Index step;    // from group to group
 };
 
-/// What the matrix products of a convolution have in common. A line is one row of positions in one image.
-struct Plan {
-  explicit Plan(const Convolution& convolution) : sizes(convolution) {
+/// A convolution as products of matrices: what they have in common. A line is one row of positions in one
+/// image.
+struct Lowering {
+  explicit Lowering(const Convolution& convolution) : sizes(convolution) {
     // About a megabyte at a time: enough rows for the product, few enough for the cache.
     constexpr Index elements = 1 << 18;
     lines_at_once = std::max<Index>(1, pointwise() ? lines : elements / (positions * groups_taps()));
@@ -65,36 +66,37 @@ struct Plan {
 /// Calls f(column, pixel, count) for the taps of one row of the window that lie on pixels: `count` values
 /// from that column on belong to x from that pixel of the row on. Neighbours in both are one call.
 template <class F>
-void for_taps(const Plan& plan, Index j, F f) {
-  const Window& w = plan.sizes.width;
+void for_taps(const Lowering& lowering, Index j, F f) {
+  const Window& w = lowering.sizes.width;
   const Index first = w.first_tap(j), last = w.last_tap(j);
-  if (w.dilation == 1 && plan.sizes.groups == 1) {
-    if (first < last) f(first * plan.channels, w.pixel(j, first), (last - first) * plan.channels);
+  if (w.dilation == 1 && lowering.sizes.groups == 1) {
+    if (first < last) f(first * lowering.channels, w.pixel(j, first), (last - first) * lowering.channels);
     return;
   }
-  for (Index l = first; l < last; ++l) f(l * plan.channels, w.pixel(j, l), plan.channels);
+  for (Index l = first; l < last; ++l) f(l * lowering.channels, w.pixel(j, l), lowering.channels);
 }
 
 /// Writes the rows of lines [first, last).
 template <class T>
-void gather(const Plan& plan, const T* x, Index first, Index last, T* columns) {
-  const Window &h = plan.sizes.height, &w = plan.sizes.width;
-  const Index in = plan.sizes.in, across = w.kernel * plan.channels, rows = (last - first) * plan.positions;
-  const Index grain = std::max<Index>(1, 16384 / plan.groups_taps());
-  detail::parallel_for(rows * plan.sizes.groups, grain, [&](Index begin, Index end) {
+void gather(const Lowering& lowering, const T* x, Index first, Index last, T* columns) {
+  const Window &h = lowering.sizes.height, &w = lowering.sizes.width;
+  const Index in = lowering.sizes.in, across = w.kernel * lowering.channels,
+              rows = (last - first) * lowering.positions;
+  const Index grain = std::max<Index>(1, 16384 / lowering.groups_taps());
+  detail::parallel_for(rows * lowering.sizes.groups, grain, [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
-      const Index group = row / rows, position = row % rows, line = first + position / plan.positions;
-      const Index n = line / h.output(), i = line % h.output(), j = position % plan.positions;
-      T* to = columns + row * plan.taps;
+      const Index group = row / rows, position = row % rows, line = first + position / lowering.positions;
+      const Index n = line / h.output(), i = line % h.output(), j = position % lowering.positions;
+      T* to = columns + row * lowering.taps;
       for (Index k = 0; k < h.kernel; ++k, to += across) {
         const Index pixel = h.pixel(i, k);
         if (pixel < 0 || pixel >= h.input) {
           std::fill_n(to, across, T(0));
           continue;
         }
-        const T* from = x + (n * h.input + pixel) * w.input * in + group * plan.channels;
+        const T* from = x + (n * h.input + pixel) * w.input * in + group * lowering.channels;
         if (w.first_tap(j) > 0 || w.last_tap(j) < w.kernel) std::fill_n(to, across, T(0));
-        for_taps(plan, j, [&](Index column, Index at, Index count) {
+        for_taps(lowering, j, [&](Index column, Index at, Index count) {
           std::copy_n(from + at * in, count, to + column);
         });
       }
@@ -105,11 +107,12 @@ void gather(const Plan& plan, const T* x, Index first, Index last, T* columns) {
 /// Adds the rows of lines [first, last) to the pixels they came from: the adjoint of gather. Threads part the
 /// rows of pixels.
 template <class T>
-void scatter(const Plan& plan, const T* columns, Index first, Index last, T* x) {
-  const Window &h = plan.sizes.height, &w = plan.sizes.width;
-  const Index in = plan.sizes.in, across = w.kernel * plan.channels, rows = (last - first) * plan.positions;
+void scatter(const Lowering& lowering, const T* columns, Index first, Index last, T* x) {
+  const Window &h = lowering.sizes.height, &w = lowering.sizes.width;
+  const Index in = lowering.sizes.in, across = w.kernel * lowering.channels,
+              rows = (last - first) * lowering.positions;
   const Index image = first / h.output(), images = (last - 1) / h.output() + 1 - image;
-  const Index work = std::max<Index>(1, plan.positions * plan.groups_taps() / h.stride);
+  const Index work = std::max<Index>(1, lowering.positions * lowering.groups_taps() / h.stride);
   detail::parallel_for(images * h.input, std::max<Index>(1, 16384 / work), [&](Index begin, Index end) {
     for (Index row = image * h.input + begin; row < image * h.input + end; ++row) {
       const Index n = row / h.input, pixel = row % h.input;
@@ -117,13 +120,14 @@ void scatter(const Plan& plan, const T* columns, Index first, Index last, T* x) 
         const Index distance = pixel - h.pixel(0, k), i = distance / h.stride, line = n * h.output() + i;
         if (distance < 0 || distance % h.stride != 0 || i >= h.output() || line < first || line >= last)
           continue;
-        for (Index group = 0; group < plan.sizes.groups; ++group)
-          for (Index j = 0; j < plan.positions; ++j) {
-            const T* from =
-                columns + (group * rows + (line - first) * plan.positions + j) * plan.taps + k * across;
-            for_taps(plan, j, [&](Index column, Index at, Index count) {
+        for (Index group = 0; group < lowering.sizes.groups; ++group)
+          for (Index j = 0; j < lowering.positions; ++j) {
+            const T* from = columns +
+                            (group * rows + (line - first) * lowering.positions + j) * lowering.taps +
+                            k * across;
+            for_taps(lowering, j, [&](Index column, Index at, Index count) {
               const T* __restrict source = from + column;
-              T* __restrict to = x + (row * w.input + at) * in + group * plan.channels;
+              T* __restrict to = x + (row * w.input + at) * in + group * lowering.channels;
               for (Index c = 0; c < count; ++c) to[c] += source[c];
             });
           }
@@ -134,7 +138,7 @@ void scatter(const Plan& plan, const T* columns, Index first, Index last, T* x) 
 
 /// The sizes of one group's product, for the caller to set the matrices.
 template <class T>
-backend::Product<T> product(const Plan& plan) {
+backend::Product<T> product(const Lowering& lowering) {
   return {.transpose_a = false,
           .transpose_b = false,
           .rows = 0,
@@ -147,89 +151,89 @@ backend::Product<T> product(const Plan& plan) {
           .beta = T(0),
           .c = nullptr,
           .ldc = 0,
-          .batch = plan.sizes.groups};
+          .batch = lowering.sizes.groups};
 }
 
 template <class T>
 void forward(const Convolution& sizes, const T* x, const T* weight, const T* bias, T* y) {
-  const Plan plan(sizes);
-  Tensor buffer = plan.pointwise() ? Tensor() : plan.buffer(dtype_of<T>);
-  plan.blocks([&](Index first, Index last) {
-    const Index rows = (last - first) * plan.positions;
-    T* out = y + first * plan.positions * sizes.out;
+  const Lowering lowering(sizes);
+  Tensor buffer = lowering.pointwise() ? Tensor() : lowering.buffer(dtype_of<T>);
+  lowering.blocks([&](Index first, Index last) {
+    const Index rows = (last - first) * lowering.positions;
+    T* out = y + first * lowering.positions * sizes.out;
     if (bias != nullptr)
       for (Index row = 0; row < rows; ++row) std::copy_n(bias, sizes.out, out + row * sizes.out);
-    if (!plan.pointwise()) gather(plan, x, first, last, buffer.mutable_data<T>());
-    const auto columns = plan.columns(plan.pointwise() ? x : buffer.data<T>(), rows);
-    auto p = product<T>(plan);
+    if (!lowering.pointwise()) gather(lowering, x, first, last, buffer.mutable_data<T>());
+    const auto columns = lowering.columns(lowering.pointwise() ? x : buffer.data<T>(), rows);
+    auto p = product<T>(lowering);
     p.transpose_b = true;
     p.rows = rows;
-    p.columns = plan.features;
-    p.inner = plan.taps;
+    p.columns = lowering.features;
+    p.inner = lowering.taps;
     p.a = columns.data;
     p.lda = columns.stride;
     p.step_a = columns.step;
     p.b = weight;
-    p.ldb = plan.taps;
-    p.step_b = plan.features * plan.taps;
+    p.ldb = lowering.taps;
+    p.step_b = lowering.features * lowering.taps;
     p.beta = bias != nullptr ? T(1) : T(0);
     p.c = out;
     p.ldc = sizes.out;
-    p.step_c = plan.features;
+    p.step_c = lowering.features;
     backend::multiply(p);
   });
 }
 
 template <class T>
 void input_gradient(const Convolution& sizes, const T* gradient, const T* weight, T* x) {
-  const Plan plan(sizes);
-  Tensor buffer = plan.pointwise() ? Tensor() : plan.buffer(dtype_of<T>);
-  if (!plan.pointwise()) std::fill_n(x, sizes.x().count(), T(0));
-  plan.blocks([&](Index first, Index last) {
-    const Index rows = (last - first) * plan.positions;
-    const auto columns = plan.columns(plan.pointwise() ? x : buffer.mutable_data<T>(), rows);
-    auto p = product<T>(plan);
+  const Lowering lowering(sizes);
+  Tensor buffer = lowering.pointwise() ? Tensor() : lowering.buffer(dtype_of<T>);
+  if (!lowering.pointwise()) std::fill_n(x, sizes.x().count(), T(0));
+  lowering.blocks([&](Index first, Index last) {
+    const Index rows = (last - first) * lowering.positions;
+    const auto columns = lowering.columns(lowering.pointwise() ? x : buffer.mutable_data<T>(), rows);
+    auto p = product<T>(lowering);
     p.rows = rows;
-    p.columns = plan.taps;
-    p.inner = plan.features;
-    p.a = gradient + first * plan.positions * sizes.out;
+    p.columns = lowering.taps;
+    p.inner = lowering.features;
+    p.a = gradient + first * lowering.positions * sizes.out;
     p.lda = sizes.out;
-    p.step_a = plan.features;
+    p.step_a = lowering.features;
     p.b = weight;
-    p.ldb = plan.taps;
-    p.step_b = plan.features * plan.taps;
+    p.ldb = lowering.taps;
+    p.step_b = lowering.features * lowering.taps;
     p.c = columns.data;
     p.ldc = columns.stride;
     p.step_c = columns.step;
     backend::multiply(p);
-    if (!plan.pointwise()) scatter<T>(plan, columns.data, first, last, x);
+    if (!lowering.pointwise()) scatter<T>(lowering, columns.data, first, last, x);
   });
 }
 
 template <class T>
 void weight_gradient(const Convolution& sizes, const T* gradient, const T* x, T* weight) {
-  const Plan plan(sizes);
-  Tensor buffer = plan.pointwise() ? Tensor() : plan.buffer(dtype_of<T>);
-  if (plan.lines == 0) std::fill_n(weight, sizes.weight().count(), T(0));
-  plan.blocks([&](Index first, Index last) {
-    const Index rows = (last - first) * plan.positions;
-    if (!plan.pointwise()) gather(plan, x, first, last, buffer.mutable_data<T>());
-    const auto columns = plan.columns(plan.pointwise() ? x : buffer.data<T>(), rows);
-    auto p = product<T>(plan);
+  const Lowering lowering(sizes);
+  Tensor buffer = lowering.pointwise() ? Tensor() : lowering.buffer(dtype_of<T>);
+  if (lowering.lines == 0) std::fill_n(weight, sizes.weight().count(), T(0));
+  lowering.blocks([&](Index first, Index last) {
+    const Index rows = (last - first) * lowering.positions;
+    if (!lowering.pointwise()) gather(lowering, x, first, last, buffer.mutable_data<T>());
+    const auto columns = lowering.columns(lowering.pointwise() ? x : buffer.data<T>(), rows);
+    auto p = product<T>(lowering);
     p.transpose_a = true;
-    p.rows = plan.features;
-    p.columns = plan.taps;
+    p.rows = lowering.features;
+    p.columns = lowering.taps;
     p.inner = rows;
-    p.a = gradient + first * plan.positions * sizes.out;
+    p.a = gradient + first * lowering.positions * sizes.out;
     p.lda = sizes.out;
-    p.step_a = plan.features;
+    p.step_a = lowering.features;
     p.b = columns.data;
     p.ldb = columns.stride;
     p.step_b = columns.step;
     p.beta = first > 0 ? T(1) : T(0);
     p.c = weight;
-    p.ldc = plan.taps;
-    p.step_c = plan.features * plan.taps;
+    p.ldc = lowering.taps;
+    p.step_c = lowering.features * lowering.taps;
     backend::multiply(p);
   });
 }

@@ -157,7 +157,7 @@ typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
   T result = Op::identity;
   Index i = 0;
   if constexpr (std::is_floating_point_v<T>) {
-    using V = Batch<T>;
+    using V = Simd<T>;
     constexpr Index width = V::size, step = 4 * width;
     if (count >= width) {
       V total(Op::identity);

@@ -42,9 +42,9 @@ Sizes sizes_of(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
 }
 
 /// The matrix of an operand that goes with each matrix of the broadcast batch.
-class Batch {
+class BroadcastBatch {
  public:
-  Batch(const Shape& own, const Shape& whole) : whole_(whole), strides_(whole) {
+  BroadcastBatch(const Shape& own, const Shape& whole) : whole_(whole), strides_(whole) {
     const Shape strides = contiguous_strides(own);
     const Index added = whole.rank() - own.rank();
     for (Index i = 0; i < whole.rank(); ++i)
@@ -118,7 +118,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
       backend::multiply(each);
       return result;
     }
-    const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
+    const BroadcastBatch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
     for (Index i = 0; i < matrices; ++i) {
       each.a = left + of_a(i) * matrix_a;
       each.b = right + of_b(i) * matrix_b;
@@ -147,7 +147,7 @@ Tensor matmul_sum(const Tensor& a, const Tensor& b, bool transpose_a, bool trans
   return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor result = Tensor::uninitialized({sizes.rows, sizes.columns}, a.dtype());
     const Index matrices = sizes.batch.count();
-    const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
+    const BroadcastBatch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
     // Matrices stacked along the inner axis are one product already.
     const bool stacked =
         transpose_a && !transpose_b && sizes.batch_a.count() == matrices && sizes.batch_b.count() == matrices;

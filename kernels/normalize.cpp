@@ -15,9 +15,9 @@
 namespace xgrad::kernels {
 namespace {
 
+using detail::CentralMoments;
 using detail::fetch;
 using detail::load_as;
-using detail::Moments;
 using detail::parallel_for;
 using detail::Standard;
 
@@ -86,8 +86,8 @@ Standard row_standard(const T* x, Index n, Statistics statistics, double eps) {
     centre += distances / count;
   }
   Standard result;
-  const auto moments = Moments::of(static_cast<double>(n), static_cast<double>(centre),
-                                   static_cast<double>(distances), static_cast<double>(squares));
+  const auto moments = CentralMoments::of(static_cast<double>(n), static_cast<double>(centre),
+                                          static_cast<double>(distances), static_cast<double>(squares));
   if (detail::standard_of<T>(moments, eps, result)) return result;
   return detail::scaled_standard(x, 1, n, n, centred, eps);
 }
@@ -173,8 +173,8 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const Momen
 
 /// moments[o, block, c] of every channel within every block.
 template <class T>
-std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
-  std::vector<Moments> result(static_cast<std::size_t>(outer * walk.blocks * walk.channels));
+std::vector<CentralMoments> block_moments(const T* x, const Walk& walk, Index outer) {
+  std::vector<CentralMoments> result(static_cast<std::size_t>(outer * walk.blocks * walk.channels));
   const Index tasks = outer * walk.blocks * walk.strips;
   parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
     for (; task < last; ++task) {
@@ -216,10 +216,10 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
         if (!first_pass || off == 0) break;
         for (Index j = 0; j < columns; ++j) m[j] += s[j] / count;
       }
-      Moments* to = result.data() + place * walk.channels + first;
+      CentralMoments* to = result.data() + place * walk.channels + first;
       for (Index j = 0; j < columns; ++j)
-        to[j] = Moments::of(static_cast<double>(count), static_cast<double>(m[j]), static_cast<double>(s[j]),
-                            static_cast<double>(q[j]));
+        to[j] = CentralMoments::of(static_cast<double>(count), static_cast<double>(m[j]),
+                                   static_cast<double>(s[j]), static_cast<double>(q[j]));
     }
   });
   return result;
@@ -229,32 +229,32 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
 template <class T, class Set>
 void column_statistics(const T* x, const Grouping& grouping, double eps, Set set) {
   const Walk walk(grouping);
-  const std::vector<Moments> blocks = block_moments(x, walk, grouping.outer);
-  parallel_for(grouping.owners(), detail::grain_for(walk.blocks * grouping.depth * 16),
-               [&](Index begin, Index end) {
-                 for (Index i = begin; i < end; ++i) {
-                   const Index outer = i / grouping.groups, channel = i % grouping.groups * grouping.depth;
-                   const Moments* own = blocks.data() + outer * walk.blocks * walk.channels + channel;
-                   const auto parts = [&](auto f) {
-                     for (Index block = 0; block < walk.blocks; ++block)
-                       for (Index d = 0; d < grouping.depth; ++d) f(own[block * walk.channels + d]);
-                   };
-                   double count = 0, total = 0, distances = 0, squares = 0;
-                   parts([&](const Moments& m) { count += m.count, total += m.count * (m.centre + m.rest); });
-                   const double centre = total / count;
-                   parts([&](const Moments& m) {
-                     const double distance = m.centre - centre + m.rest;
-                     distances += m.count * distance;
-                     squares += m.squares + m.count * (distance * distance);
-                   });
-                   Standard result;
-                   const auto whole = Moments::of(count, centre, distances, squares);
-                   if (!detail::standard_of<T>(whole, eps, result))
-                     result = detail::scaled_standard(x + outer * walk.elements + channel, grouping.size,
-                                                      grouping.depth, walk.channels, true, eps);
-                   set(i, result);
-                 }
-               });
+  const std::vector<CentralMoments> blocks = block_moments(x, walk, grouping.outer);
+  parallel_for(
+      grouping.owners(), detail::grain_for(walk.blocks * grouping.depth * 16), [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) {
+          const Index outer = i / grouping.groups, channel = i % grouping.groups * grouping.depth;
+          const CentralMoments* own = blocks.data() + outer * walk.blocks * walk.channels + channel;
+          const auto parts = [&](auto f) {
+            for (Index block = 0; block < walk.blocks; ++block)
+              for (Index d = 0; d < grouping.depth; ++d) f(own[block * walk.channels + d]);
+          };
+          double count = 0, total = 0, distances = 0, squares = 0;
+          parts([&](const CentralMoments& m) { count += m.count, total += m.count * (m.centre + m.rest); });
+          const double centre = total / count;
+          parts([&](const CentralMoments& m) {
+            const double distance = m.centre - centre + m.rest;
+            distances += m.count * distance;
+            squares += m.squares + m.count * (distance * distance);
+          });
+          Standard result;
+          const auto whole = CentralMoments::of(count, centre, distances, squares);
+          if (!detail::standard_of<T>(whole, eps, result))
+            result = detail::scaled_standard(x + outer * walk.elements + channel, grouping.size,
+                                             grouping.depth, walk.channels, true, eps);
+          set(i, result);
+        }
+      });
 }
 
 /// A value for every element of a line, for every outer: f(owner, channel).

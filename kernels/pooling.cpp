@@ -122,7 +122,7 @@ void largest(const T* x, const Taps& taps, Index channels, T* __restrict value, 
   Index c = 0;
   // Numbers of one byte are exact in a vector of T too: one mask chooses values and numbers.
   if constexpr (std::is_floating_point_v<T> && sizeof(Tap) == 1) {
-    using V = detail::Batch<T>;
+    using V = detail::Simd<T>;
     constexpr Index width = V::size;
     for (; c < channels && channels >= width; c += width) {
       c = std::min(c, channels - width);  // the last vector may repeat a part of the one before

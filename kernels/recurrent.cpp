@@ -11,7 +11,7 @@
 namespace xgrad::kernels {
 namespace {
 
-using detail::Batch, detail::sigmoid_kernel, detail::tanh_kernel;
+using detail::Simd, detail::sigmoid_kernel, detail::tanh_kernel;
 
 struct Sizes {
   Index steps, batch, hidden;
@@ -94,22 +94,22 @@ Tensor weight_gradient(const Sizes& s, Index columns, const Tensor& gradients, c
 }
 
 template <class T>
-inline constexpr Index width_of = static_cast<Index>(Batch<T>::size);
+inline constexpr Index width_of = static_cast<Index>(Simd<T>::size);
 
 // A vector of a row's gate, from unit j on; the last one padded with zeros.
 template <class T>
-Batch<T> at(const T* row, Index gate, Index hidden, Index j) {
+Simd<T> at(const T* row, Index gate, Index hidden, Index j) {
   const T* from = row + gate * hidden + j;
-  if (hidden - j >= width_of<T>) return Batch<T>::load_unaligned(from);
-  std::array<T, Batch<T>::size> last{};
+  if (hidden - j >= width_of<T>) return Simd<T>::load_unaligned(from);
+  std::array<T, Simd<T>::size> last{};
   std::copy_n(from, hidden - j, last.begin());
-  return Batch<T>::load_unaligned(last.data());
+  return Simd<T>::load_unaligned(last.data());
 }
 template <class T>
-void put(const Batch<T>& vector, T* row, Index gate, Index hidden, Index j) {
+void put(const Simd<T>& vector, T* row, Index gate, Index hidden, Index j) {
   T* to = row + gate * hidden + j;
   if (hidden - j >= width_of<T>) return vector.store_unaligned(to);
-  std::array<T, Batch<T>::size> last;
+  std::array<T, Simd<T>::size> last;
   vector.store_unaligned(last.data());
   std::copy_n(last.begin(), hidden - j, to);
 }
@@ -118,11 +118,11 @@ void put(const Batch<T>& vector, T* row, Index gate, Index hidden, Index j) {
 template <class T>
 [[gnu::flatten]] void lstm_cell(const T* projected, T* gates, const T* before, T* cell, T* hidden, Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> i = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
-    const Batch<T> f = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
-    const Batch<T> g = tanh_kernel<T>(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
-    const Batch<T> o = sigmoid_kernel<T>(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
-    const Batch<T> c = f * at(before, 0, h, j) + i * g;
+    const Simd<T> i = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Simd<T> f = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Simd<T> g = tanh_kernel<T>(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
+    const Simd<T> o = sigmoid_kernel<T>(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
+    const Simd<T> c = f * at(before, 0, h, j) + i * g;
     put(i, gates, 0, h, j);
     put(f, gates, 1, h, j);
     put(g, gates, 2, h, j);
@@ -137,12 +137,12 @@ template <class T>
 // choice.
 template <class T, class F>
 auto chained(F f) {
-  auto result = f([](const Batch<T>& a, const Batch<T>& b) -> Batch<T> { return a * b; });
-  Batch<T> trace = result[0];
+  auto result = f([](const Simd<T>& a, const Simd<T>& b) -> Simd<T> { return a * b; });
+  Simd<T> trace = result[0];
   for (std::size_t k = 1; k < result.size(); ++k) trace = trace + result[k];
   if (xsimd::any(xsimd::isnan(trace))) [[unlikely]] {
-    const auto chosen = f([](const Batch<T>& a, const Batch<T>& b) -> Batch<T> {
-      const Batch<T> zero(T(0));
+    const auto chosen = f([](const Simd<T>& a, const Simd<T>& b) -> Simd<T> {
+      const Simd<T> zero(T(0));
       return xsimd::select(a == zero, zero, a * b);
     });
     for (std::size_t k = 0; k < result.size(); ++k)
@@ -157,12 +157,12 @@ template <class T>
 [[gnu::flatten]] void lstm_cell_backward(const T* gates, const T* before, const T* cell, const T* dh, T* dc,
                                          T* out, Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> one(T(1)), i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
-                              o = at(gates, 3, h, j);
-    const Batch<T> squashed = tanh_kernel<T>(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
-    const Batch<T> state = at(before, 0, h, j), direct = at<T>(dc, 0, h, j);
-    const auto [di, df, dg, d_o, d_state] = chained<T>([&](auto times) -> std::array<Batch<T>, 5> {
-      const Batch<T> gc = direct + times(times(gh, o), one - squashed * squashed);
+    const Simd<T> one(T(1)), i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
+                             o = at(gates, 3, h, j);
+    const Simd<T> squashed = tanh_kernel<T>(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
+    const Simd<T> state = at(before, 0, h, j), direct = at<T>(dc, 0, h, j);
+    const auto [di, df, dg, d_o, d_state] = chained<T>([&](auto times) -> std::array<Simd<T>, 5> {
+      const Simd<T> gc = direct + times(times(gh, o), one - squashed * squashed);
       return {times(times(times(gc, g), i), one - i), times(times(times(gc, state), f), one - f),
               times(times(gc, i), one - g * g), times(times(times(gh, squashed), o), one - o), times(gc, f)};
     });
@@ -177,9 +177,9 @@ template <class T>
 template <class T>
 [[gnu::flatten]] void gru_cell(const T* projected, T* gates, const T* before, T* hidden, Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> one(T(1)), r = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
-    const Batch<T> z = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
-    const Batch<T> n = tanh_kernel<T>(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
+    const Simd<T> one(T(1)), r = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Simd<T> z = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Simd<T> n = tanh_kernel<T>(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
     put(r, gates, 0, h, j);
     put(z, gates, 1, h, j);
     put(n, gates, 3, h, j);
@@ -192,11 +192,11 @@ template <class T>
 [[gnu::flatten]] void gru_cell_backward(const T* gates, const T* before, T* dh, T* projected, T* state,
                                         Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> one(T(1)), r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
-                              n = at(gates, 3, h, j);
-    const Batch<T> g = at<T>(dh, 0, h, j), difference = at(before, 0, h, j) - n;
-    const auto [dr, dz, dn, dq, direct] = chained<T>([&](auto times) -> std::array<Batch<T>, 5> {
-      const Batch<T> inner = times(times(g, one - z), one - n * n);
+    const Simd<T> one(T(1)), r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
+                             n = at(gates, 3, h, j);
+    const Simd<T> g = at<T>(dh, 0, h, j), difference = at(before, 0, h, j) - n;
+    const auto [dr, dz, dn, dq, direct] = chained<T>([&](auto times) -> std::array<Simd<T>, 5> {
+      const Simd<T> inner = times(times(g, one - z), one - n * n);
       return {times(times(times(inner, q), r), one - r), times(times(times(g, difference), z), one - z),
               inner, times(inner, r), times(g, z)};
     });

@@ -119,7 +119,7 @@ void extremes_of_rows(const T* x, Index count, Index size, T* values, Index* pos
     const T best = detail::fold_run<detail::Extreme<T, largest>>(detail::Elements<T>{x}, 0, size);
     Index i = 0;
     if constexpr (std::is_floating_point_v<T>) {
-      using V = detail::Batch<T>;
+      using V = detail::Simd<T>;
       constexpr Index width = V::size;
       const V wanted(best);
       // A row whose extreme is not NaN holds no NaN.

@@ -38,10 +38,10 @@ Tensor tensor_of(const Values& values, const Shape& shape) {
 }
 
 /// A copy of values between guarded pages; room for a result is filled with NaN.
-struct Operand {
+struct GuardedValues {
   Guarded<float> memory;
   Index count;
-  Operand(const Values& values, End end)
+  GuardedValues(const Values& values, End end)
       : memory(values.size(), end), count(static_cast<Index>(values.size())) {
     std::copy(values.begin(), values.end(), memory.data());
   }
@@ -177,12 +177,12 @@ void check_convolution(RandomTensors& random) {
         CHECK(difference({data, data + results[pass].count()}, expected[pass]) == "");
       }
       // And as oneDNN does where it is used, between guarded pages.
-      const Operand gx(x, end), gw(weight, end), gg(gradient, end), gb(bias, end);
+      const GuardedValues gx(x, end), gw(weight, end), gg(gradient, end), gb(bias, end);
       using backend::Pass;
       const std::array<Pass, 3> passes{Pass::forward, Pass::input_gradient, Pass::weight_gradient};
       for (std::size_t pass = 0; pass < 3; ++pass) {
         CAPTURE(pass);
-        const Operand result(Operand::unwritten(static_cast<Index>(expected[pass].size())), end);
+        const GuardedValues result(GuardedValues::unwritten(static_cast<Index>(expected[pass].size())), end);
         const bool forward = pass == 0, to_weights = pass == 2;
         if (backend::convolve(passes[pass], c, forward ? gx.memory.data() : gg.memory.data(),
                               to_weights ? gx.memory.data() : gw.memory.data(),
@@ -253,7 +253,7 @@ void check_product(RandomTensors& random) {
         const std::string where =
             geometry + ", threads " + std::to_string(threads) + (by_sizes ? ", reproducible" : "");
         CAPTURE(where);
-        const Operand ga(a, end), gb(b, end), gbias(bias, end);
+        const GuardedValues ga(a, end), gb(b, end), gbias(bias, end);
         const auto check = [&]<class T>(std::type_identity<T>, bool packs) {
           // What stands between the rows of c must stay, NaN is no value to add to.
           Values start = c;
