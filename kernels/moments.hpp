@@ -2,7 +2,7 @@
 // The fast sums of a kernel are judged here; what they cannot hold is summed again, scaled.
 #pragma once
 
-#include <xgrad/tensor/tensor.hpp>
+#include <xgrad/tensor/index.hpp>
 
 #include <algorithm>
 #include <cmath>

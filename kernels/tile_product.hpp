@@ -3,7 +3,7 @@
 // it; all columns come in whole vectors.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 #include <xgrad/vmath/simd.hpp>
 
 #include <utility>

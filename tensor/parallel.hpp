@@ -2,7 +2,10 @@
 // caller's own OpenMP and BLAS settings are never changed; parallel.cpp alone includes omp.h.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/error.hpp>
+#include <xgrad/tensor/index.hpp>
+
+#include <type_traits>
 
 namespace xgrad {
 

@@ -3,7 +3,7 @@
 // alone.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 #include <xgrad/vmath/simd.hpp>
 
 #include <algorithm>

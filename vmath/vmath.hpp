@@ -3,7 +3,7 @@
 // position or on n.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 
 namespace xgrad::vmath {
 
