@@ -12,7 +12,7 @@ namespace {
 // True when the operands are small and of one shape: one run from the first element to the last.
 template <std::size_t N>
 bool single_run(const std::array<const Tensor*, N>& operands, std::array<const std::byte*, N>& data) {
-  if (operands[0]->count() > kernels::elementwise_grain) return false;
+  if (operands[0]->count() > worth_a_thread) return false;
   for (std::size_t k = 0; k < N; ++k) {
     if (k > 0 && operands[k]->shape() != operands[0]->shape()) return false;
     data[k] = operands[k]->raw();
@@ -63,7 +63,7 @@ template <class Run>
   const bool uniform = cotangent.count() != count;
   const Tensor repeated = uniform ? kernels::broadcast_to(cotangent.reshape({1}), {block}) : cotangent;
   const Index width = element_size(cotangent.dtype());
-  parallel_for(count, kernels::elementwise_grain, [&](Index begin, Index end) {
+  parallel_for(count, worth_a_thread, [&](Index begin, Index end) {
     if (!uniform) return run(begin, end - begin, repeated.raw() + begin * width);
     for (; begin < end; begin += block) run(begin, std::min(block, end - begin), repeated.raw());
   });
@@ -75,7 +75,7 @@ void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, cons
                      const Tensor& cotangent, std::byte* out) {
   const Index width = element_size(x.dtype()), step = 1;
   const std::byte* const arrays[]{x.raw(), second == nullptr ? nullptr : second->raw()};
-  if (x.count() <= kernels::elementwise_grain && cotangent.count() == x.count())
+  if (x.count() <= worth_a_thread && cotangent.count() == x.count())
     return loops.backward(f, arrays, &step, cotangent.raw(), &out, x.count());
   over_parts(cotangent, x.count(), [&](Index begin, Index n, const std::byte* g) {
     const std::byte* const from[]{arrays[0] + begin * width,

@@ -55,7 +55,7 @@ bool in_parts(Pass pass, const Convolution& sizes, const float* a, const float* 
   });
   if (!all) return false;
   if (!sums.defined()) return true;
-  detail::parallel_for(weights, 16384, [&](Index begin, Index end) {
+  detail::parallel_for(weights, detail::grain_of(2), [&](Index begin, Index end) {
     std::copy(partial + begin, partial + end, result + begin);
     for (Index part = 1; part < parts; ++part) {
       const float* from = partial + part * weights;

@@ -283,7 +283,7 @@ Attention run(const Kernel<T>& kernel, const Shape& shape) {
   T *largest = result.statistics.mutable_data<T>(), *inverse = largest + rows;
   const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
   detail::parallel_for(
-      kernel.matrices * kernel.blocks, detail::grain_for(kernel.work()), [&](Index begin, Index end) {
+      kernel.matrices * kernel.blocks, detail::grain_of(kernel.work()), [&](Index begin, Index end) {
         Workspace<T> workspace;
         const Matrix<T> v = workspace.matrix(keys, value_width), q = workspace.matrix(width, kernel.queries),
                         p = workspace.matrix(keys, kernel.queries),
@@ -343,7 +343,7 @@ void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Tensor&
   const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
   // One thread a matrix, block after block: the sums over queries have one order.
   detail::parallel_for(
-      kernel.matrices, detail::grain_for(kernel.blocks * kernel.work()), [&](Index begin, Index end) {
+      kernel.matrices, detail::grain_of(kernel.blocks * kernel.work()), [&](Index begin, Index end) {
         Workspace<T> workspace;
         const Matrix<T> k = workspace.matrix(keys, width), q = workspace.matrix(kernel.queries, width),
                         g = workspace.matrix(kernel.queries, value_width),

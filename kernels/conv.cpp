@@ -82,7 +82,7 @@ void gather(const Lowering& lowering, const T* x, Index first, Index last, T* co
   const Window &h = lowering.sizes.height, &w = lowering.sizes.width;
   const Index in = lowering.sizes.in, across = w.kernel * lowering.channels,
               rows = (last - first) * lowering.positions;
-  const Index grain = std::max<Index>(1, 16384 / lowering.groups_taps());
+  const Index grain = detail::grain_of(2 * lowering.groups_taps());
   detail::parallel_for(rows * lowering.sizes.groups, grain, [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const Index group = row / rows, position = row % rows, line = first + position / lowering.positions;
@@ -112,8 +112,8 @@ void scatter(const Lowering& lowering, const T* columns, Index first, Index last
   const Index in = lowering.sizes.in, across = w.kernel * lowering.channels,
               rows = (last - first) * lowering.positions;
   const Index image = first / h.output(), images = (last - 1) / h.output() + 1 - image;
-  const Index work = std::max<Index>(1, lowering.positions * lowering.groups_taps() / h.stride);
-  detail::parallel_for(images * h.input, std::max<Index>(1, 16384 / work), [&](Index begin, Index end) {
+  const Index work = lowering.positions * lowering.groups_taps() / h.stride;
+  detail::parallel_for(images * h.input, detail::grain_of(2 * work), [&](Index begin, Index end) {
     for (Index row = image * h.input + begin; row < image * h.input + end; ++row) {
       const Index n = row / h.input, pixel = row % h.input;
       for (Index k = 0; k < h.kernel; ++k) {

@@ -96,7 +96,7 @@ template <class T>
 void normalize_rows(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
                     Statistics statistics, const MomentRows<T>& moments, T* out) {
   const Index n = grouping.depth, groups = grouping.groups;
-  parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+  parallel_for(grouping.owners(), detail::grain_of(n), [&](Index begin, Index end) {
     // Counted on: a division takes as long as a short row.
     for (Index r = begin, group = begin % groups; r < end; ++r, group = group + 1 < groups ? group + 1 : 0) {
       const T* from = x + r * n;
@@ -135,7 +135,7 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const Momen
   constexpr Index rows = 32;
   const Index blocks = (grouping.outer + rows - 1) / rows;
   std::vector<T> partial(static_cast<std::size_t>(blocks * 2 * channels));
-  parallel_for(blocks, detail::grain_for(rows * channels), [&](Index begin, Index end) {
+  parallel_for(blocks, detail::grain_of(rows * channels), [&](Index begin, Index end) {
     const Index last = std::min(grouping.outer, end * rows) * groups;
     for (Index r = begin * rows * groups, row = begin * rows, group = 0; r < last; ++r) {
       const T *from = x + r * n, *incoming = g + r * n, *w = weight + group * n;
@@ -176,7 +176,7 @@ template <class T>
 std::vector<CentralMoments> block_moments(const T* x, const Walk& walk, Index outer) {
   std::vector<CentralMoments> result(static_cast<std::size_t>(outer * walk.blocks * walk.channels));
   const Index tasks = outer * walk.blocks * walk.strips;
-  parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
+  parallel_for(tasks, detail::grain_of(64 * walk.width / walk.strips), [&](Index task, Index last) {
     for (; task < last; ++task) {
       const Index strip = task % walk.strips, place = task / walk.strips;
       const Index block = place % walk.blocks, first = strip * detail::fold_strip;
@@ -231,7 +231,7 @@ void column_statistics(const T* x, const Grouping& grouping, double eps, Set set
   const Walk walk(grouping);
   const std::vector<CentralMoments> blocks = block_moments(x, walk, grouping.outer);
   parallel_for(
-      grouping.owners(), detail::grain_for(walk.blocks * grouping.depth * 16), [&](Index begin, Index end) {
+      grouping.owners(), detail::grain_of(walk.blocks * grouping.depth * 16), [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i) {
           const Index outer = i / grouping.groups, channel = i % grouping.groups * grouping.depth;
           const CentralMoments* own = blocks.data() + outer * walk.blocks * walk.channels + channel;
@@ -304,7 +304,7 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const Mo
   };
   std::vector<Sums> partial(static_cast<std::size_t>(outer * walk.blocks * channels));
   const Index tasks = outer * walk.blocks * walk.strips;
-  parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
+  parallel_for(tasks, detail::grain_of(64 * walk.width / walk.strips), [&](Index task, Index last) {
     for (; task < last; ++task) {
       const Index strip = task % walk.strips, place = task / walk.strips;
       const Index block = place % walk.blocks, first = strip * detail::fold_strip, o = place / walk.blocks;
@@ -468,7 +468,7 @@ Spread spread(const Tensor& x, const Grouping& grouping) {
       column_statistics(data, grouping, 0, set);
     } else {
       const Index n = grouping.depth;
-      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+      parallel_for(grouping.owners(), detail::grain_of(n), [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) set(r, row_standard(data + r * n, n, Statistics::own, 0));
       });
     }
@@ -483,7 +483,7 @@ Tensor distances(const Tensor& x, const Grouping& grouping, const Tensor& mean, 
     T* to = result.mutable_data<T>();
     if (grouping.size == 1) {
       const Index n = grouping.depth;
-      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+      parallel_for(grouping.owners(), detail::grain_of(n), [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) {
           const T c = centre[r], e = excess[r];
           for (Index i = r * n; i < (r + 1) * n; ++i) to[i] = from[i] - c - e;

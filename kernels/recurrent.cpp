@@ -21,10 +21,10 @@ Sizes sizes_of(const Tensor& hidden_states) {
   return {hidden_states.size(0), hidden_states.size(1), hidden_states.size(2)};
 }
 
-// Rows of the batch that are worth a thread.
-Index grain_of(const Sizes& s, Index gates) {
-  constexpr Index worth_a_thread = Index{1} << 18;
-  return worth_a_thread / std::max<Index>(1, s.steps * s.hidden * s.hidden * gates) + 1;
+// Rows of the batch that are worth a thread: it makes room for its own products, and may pack a weight.
+Index rows_of_thread(const Sizes& s, Index gates) {
+  constexpr Index multiply_adds = 8 * detail::worth_a_thread;
+  return detail::grain_of(s.steps * s.hidden * s.hidden * gates, multiply_adds);
 }
 
 // Rows that share a product's overhead, where the parts of the batch depend on its size alone.
@@ -227,7 +227,7 @@ LstmPass lstm(const Tensor& projected, const Tensor& hidden, const Tensor& cell,
     const T *in = projected.data<T>(), *w = weight.data<T>();
     T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>(),
       *cells = pass.cells.mutable_data<T>();
-    detail::parallel_parts(s.batch, grain_of(s, 4), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 4), rows_of_part, [&](Index begin, Index end) {
       StepProduct<T> from_state(s.steps, end - begin, width, h, w, true, T(0), width);
       const T *state = hidden.data<T>() + begin * h, *before = cell.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
@@ -257,7 +257,7 @@ LstmGradients lstm_backward(const LstmPass& pass, const Tensor& hidden, const Te
     const T *gates = pass.gates.data<T>(), *cells = pass.cells.data<T>(), *w = weight.data<T>();
     const T* from_hidden = hidden_gradient.defined() ? hidden_gradient.data<T>() : nullptr;
     const T* from_cells = cells_gradient.defined() ? cells_gradient.data<T>() : nullptr;
-    detail::parallel_parts(s.batch, grain_of(s, 8), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 8), rows_of_part, [&](Index begin, Index end) {
       const Index rows = end - begin;
       StepProduct<T> to_state(s.steps, rows, h, width, w, false, T(0), h);
       for (Index t = s.steps; t-- > 0;) {
@@ -284,7 +284,7 @@ GruPass gru(const Tensor& projected, const Tensor& hidden, const Tensor& weight,
     const Index h = s.hidden, width = 4 * h;
     const T *in = projected.data<T>(), *w = weight.data<T>(), *b = bias.defined() ? bias.data<T>() : nullptr;
     T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>();
-    detail::parallel_parts(s.batch, grain_of(s, 3), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 3), rows_of_part, [&](Index begin, Index end) {
       StepProduct<T> from_state(s.steps, end - begin, 3 * h, h, w, true, T(0), width, b);
       const T* before = hidden.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
@@ -311,7 +311,7 @@ GruGradients gru_backward(const GruPass& pass, const Tensor& hidden, const Tenso
       *dh = result.hidden.mutable_data<T>();
     const T *gates = pass.gates.data<T>(), *states = pass.hidden.data<T>(), *w = weight.data<T>();
     const T* from_hidden = hidden_gradient.data<T>();
-    detail::parallel_parts(s.batch, grain_of(s, 6), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 6), rows_of_part, [&](Index begin, Index end) {
       const Index rows = end - begin;
       StepProduct<T> to_state(s.steps, rows, h, width, w, false, T(1), h);
       for (Index t = s.steps; t-- > 0;) {
