@@ -309,4 +309,12 @@ Simd<T> log1p_kernel(const Simd<T>& x) {
   return xsimd::select(xsimd::abs(x) < Simd<T>(std::numeric_limits<T>::min()), x, value);
 }
 
+/// erfc(a) for a >= 0 up to where it vanishes, given e = exp(-a^2); with the substitution of Shepherd and
+/// Laframboise (1981) for exp(a^2) erfc(a).
+template <class T>
+Simd<T> erfc_positive(const Simd<T>& a, const Simd<T>& e) {
+  const Simd<T> centre(sizeof(T) == 4 ? T(3) : T(4)), inverse = Simd<T>(T(1)) / (a + centre);
+  return e * inverse * polynomial<T>((a - centre) * inverse, Table<T>::erfcx);
+}
+
 }  // namespace xgrad::detail

@@ -1,10 +1,8 @@
 // Largest and smallest elements and their positions.
-#include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/kernels/reduce.hpp>
 
 namespace xgrad {
@@ -61,14 +59,6 @@ ValueAndIndex with_index(const char* name, const Operand& x, Index axis, ReduceO
 }
 
 }  // namespace
-
-Variable detail::shared_by_ties(const Variable& gradient, const Tensor& x, const Tensor& extreme) {
-  const Tensor ties =
-      kernels::logical(kernels::Logical::either, kernels::compare(kernels::Comparison::equal, x, extreme),
-                       kernels::classify(kernels::Classification::nan, x));
-  const Tensor count = kernels::sum_to(ties.to(extreme.dtype()), extreme.shape());
-  return where(ties, gradient / count, 0);
-}
 
 Variable amax(const Operand& x, const Axes& axes, ReduceOptions options) {
   return extreme_value("amax", x, axes, options, kernels::max);
