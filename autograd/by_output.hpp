@@ -60,6 +60,11 @@ Tensor value_of(const F& f, const Tensor& x) {
   return run_forward(forward_loops<float, F>, forward_loops<double, F>, &f, &input, 1);
 }
 
+/// The gradient of one operand by its backward loop, written to `out`, which may be the cotangent. The loop
+/// may read a second array of x's shape.
+void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor* second,
+                     const Tensor& cotangent, std::byte* out);
+
 /// The gradient of an operation of one operand by its backward loop, which reads `saved`, and `second` if
 /// there is one. The loop's dx may be its cotangent.
 Variable looped_gradient(Backward& r, const MapLoops& f32, const MapLoops& f64, const void* f,

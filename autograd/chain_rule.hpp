@@ -153,10 +153,10 @@ template <class T>
 bool holds_anywhere(const LaneMask<T>& mask) {
   return any(mask);
 }
-/// `value`, and other() where the mask holds, which is rare: nothing is selected where it holds nowhere.
-template <class Mask, class S, class Other>
-S unless(const Mask& mask, const S& value, const Other& other) {
-  return holds_anywhere(mask) ? S(where(mask, other(), value)) : value;
+/// `value`, and other() where the condition holds, which is rare: nothing is selected where it holds nowhere.
+template <class Condition, class S, class Other>
+S unless(const Condition& condition, const S& value, const Other& other) {
+  return holds_anywhere(condition) ? S(where(condition, other(), value)) : value;
 }
 
 template <class S, std::size_t N>

@@ -152,9 +152,9 @@ requires detail::DualPair<A, B>
 auto operator!=(const A& a, const B& b) { return detail::value_of(a) != detail::value_of(b); }
 
 /// The branch not taken contributes zero, even where its derivative is infinite.
-template <class Mask, class S, std::size_t N>
-Dual<S, N> where(const Mask& mask, const Dual<S, N>& a, const Dual<S, N>& b) {
-  Dual<S, N> r(where(mask, a.value, b.value));
+template <class Condition, class S, std::size_t N>
+Dual<S, N> where(const Condition& condition, const Dual<S, N>& a, const Dual<S, N>& b) {
+  Dual<S, N> r(where(condition, a.value, b.value));
   const auto partial = [](const Dual<S, N>& x, std::size_t i) {
     return x.kind[i] == Partial::zero  ? detail::constant<S>(0)
            : x.kind[i] == Partial::one ? detail::constant<S>(1)
@@ -162,18 +162,18 @@ Dual<S, N> where(const Mask& mask, const Dual<S, N>& a, const Dual<S, N>& b) {
   };
   for (std::size_t i = 0; i < N; ++i) {
     if (a.kind[i] == Partial::zero && b.kind[i] == Partial::zero) continue;
-    r.partial[i] = where(mask, partial(a, i), partial(b, i));
+    r.partial[i] = where(condition, partial(a, i), partial(b, i));
     r.kind[i] = Partial::general;
   }
   return r;
 }
-template <class Mask, class S, std::size_t N, Number C>
-Dual<S, N> where(const Mask& mask, const Dual<S, N>& a, C b) {
-  return where(mask, a, Dual<S, N>(detail::constant<S>(static_cast<double>(b))));
+template <class Condition, class S, std::size_t N, Number C>
+Dual<S, N> where(const Condition& condition, const Dual<S, N>& a, C b) {
+  return where(condition, a, Dual<S, N>(detail::constant<S>(static_cast<double>(b))));
 }
-template <class Mask, class S, std::size_t N, Number C>
-Dual<S, N> where(const Mask& mask, C a, const Dual<S, N>& b) {
-  return where(mask, Dual<S, N>(detail::constant<S>(static_cast<double>(a))), b);
+template <class Condition, class S, std::size_t N, Number C>
+Dual<S, N> where(const Condition& condition, C a, const Dual<S, N>& b) {
+  return where(condition, Dual<S, N>(detail::constant<S>(static_cast<double>(a))), b);
 }
 
 /// Half the gradient to each on a tie.

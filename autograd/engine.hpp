@@ -1,4 +1,10 @@
 // One backward run over the recorded graph; private to the library.
+//
+// Gradients of gradients are operations: the engine stands below ops/, and still names some of them.
+// chain_rule.hpp and dual.hpp (arithmetic, math) read a formula's derivative as recorded operations;
+// chain.cpp and record.cpp cast to the dtype of an operand; gradient_slot.cpp adds, engine.cpp sums to and
+// broadcasts to an operand's shape, run_queue.cpp spreads, where the run itself is recorded; functional.cpp
+// stacks the rows of a Jacobian. No other file of the engine includes ops/.
 #pragma once
 
 #include <xgrad/autograd/gradient_slot.hpp>

@@ -13,12 +13,6 @@ namespace {
 
 using Variables = std::vector<Variable>;
 
-/// x as a variable of its own whose history is x: a gradient by it leaves out other ways to x.
-Variable alias(const Variable& x) {
-  Op op("alias", Place{}, {x});
-  return op.record(op.value(), Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
-}
-
 /// What f is differentiated by: variables that it is given instead of the inputs, or those that it uses.
 Variables arguments_of(const Differentiable& f, const Variables& inputs, FunctionalOptions options) {
   if (inputs.empty()) fail<ValueError>("the list of inputs is empty");
@@ -157,25 +151,6 @@ std::vector<Variables> jacobian_of(const Variables& outputs, const Variables& in
 }
 
 }  // namespace
-
-void give_composed(Backward& r, const VectorFunction& composed) {
-  Variables arguments, wanted, roots, seeds;
-  for (std::size_t i = 0; i < r.input_count(); ++i) {
-    arguments.push_back(r.needs(i) ? alias(r.input(i)) : r.input(i));
-    if (r.needs(i)) wanted.push_back(arguments.back());
-  }
-  const Variables outputs = composed(arguments);
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    if (!r.has_gradient(k) || !outputs[k].requires_grad()) continue;
-    roots.push_back(outputs[k]);
-    seeds.push_back(r.gradient(k));
-  }
-  if (roots.empty()) return;
-  Variables gradients =
-      grad(roots, wanted, {.seeds = std::move(seeds), .create_graph = true, .allow_unused = true});
-  for (std::size_t i = 0, next = 0; i < r.input_count(); ++i)
-    if (r.needs(i)) r.give(i, std::move(gradients[next++]));
-}
 
 VjpResult vjp(const Differentiable& f, const Variables& inputs, const Variables& cotangents,
               FunctionalOptions options, Place place) {

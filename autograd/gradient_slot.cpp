@@ -55,4 +55,24 @@ bool GradientSlot::takes(const OutputMeta& meta) {
   return true;
 }
 
+std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
+  if (state.slot) return state.slot;
+  if (state.node && state.node->extras) {
+    for (const auto& [output, slot] : state.node->extras->slots)
+      if (output == state.output) {
+        if (auto found = slot.lock()) return found;
+      }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
+  VariableState& state = Access::checked(variable);
+  if (auto slot = find_slot(state)) return slot;
+  auto slot = std::make_shared<GradientSlot>();
+  state.node->require_extras().slots.emplace_back(state.output, slot);
+  state.slot = slot;
+  return slot;
+}
+
 }  // namespace xgrad::detail

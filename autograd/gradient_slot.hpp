@@ -52,6 +52,9 @@ struct GradientSlot {
   void add(Deposit&& deposit, bool create_graph);
 };
 
+/// The slot that a variable shows, if there is one: its own, or the one that its node knows when this handle
+/// was rebuilt from a saved value.
+std::shared_ptr<GradientSlot> find_slot(const VariableState& state);
 /// The slot of a variable that requires a gradient, made when there is none yet.
 std::shared_ptr<GradientSlot> require_slot(const Variable& variable);
 

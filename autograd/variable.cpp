@@ -45,19 +45,6 @@ void make_leaf(VariableState& state, Place place) {
   state.node = new_leaf(state);
 }
 
-// The slot a variable shows: its own, or the one its node knows when this handle was rebuilt from a saved
-// value.
-std::shared_ptr<GradientSlot> find_slot(const VariableState& state) {
-  if (state.slot) return state.slot;
-  if (state.node && state.node->extras) {
-    for (const auto& [output, slot] : state.node->extras->slots)
-      if (output == state.output) {
-        if (auto found = slot.lock()) return found;
-      }
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 Variable Access::make(Tensor&& value, Ref<Node>&& node, std::uint32_t output) {
@@ -93,15 +80,6 @@ void VariableState::destroy() {
   std::destroy_at(&node);
   if (!pool::deallocate_quickly(this, sizeof(VariableState), pool::Use::values))
     pool::deallocate(this, sizeof(VariableState), pool::Use::values);
-}
-
-std::shared_ptr<GradientSlot> require_slot(const Variable& variable) {
-  VariableState& state = Access::checked(variable);
-  if (auto slot = find_slot(state)) return slot;
-  auto slot = std::make_shared<GradientSlot>();
-  state.node->require_extras().slots.emplace_back(state.output, slot);
-  state.slot = slot;
-  return slot;
 }
 
 }  // namespace detail

@@ -20,7 +20,7 @@ namespace xgrad::onednn {
 #ifdef XGRAD_ONEDNN
 namespace {
 
-using Matrix = blas::Product<float>;
+using Matrix = backend::Product<float>;
 using Dims = dnnl::memory::dims;
 
 dnnl::engine& cpu() {
@@ -86,11 +86,11 @@ dnnl::memory::desc given_b(const Matrix& p) {
 }
 
 // Nothing where oneDNN has no implementation that may be used.
-std::optional<Ready> make(const Matrix& p, int threads) {
+std::optional<Ready> make(const Matrix& p, bool packed, int threads) {
   const auto a = matrices(p.batch, p.step_a, p.rows, p.inner, p.lda, p.transpose_a);
   const dnnl::memory::desc any{Dims{p.inner, p.columns}, dnnl::memory::data_type::f32,
                                dnnl::memory::format_tag::any};
-  const auto b = p.packed ? any : given_b(p);
+  const auto b = packed ? any : given_b(p);
   const auto c = matrices(p.batch, p.step_c, p.rows, p.columns, p.ldc, false);
   const auto bias = matrices(p.batch, 0, 1, p.columns, p.columns, false);
   dnnl::primitive_attr attributes;
@@ -115,13 +115,13 @@ std::optional<Ready> make(const Matrix& p, int threads) {
   }
 }
 
-void execute(const Ready& ready, const Matrix& p) {
+void execute(const Ready& ready, const Matrix& p, const float* b) {
   const auto point = [](const dnnl::memory& memory, const float* data) {
     dnnl_memory_set_data_handle(memory.get(), const_cast<float*>(data));
     return memory.get();
   };
   const std::array<dnnl_exec_arg_t, 4> arguments{{{DNNL_ARG_SRC, point(ready.a, p.a)},
-                                                  {DNNL_ARG_WEIGHTS, point(ready.b, p.b)},
+                                                  {DNNL_ARG_WEIGHTS, point(ready.b, b)},
                                                   {DNNL_ARG_DST, point(ready.c, p.c)},
                                                   {DNNL_ARG_BIAS, point(ready.bias, p.bias)}}};
   const Planned planned(ready.threads);
@@ -134,30 +134,31 @@ void execute(const Ready& ready, const Matrix& p) {
 // packs it, was 1.2 to 2 times as fast.
 constexpr Index fits_caches = 1 << 20;
 
-// The primitive for a product; null where OpenBLAS is faster or oneDNN cannot.
-const Ready* ready_for(const Matrix& p) {
+// The primitive for a product, with b packed or as it is, on `threads`, or as many as may where that is 0;
+// null where OpenBLAS is faster or oneDNN cannot.
+const Ready* ready_for(const Matrix& p, bool packed, int threads) {
   // Calling a primitive costs a microsecond, which OpenBLAS does not; and a row times a matrix is limited by
   // memory.
   constexpr double worth_a_call = 1 << 17;
-  const bool in_place = !p.transpose_b && !p.packed;
+  const bool in_place = !p.transpose_b && !packed;
   if (p.rows == 1 || (in_place && p.inner * p.columns >= fits_caches) ||
       static_cast<double>(p.rows * p.columns) * static_cast<double>(p.inner * p.batch) < worth_a_call)
     return nullptr;
   constexpr std::size_t most = 1024;
   thread_local std::unordered_map<Key, std::optional<Ready>, Hash> kept;
-  const int threads = p.threads > 0 ? p.threads : threads_that_share();
+  if (threads == 0) threads = threads_that_share();
   const Key key{{p.rows, p.columns, p.inner, p.lda, p.ldb, p.ldc, p.batch, p.step_a, p.step_b, p.step_c},
                 p.beta,
                 p.transpose_a,
                 p.transpose_b,
                 p.bias != nullptr,
-                p.packed,
+                packed,
                 threads};
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= most) kept.clear();
     const Planned planned(threads);
-    found = kept.emplace(key, make(p, threads)).first;
+    found = kept.emplace(key, make(p, packed, threads)).first;
   }
   return found->second ? &*found->second : nullptr;
 }
@@ -176,51 +177,51 @@ Tensor room_for(const dnnl::memory::desc& described) {
 
 }  // namespace
 
-bool multiply(const Matrix& p) {
-  const Ready* ready = ready_for(p);
-  if (ready == nullptr) {
-    if (p.packed) throw std::bad_alloc();  // nothing else kept the primitive from being made again
-    return false;
-  }
-  execute(*ready, p);
+bool multiply(const Matrix& p, int threads) {
+  const Ready* ready = ready_for(p, false, threads);
+  if (ready == nullptr) return false;
+  execute(*ready, p, p.b);
   return true;
 }
 
-bool faster_turned(const Matrix& p) {
+void multiply(const Matrix& p, const backend::Packed& b) {
+  const Ready* ready = ready_for(p, true, b.threads);
+  if (ready == nullptr) throw std::bad_alloc();  // nothing else kept the primitive from being made again
+  execute(*ready, p, b.values.data<float>());
+}
+
+bool prefers_turned(const Matrix& p) {
   // The gradient of a weight that narrows: long sums, a that is read in place once it is the right operand.
   constexpr Index long_sum = 1024, several_rows = 16;
   if (!p.transpose_a || p.transpose_b || p.inner < long_sum || p.rows < several_rows || p.batch != 1 ||
-      p.rows * p.columns >= fits_caches || ready_for(p) != nullptr)
+      p.rows * p.columns >= fits_caches || ready_for(p, false, 0) != nullptr)
     return false;
-  return ready_for({.transpose_a = true,
-                    .transpose_b = false,
-                    .rows = p.columns,
-                    .columns = p.rows,
-                    .inner = p.inner,
-                    .a = p.b,
-                    .lda = p.ldb,
-                    .b = p.a,
-                    .ldb = p.lda,
-                    .beta = 0,
-                    .c = nullptr,
-                    .ldc = p.rows}) != nullptr;
+  const Matrix turned{.transpose_a = true,
+                      .transpose_b = false,
+                      .rows = p.columns,
+                      .columns = p.rows,
+                      .inner = p.inner,
+                      .a = p.b,
+                      .lda = p.ldb,
+                      .b = p.a,
+                      .ldb = p.lda,
+                      .beta = 0,
+                      .c = nullptr,
+                      .ldc = p.rows};
+  return ready_for(turned, false, 0) != nullptr;
 }
 
-Tensor pack(Matrix& p) {
-  Matrix packed = p;
-  packed.packed = true;
-  packed.threads = p.threads > 0 ? p.threads : threads_that_share();
-  const Ready* ready = p.batch == 1 ? ready_for(packed) : nullptr;
+backend::Packed pack(const Matrix& p) {
+  const int threads = threads_that_share();
+  const Ready* ready = p.batch == 1 ? ready_for(p, true, threads) : nullptr;
   if (ready == nullptr || ready->b.get_desc() == given_b(p)) return {};
   dnnl::memory from(given_b(p), cpu(), const_cast<float*>(p.b));
   const dnnl::reorder::primitive_desc order(from, ready->b);
   if (!may_be_used(order.impl_info_str())) return {};
-  Tensor result = room_for(ready->b.get_desc());
-  dnnl::memory to(ready->b.get_desc(), cpu(), result.mutable_data<float>());
-  const Planned planned(ready->threads);
+  backend::Packed result{room_for(ready->b.get_desc()), threads};
+  dnnl::memory to(ready->b.get_desc(), cpu(), result.values.mutable_data<float>());
+  const Planned planned(threads);
   dnnl::reorder(order).execute(stream(), from, to);
-  packed.b = result.data<float>();
-  p = packed;
   return result;
 }
 
@@ -228,7 +229,7 @@ Tensor pack(Matrix& p) {
 
 namespace {
 
-using kernels::Convolution;
+using backend::Pass, kernels::Convolution;
 
 struct ConvolutionKey {
   Convolution sizes;
@@ -409,14 +410,26 @@ bool convolve(Pass pass, const Convolution& sizes, const float* a, const float* 
   return true;
 }
 
+bool prefers_mirrored(const Convolution& c) {
+  // Forward kernels are the best ones: with many channels they took 75 to 90 % of the backward kernels' time,
+  // unless the mirrored windows stand on padding for the most part; few pixels do not repay the mirroring.
+  const auto same = [](const kernels::Window& w) {
+    return w.stride == 1 && w.output() >= w.input && std::max(w.before, w.after) < w.extent();
+  };
+  const Index pixels = c.batch * c.height.input * c.width.input;
+  return c.groups == 1 && c.in >= 32 && c.out >= 64 && pixels >= 1024 && same(c.height) && same(c.width);
+}
+
 #else
 
-bool multiply(const blas::Product<float>&) { return false; }
-Tensor pack(blas::Product<float>&) { return {}; }
-bool faster_turned(const blas::Product<float>&) { return false; }
-bool convolve(Pass, const kernels::Convolution&, const float*, const float*, const float*, float*) {
+bool multiply(const backend::Product<float>&, int) { return false; }
+void multiply(const backend::Product<float>&, const backend::Packed&) {}
+backend::Packed pack(const backend::Product<float>&) { return {}; }
+bool prefers_turned(const backend::Product<float>&) { return false; }
+bool convolve(backend::Pass, const kernels::Convolution&, const float*, const float*, const float*, float*) {
   return false;
 }
+bool prefers_mirrored(const kernels::Convolution&) { return false; }
 
 #endif
 

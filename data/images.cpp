@@ -52,7 +52,7 @@ Tensor normalize(const Tensor& images, double mean, double deviation, Place plac
   return with_values(images, [&](auto value) {
     Tensor result = Tensor::uninitialized(images.shape(), float32);
     float* out = result.mutable_data<float>();
-    xgrad::detail::parallel_for(result.count(), 1 << 16, [=](Index begin, Index end) {
+    xgrad::detail::parallel_for(result.count(), xgrad::detail::worth_a_thread, [=](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) out[i] = static_cast<float>((value(i) - mean) / deviation);
     });
     return result;

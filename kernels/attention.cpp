@@ -17,7 +17,7 @@ using detail::multiply, detail::padded;
 
 /// Where the matrices of an operand stand: `heads` side by side in rows `stride` elements apart.
 template <class T>
-struct Operand {
+struct HeadView {
   T* data;
   Index heads, rows, width, stride;
 
@@ -34,7 +34,7 @@ struct Operand {
 
 /// An operand that is part `part` of `parts` in the last axis of the tensor that starts at `data`.
 template <class T>
-Operand<T> operand(const Shape& shape, Index heads, T* data, Index part = 0, Index parts = 1) {
+HeadView<T> head_view(const Shape& shape, Index heads, T* data, Index part = 0, Index parts = 1) {
   const Index stride = shape.back(), features = stride / parts;
   return {data + part * features, heads, shape[shape.rank() - 2], features / heads, stride};
 }
@@ -56,7 +56,7 @@ struct Matrix {
   void clear(Index rows) const { std::fill(data, row(rows), T(0)); }
   /// True when no element of the first rows is a NaN or an infinity.
   bool finite(Index rows) const {
-    using Vector = detail::Batch<T>;
+    using Vector = detail::Simd<T>;
     // The difference of a finite number with itself is +0; every other one is NaN and stays so among the
     // bits.
     Vector bits(T(0));
@@ -67,7 +67,7 @@ struct Matrix {
     return xsimd::all(bits == Vector(T(0)));
   }
   /// Row i = factor * row `first + i` of the operand's matrix.
-  void copy(const Operand<const T>& from, Index number, Index first, Index rows, T factor = T(1)) const {
+  void copy(const HeadView<const T>& from, Index number, Index first, Index rows, T factor = T(1)) const {
     for (Index i = 0; i < rows; ++i) {
       const T* __restrict x = from.row(number, first + i);
       T* __restrict to = row(i);
@@ -76,7 +76,7 @@ struct Matrix {
     }
   }
   /// Column i = factor * row `first + i` of the operand's matrix, for i < columns; zeros up to `stride`.
-  void copy_transposed(const Operand<const T>& from, Index number, Index first, Index columns,
+  void copy_transposed(const HeadView<const T>& from, Index number, Index first, Index columns,
                        T factor = T(1)) const {
     const T* x = from.row(number, first);
     for (Index j = 0; j < from.width; ++j) {
@@ -86,7 +86,7 @@ struct Matrix {
     }
   }
   /// The opposite of copy.
-  void write(const Operand<T>& to, Index number, Index first, Index rows, T factor = T(1)) const {
+  void write(const HeadView<T>& to, Index number, Index first, Index rows, T factor = T(1)) const {
     for (Index i = 0; i < rows; ++i) {
       const T* __restrict x = row(i);
       T* __restrict out = to.row(number, first + i);
@@ -119,7 +119,7 @@ struct Block {
 
 template <class T>
 struct Kernel {
-  Kernel(const Operand<const T>& query, const Operand<const T>& key, const Operand<const T>& value,
+  Kernel(const HeadView<const T>& query, const HeadView<const T>& key, const HeadView<const T>& value,
          const Shape& batch_shape, const AttentionScores& given)
       : q(query),
         k(key),
@@ -182,7 +182,7 @@ struct Kernel {
   /// Queries of a block, side by side in whole vectors: what belongs to one query never crosses a vector.
   /// Few, so that little beyond a causal diagonal is computed.
   static constexpr Index queries = padded<T>(16);
-  Operand<const T> q, k, v;
+  HeadView<const T> q, k, v;
   Shape batch;
   AttentionMask mask;
   bool causal;
@@ -198,7 +198,7 @@ using PerQuery = std::array<T, Kernel<T>::queries>;
 /// are summed in double precision.
 template <class T, class Term>
 PerQuery<T> sum_columns(Index rows, Term term) {
-  using Vector = detail::Batch<T>;
+  using Vector = detail::Simd<T>;
   constexpr Index width = padded<T>(1), stretch = 64;
   PerQuery<T> sums;
   for (Index c = 0; c < Kernel<T>::queries; c += width) {
@@ -224,7 +224,7 @@ void add_scaled(T* __restrict to, T factor, const T* __restrict x, Index n) {
 /// The largest score of every query; 0 where all are -inf.
 template <class T>
 PerQuery<T> largest_of(const Matrix<T>& scores, Index keys) {
-  using Vector = detail::Batch<T>;
+  using Vector = detail::Simd<T>;
   const Vector none(-std::numeric_limits<T>::infinity());
   PerQuery<T> largest;
   for (Index c = 0; c < Kernel<T>::queries; c += padded<T>(1)) {
@@ -238,7 +238,7 @@ PerQuery<T> largest_of(const Matrix<T>& scores, Index keys) {
 /// Scores become exp(score - largest). Returns the sum of every query's.
 template <class T>
 [[gnu::flatten]] PerQuery<T> exponentials(const Matrix<T>& scores, Index keys, const PerQuery<T>& largest) {
-  using Vector = detail::Batch<T>;
+  using Vector = detail::Simd<T>;
   return sum_columns<T>(keys, [&](Index j, Index c) {
     T* at = scores.row(j) + c;
     const Vector e =
@@ -253,7 +253,7 @@ template <class T>
 template <class T>
 [[gnu::flatten]] void slopes_of(const Matrix<T>& scores, const Matrix<T>& slopes, Index keys,
                                 const PerQuery<T>& largest, const PerQuery<T>& factor) {
-  using Vector = detail::Batch<T>;
+  using Vector = detail::Simd<T>;
   const PerQuery<T> along = sum_columns<T>(keys, [&](Index j, Index c) {
     T* at = scores.row(j) + c;
     const Vector p =
@@ -279,11 +279,11 @@ Attention run(const Kernel<T>& kernel, const Shape& shape) {
   const Index rows = kernel.matrices * kernel.q.rows;
   if (kernel.k.rows == 0) return {zeros(shape, dtype), zeros({2, rows}, dtype)};
   Attention result{Tensor::uninitialized(shape, dtype), Tensor::uninitialized({2, rows}, dtype)};
-  const Operand<T> out = operand(shape, kernel.q.heads, result.output.mutable_data<T>());
+  const HeadView<T> out = head_view(shape, kernel.q.heads, result.output.mutable_data<T>());
   T *largest = result.statistics.mutable_data<T>(), *inverse = largest + rows;
   const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
   detail::parallel_for(
-      kernel.matrices * kernel.blocks, detail::grain_for(kernel.work()), [&](Index begin, Index end) {
+      kernel.matrices * kernel.blocks, detail::grain_of(kernel.work()), [&](Index begin, Index end) {
         Workspace<T> workspace;
         const Matrix<T> v = workspace.matrix(keys, value_width), q = workspace.matrix(width, kernel.queries),
                         p = workspace.matrix(keys, kernel.queries),
@@ -293,7 +293,7 @@ Attention run(const Kernel<T>& kernel, const Shape& shape) {
           const Block block = kernel.block(task % kernel.blocks);
           if (task == begin || task % kernel.blocks == 0) {
             kernel.ahead(matrix, [&](Index next, Index i) {
-              for (const Operand<const T>& x : {kernel.q, kernel.k, kernel.v}) x.fetch(next, i);
+              for (const HeadView<const T>& x : {kernel.q, kernel.k, kernel.v}) x.fetch(next, i);
               out.template fetch<true>(next, i);
             });
             v.copy(kernel.v, matrix, 0, keys);
@@ -331,19 +331,19 @@ Attention run(const Kernel<T>& kernel, const Shape& shape) {
 /// Where the gradients go.
 template <class T>
 struct Gradients {
-  Operand<T> q, k, v;
+  HeadView<T> q, k, v;
 };
 
 template <class T>
 void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Tensor& statistics,
                   const Gradients<T>& gradients) {
   using TileProduct = detail::TileProduct<T>;
-  const Operand<const T> incoming = operand(gradient.shape(), kernel.q.heads, gradient.data<T>());
+  const HeadView<const T> incoming = head_view(gradient.shape(), kernel.q.heads, gradient.data<T>());
   const T *largest = statistics.data<T>(), *inverse = largest + kernel.matrices * kernel.q.rows;
   const Index keys = kernel.k.rows, width = kernel.k.width, value_width = kernel.v.width;
   // One thread a matrix, block after block: the sums over queries have one order.
   detail::parallel_for(
-      kernel.matrices, detail::grain_for(kernel.blocks * kernel.work()), [&](Index begin, Index end) {
+      kernel.matrices, detail::grain_of(kernel.blocks * kernel.work()), [&](Index begin, Index end) {
         Workspace<T> workspace;
         const Matrix<T> k = workspace.matrix(keys, width), q = workspace.matrix(kernel.queries, width),
                         g = workspace.matrix(kernel.queries, value_width),
@@ -397,8 +397,8 @@ void run_backward(const Kernel<T>& kernel, const Tensor& gradient, const Tensor&
         };
         for (Index matrix = begin; matrix < end; ++matrix) {
           kernel.ahead(matrix, [&](Index next, Index i) {
-            for (const Operand<const T>& x : {kernel.q, kernel.k, kernel.v, incoming}) x.fetch(next, i);
-            for (const Operand<T>& x : {gradients.q, gradients.k, gradients.v})
+            for (const HeadView<const T>& x : {kernel.q, kernel.k, kernel.v, incoming}) x.fetch(next, i);
+            for (const HeadView<T>& x : {gradients.q, gradients.k, gradients.v})
               x.template fetch<true>(next, i);
           });
           k.copy(kernel.k, matrix, 0, keys);
@@ -413,7 +413,7 @@ template <class T>
 Kernel<T> kernel_of(const Tensor& query, const Tensor& key, const Tensor& value,
                     const AttentionScores& scores) {
   const auto whole = [&](const Tensor& x) {
-    return operand(x.shape(), scores.heads.value_or(1), x.data<T>());
+    return head_view(x.shape(), scores.heads.value_or(1), x.data<T>());
   };
   return {whole(query), whole(key), whole(value), batch_of(query.shape(), scores), scores};
 }
@@ -421,7 +421,7 @@ Kernel<T> kernel_of(const Tensor& query, const Tensor& key, const Tensor& value,
 template <class T>
 Kernel<T> kernel_of(const Tensor& packed, const AttentionScores& scores) {
   const auto part = [&](Index number) {
-    return operand(packed.shape(), scores.heads.value_or(1), packed.data<T>(), number, 3);
+    return head_view(packed.shape(), scores.heads.value_or(1), packed.data<T>(), number, 3);
   };
   return {part(0), part(1), part(2), batch_of(packed.shape(), scores), scores};
 }
@@ -453,7 +453,7 @@ AttentionGradients attention_backward(const Tensor& gradient, const Tensor& quer
     const Kernel<T> kernel = kernel_of<T>(query, key, value, scores);
     if (kernel.k.rows == 0) return AttentionGradients{zeros_like(query), zeros_like(key), zeros_like(value)};
     const auto like = [](const Tensor& x) { return Tensor::uninitialized(x.shape(), x.dtype()); };
-    const auto whole = [&](Tensor& x) { return operand(x.shape(), kernel.q.heads, x.mutable_data<T>()); };
+    const auto whole = [&](Tensor& x) { return head_view(x.shape(), kernel.q.heads, x.mutable_data<T>()); };
     AttentionGradients result{like(query), like(key), like(value)};
     run_backward(kernel, gradient, statistics, {whole(result.query), whole(result.key), whole(result.value)});
     return result;
@@ -466,7 +466,7 @@ Tensor packed_attention_backward(const Tensor& gradient, const Tensor& packed, c
     const Kernel<T> kernel = kernel_of<T>(packed, scores);
     Tensor result = Tensor::uninitialized(packed.shape(), packed.dtype());
     T* to = result.mutable_data<T>();
-    const auto part = [&](Index number) { return operand(packed.shape(), kernel.q.heads, to, number, 3); };
+    const auto part = [&](Index number) { return head_view(packed.shape(), kernel.q.heads, to, number, 3); };
     run_backward(kernel, gradient, statistics, {part(0), part(1), part(2)});
     return result;
   });

@@ -11,9 +11,6 @@
 
 namespace xgrad::kernels {
 
-/// Elements that make a second thread worth while.
-inline constexpr Index elementwise_grain = Index{1} << 15;
-
 /// The common shape of N operands.
 template <std::size_t N>
 Shape broadcast_shape(const std::array<const Tensor*, N>& operands) {
@@ -26,8 +23,7 @@ Shape broadcast_shape(const std::array<const Tensor*, N>& operands) {
 /// element i of operand k stands at data[k] plus i * steps[k] elements, every step being 0 or 1. `shape` is
 /// their common shape.
 template <std::size_t N, class Run>
-void for_each_run(const std::array<const Tensor*, N>& operands, const Shape& shape, Run&& run,
-                  Index grain = elementwise_grain) {
+void for_each_run(const std::array<const Tensor*, N>& operands, const Shape& shape, Run&& run) {
   const Index count = shape.count();
   if (count == 0) return;
 
@@ -38,7 +34,7 @@ void for_each_run(const std::array<const Tensor*, N>& operands, const Shape& sha
     return data;
   };
   const auto one_axis = [&](const std::array<Index, N>& steps) {
-    detail::parallel_for(count, grain, [&](Index begin, Index end) {
+    detail::parallel_for(count, detail::worth_a_thread, [&](Index begin, Index end) {
       std::array<Index, N> offsets;
       for (std::size_t k = 0; k < N; ++k) offsets[k] = begin * steps[k];
       run(located(offsets), steps, begin, end - begin);
@@ -90,11 +86,11 @@ void for_each_run(const std::array<const Tensor*, N>& operands, const Shape& sha
         copies[k] = broadcast_to(*operands[k], shape);
         full[k] = &copies[k];
       }
-    return for_each_run<N>(full, shape, run, grain);
+    return for_each_run<N>(full, shape, run);
   }
 
   const Index inner = sizes[0];
-  detail::parallel_for(count / inner, std::max<Index>(1, grain / inner), [&](Index begin, Index end) {
+  detail::parallel_for(count / inner, detail::grain_of(inner), [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       std::array<Index, N> offsets{};
       Index rest = row;

@@ -1,19 +1,21 @@
-// Invariant: without oneDNN, results do not depend on the number of threads beyond what the products make of
+// Where the backend has no convolution of its own, products of matrices with the windows as rows.
+// Invariant: the results of these do not depend on the number of threads beyond what the products make of
 // it: blocks depend on the sizes alone, and each pixel's contributions are added in one order.
 #include <xgrad/kernels/conv.hpp>
 
-#include <xgrad/backend/blas.hpp>
-#include <xgrad/backend/onednn.hpp>
+#include <xgrad/backend/convolution.hpp>
+#include <xgrad/backend/products.hpp>
 #include <xgrad/kernels/strided.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/parallel.hpp>
 
 #include <algorithm>
-#include <atomic>
 
 namespace xgrad::kernels {
 namespace {
+
+using backend::Pass;
 
 /// One matrix for each group, with a row for every position of a window: the values under its taps.
 template <class T>
@@ -23,9 +25,10 @@ struct Columns {
   Index step;    // from group to group
 };
 
-/// What the matrix products of a convolution have in common. A line is one row of positions in one image.
-struct Plan {
-  explicit Plan(const Convolution& convolution) : sizes(convolution) {
+/// A convolution as products of matrices: what they have in common. A line is one row of positions in one
+/// image.
+struct Lowering {
+  explicit Lowering(const Convolution& convolution) : sizes(convolution) {
     // About a megabyte at a time: enough rows for the product, few enough for the cache.
     constexpr Index elements = 1 << 18;
     lines_at_once = std::max<Index>(1, pointwise() ? lines : elements / (positions * groups_taps()));
@@ -63,36 +66,37 @@ struct Plan {
 /// Calls f(column, pixel, count) for the taps of one row of the window that lie on pixels: `count` values
 /// from that column on belong to x from that pixel of the row on. Neighbours in both are one call.
 template <class F>
-void for_taps(const Plan& plan, Index j, F f) {
-  const Window& w = plan.sizes.width;
+void for_taps(const Lowering& lowering, Index j, F f) {
+  const Window& w = lowering.sizes.width;
   const Index first = w.first_tap(j), last = w.last_tap(j);
-  if (w.dilation == 1 && plan.sizes.groups == 1) {
-    if (first < last) f(first * plan.channels, w.pixel(j, first), (last - first) * plan.channels);
+  if (w.dilation == 1 && lowering.sizes.groups == 1) {
+    if (first < last) f(first * lowering.channels, w.pixel(j, first), (last - first) * lowering.channels);
     return;
   }
-  for (Index l = first; l < last; ++l) f(l * plan.channels, w.pixel(j, l), plan.channels);
+  for (Index l = first; l < last; ++l) f(l * lowering.channels, w.pixel(j, l), lowering.channels);
 }
 
 /// Writes the rows of lines [first, last).
 template <class T>
-void gather(const Plan& plan, const T* x, Index first, Index last, T* columns) {
-  const Window &h = plan.sizes.height, &w = plan.sizes.width;
-  const Index in = plan.sizes.in, across = w.kernel * plan.channels, rows = (last - first) * plan.positions;
-  const Index grain = std::max<Index>(1, 16384 / plan.groups_taps());
-  detail::parallel_for(rows * plan.sizes.groups, grain, [&](Index begin, Index end) {
+void gather(const Lowering& lowering, const T* x, Index first, Index last, T* columns) {
+  const Window &h = lowering.sizes.height, &w = lowering.sizes.width;
+  const Index in = lowering.sizes.in, across = w.kernel * lowering.channels,
+              rows = (last - first) * lowering.positions;
+  const Index grain = detail::grain_of(2 * lowering.groups_taps());
+  detail::parallel_for(rows * lowering.sizes.groups, grain, [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
-      const Index group = row / rows, position = row % rows, line = first + position / plan.positions;
-      const Index n = line / h.output(), i = line % h.output(), j = position % plan.positions;
-      T* to = columns + row * plan.taps;
+      const Index group = row / rows, position = row % rows, line = first + position / lowering.positions;
+      const Index n = line / h.output(), i = line % h.output(), j = position % lowering.positions;
+      T* to = columns + row * lowering.taps;
       for (Index k = 0; k < h.kernel; ++k, to += across) {
         const Index pixel = h.pixel(i, k);
         if (pixel < 0 || pixel >= h.input) {
           std::fill_n(to, across, T(0));
           continue;
         }
-        const T* from = x + (n * h.input + pixel) * w.input * in + group * plan.channels;
+        const T* from = x + (n * h.input + pixel) * w.input * in + group * lowering.channels;
         if (w.first_tap(j) > 0 || w.last_tap(j) < w.kernel) std::fill_n(to, across, T(0));
-        for_taps(plan, j, [&](Index column, Index at, Index count) {
+        for_taps(lowering, j, [&](Index column, Index at, Index count) {
           std::copy_n(from + at * in, count, to + column);
         });
       }
@@ -103,25 +107,27 @@ void gather(const Plan& plan, const T* x, Index first, Index last, T* columns) {
 /// Adds the rows of lines [first, last) to the pixels they came from: the adjoint of gather. Threads part the
 /// rows of pixels.
 template <class T>
-void scatter(const Plan& plan, const T* columns, Index first, Index last, T* x) {
-  const Window &h = plan.sizes.height, &w = plan.sizes.width;
-  const Index in = plan.sizes.in, across = w.kernel * plan.channels, rows = (last - first) * plan.positions;
+void scatter(const Lowering& lowering, const T* columns, Index first, Index last, T* x) {
+  const Window &h = lowering.sizes.height, &w = lowering.sizes.width;
+  const Index in = lowering.sizes.in, across = w.kernel * lowering.channels,
+              rows = (last - first) * lowering.positions;
   const Index image = first / h.output(), images = (last - 1) / h.output() + 1 - image;
-  const Index work = std::max<Index>(1, plan.positions * plan.groups_taps() / h.stride);
-  detail::parallel_for(images * h.input, std::max<Index>(1, 16384 / work), [&](Index begin, Index end) {
+  const Index work = lowering.positions * lowering.groups_taps() / h.stride;
+  detail::parallel_for(images * h.input, detail::grain_of(2 * work), [&](Index begin, Index end) {
     for (Index row = image * h.input + begin; row < image * h.input + end; ++row) {
       const Index n = row / h.input, pixel = row % h.input;
       for (Index k = 0; k < h.kernel; ++k) {
         const Index distance = pixel - h.pixel(0, k), i = distance / h.stride, line = n * h.output() + i;
         if (distance < 0 || distance % h.stride != 0 || i >= h.output() || line < first || line >= last)
           continue;
-        for (Index group = 0; group < plan.sizes.groups; ++group)
-          for (Index j = 0; j < plan.positions; ++j) {
-            const T* from =
-                columns + (group * rows + (line - first) * plan.positions + j) * plan.taps + k * across;
-            for_taps(plan, j, [&](Index column, Index at, Index count) {
+        for (Index group = 0; group < lowering.sizes.groups; ++group)
+          for (Index j = 0; j < lowering.positions; ++j) {
+            const T* from = columns +
+                            (group * rows + (line - first) * lowering.positions + j) * lowering.taps +
+                            k * across;
+            for_taps(lowering, j, [&](Index column, Index at, Index count) {
               const T* __restrict source = from + column;
-              T* __restrict to = x + (row * w.input + at) * in + group * plan.channels;
+              T* __restrict to = x + (row * w.input + at) * in + group * lowering.channels;
               for (Index c = 0; c < count; ++c) to[c] += source[c];
             });
           }
@@ -132,7 +138,7 @@ void scatter(const Plan& plan, const T* columns, Index first, Index last, T* x) 
 
 /// The sizes of one group's product, for the caller to set the matrices.
 template <class T>
-blas::Product<T> product(const Plan& plan) {
+backend::Product<T> product(const Lowering& lowering) {
   return {.transpose_a = false,
           .transpose_b = false,
           .rows = 0,
@@ -145,157 +151,91 @@ blas::Product<T> product(const Plan& plan) {
           .beta = T(0),
           .c = nullptr,
           .ldc = 0,
-          .batch = plan.sizes.groups};
+          .batch = lowering.sizes.groups};
 }
 
 template <class T>
 void forward(const Convolution& sizes, const T* x, const T* weight, const T* bias, T* y) {
-  const Plan plan(sizes);
-  Tensor buffer = plan.pointwise() ? Tensor() : plan.buffer(dtype_of<T>);
-  plan.blocks([&](Index first, Index last) {
-    const Index rows = (last - first) * plan.positions;
-    T* out = y + first * plan.positions * sizes.out;
+  const Lowering lowering(sizes);
+  Tensor buffer = lowering.pointwise() ? Tensor() : lowering.buffer(dtype_of<T>);
+  lowering.blocks([&](Index first, Index last) {
+    const Index rows = (last - first) * lowering.positions;
+    T* out = y + first * lowering.positions * sizes.out;
     if (bias != nullptr)
       for (Index row = 0; row < rows; ++row) std::copy_n(bias, sizes.out, out + row * sizes.out);
-    if (!plan.pointwise()) gather(plan, x, first, last, buffer.mutable_data<T>());
-    const auto columns = plan.columns(plan.pointwise() ? x : buffer.data<T>(), rows);
-    auto p = product<T>(plan);
+    if (!lowering.pointwise()) gather(lowering, x, first, last, buffer.mutable_data<T>());
+    const auto columns = lowering.columns(lowering.pointwise() ? x : buffer.data<T>(), rows);
+    auto p = product<T>(lowering);
     p.transpose_b = true;
     p.rows = rows;
-    p.columns = plan.features;
-    p.inner = plan.taps;
+    p.columns = lowering.features;
+    p.inner = lowering.taps;
     p.a = columns.data;
     p.lda = columns.stride;
     p.step_a = columns.step;
     p.b = weight;
-    p.ldb = plan.taps;
-    p.step_b = plan.features * plan.taps;
+    p.ldb = lowering.taps;
+    p.step_b = lowering.features * lowering.taps;
     p.beta = bias != nullptr ? T(1) : T(0);
     p.c = out;
     p.ldc = sizes.out;
-    p.step_c = plan.features;
-    blas::multiply(p);
+    p.step_c = lowering.features;
+    backend::multiply(p);
   });
 }
 
 template <class T>
 void input_gradient(const Convolution& sizes, const T* gradient, const T* weight, T* x) {
-  const Plan plan(sizes);
-  Tensor buffer = plan.pointwise() ? Tensor() : plan.buffer(dtype_of<T>);
-  if (!plan.pointwise()) std::fill_n(x, sizes.x().count(), T(0));
-  plan.blocks([&](Index first, Index last) {
-    const Index rows = (last - first) * plan.positions;
-    const auto columns = plan.columns(plan.pointwise() ? x : buffer.mutable_data<T>(), rows);
-    auto p = product<T>(plan);
+  const Lowering lowering(sizes);
+  Tensor buffer = lowering.pointwise() ? Tensor() : lowering.buffer(dtype_of<T>);
+  if (!lowering.pointwise()) std::fill_n(x, sizes.x().count(), T(0));
+  lowering.blocks([&](Index first, Index last) {
+    const Index rows = (last - first) * lowering.positions;
+    const auto columns = lowering.columns(lowering.pointwise() ? x : buffer.mutable_data<T>(), rows);
+    auto p = product<T>(lowering);
     p.rows = rows;
-    p.columns = plan.taps;
-    p.inner = plan.features;
-    p.a = gradient + first * plan.positions * sizes.out;
+    p.columns = lowering.taps;
+    p.inner = lowering.features;
+    p.a = gradient + first * lowering.positions * sizes.out;
     p.lda = sizes.out;
-    p.step_a = plan.features;
+    p.step_a = lowering.features;
     p.b = weight;
-    p.ldb = plan.taps;
-    p.step_b = plan.features * plan.taps;
+    p.ldb = lowering.taps;
+    p.step_b = lowering.features * lowering.taps;
     p.c = columns.data;
     p.ldc = columns.stride;
     p.step_c = columns.step;
-    blas::multiply(p);
-    if (!plan.pointwise()) scatter<T>(plan, columns.data, first, last, x);
+    backend::multiply(p);
+    if (!lowering.pointwise()) scatter<T>(lowering, columns.data, first, last, x);
   });
 }
 
 template <class T>
 void weight_gradient(const Convolution& sizes, const T* gradient, const T* x, T* weight) {
-  const Plan plan(sizes);
-  Tensor buffer = plan.pointwise() ? Tensor() : plan.buffer(dtype_of<T>);
-  if (plan.lines == 0) std::fill_n(weight, sizes.weight().count(), T(0));
-  plan.blocks([&](Index first, Index last) {
-    const Index rows = (last - first) * plan.positions;
-    if (!plan.pointwise()) gather(plan, x, first, last, buffer.mutable_data<T>());
-    const auto columns = plan.columns(plan.pointwise() ? x : buffer.data<T>(), rows);
-    auto p = product<T>(plan);
+  const Lowering lowering(sizes);
+  Tensor buffer = lowering.pointwise() ? Tensor() : lowering.buffer(dtype_of<T>);
+  if (lowering.lines == 0) std::fill_n(weight, sizes.weight().count(), T(0));
+  lowering.blocks([&](Index first, Index last) {
+    const Index rows = (last - first) * lowering.positions;
+    if (!lowering.pointwise()) gather(lowering, x, first, last, buffer.mutable_data<T>());
+    const auto columns = lowering.columns(lowering.pointwise() ? x : buffer.data<T>(), rows);
+    auto p = product<T>(lowering);
     p.transpose_a = true;
-    p.rows = plan.features;
-    p.columns = plan.taps;
+    p.rows = lowering.features;
+    p.columns = lowering.taps;
     p.inner = rows;
-    p.a = gradient + first * plan.positions * sizes.out;
+    p.a = gradient + first * lowering.positions * sizes.out;
     p.lda = sizes.out;
-    p.step_a = plan.features;
+    p.step_a = lowering.features;
     p.b = columns.data;
     p.ldb = columns.stride;
     p.step_b = columns.step;
     p.beta = first > 0 ? T(1) : T(0);
     p.c = weight;
-    p.ldc = plan.taps;
-    p.step_c = plan.features * plan.taps;
-    blas::multiply(p);
+    p.ldc = lowering.taps;
+    p.step_c = lowering.features * lowering.taps;
+    backend::multiply(p);
   });
-}
-
-/// The images of a batch in parts that depend on the sizes alone.
-Index images_of_part(onednn::Pass pass, const Convolution& sizes) {
-  constexpr double worth_a_part = 1 << 20;
-  constexpr Index most = 16;
-  const double work =
-      static_cast<double>(sizes.y().count()) * static_cast<double>(sizes.weight().count() / sizes.out);
-  Index parts = std::min<Index>(sizes.batch, most);
-  if (work < worth_a_part * static_cast<double>(parts))
-    parts = std::max<Index>(1, static_cast<Index>(work / worth_a_part));
-  // Each part has a weight's gradient of its own.
-  if (pass == onednn::Pass::weight_gradient)
-    parts =
-        std::min(parts, std::max<Index>(1, (sizes.x().count() + sizes.y().count()) / sizes.weight().count()));
-  return (sizes.batch + parts - 1) / parts;
-}
-
-/// onednn::convolve in parts that threads share, each on one. The weight's gradients of the parts are added
-/// in their order.
-bool in_parts(onednn::Pass pass, const Convolution& sizes, const float* a, const float* b, const float* bias,
-              float* result) {
-  const Index images = images_of_part(pass, sizes), parts = (sizes.batch + images - 1) / images;
-  const Index x = sizes.x().count() / sizes.batch, y = sizes.y().count() / sizes.batch;
-  const bool forward = pass == onednn::Pass::forward, to_weight = pass == onednn::Pass::weight_gradient;
-  const Index weights = sizes.weight().count();
-  Tensor sums;
-  float* partial = result;
-  if (to_weight && parts > 1) {
-    sums = Tensor::uninitialized({parts, weights}, float32);
-    partial = sums.mutable_data<float>();
-  }
-  std::atomic<bool> all{true};
-  detail::parallel_for(parts, 1, [&](Index begin, Index end) {
-    for (Index part = begin; part < end; ++part) {
-      const Index first = part * images;
-      Convolution own = sizes;
-      own.batch = std::min(images, sizes.batch - first);
-      const float* from = a + first * (forward ? x : y);
-      const float* other = to_weight ? b + first * x : b;
-      float* to = to_weight ? partial + part * weights : result + first * (forward ? y : x);
-      if (!onednn::convolve(pass, own, from, other, bias, to)) all = false;
-    }
-  });
-  if (!all) return false;
-  if (!sums.defined()) return true;
-  detail::parallel_for(weights, 16384, [&](Index begin, Index end) {
-    std::copy(partial + begin, partial + end, result + begin);
-    for (Index part = 1; part < parts; ++part) {
-      const float* from = partial + part * weights;
-      for (Index i = begin; i < end; ++i) result[i] += from[i];
-    }
-  });
-  return true;
-}
-
-/// True when oneDNN did the work. Its primitives have no sizes of zero.
-template <class T>
-bool by_onednn(onednn::Pass pass, const Convolution& sizes, const T* a, const T* b, const T* bias,
-               T* result) {
-  if constexpr (std::is_same_v<T, float>)
-    return sizes.x().count() > 0 && sizes.weight().count() > 0 && sizes.y().count() > 0 &&
-           (reproducible() ? in_parts(pass, sizes, a, b, bias, result)
-                           : onednn::convolve(pass, sizes, a, b, bias, result));
-  else
-    return false;
 }
 
 /// Where windows move by single pixels, the adjoint in x is itself a convolution: of y's gradient, with the
@@ -319,27 +259,16 @@ Tensor mirrored(const Tensor& weight) {
                        .strides = {1, -width * in, -in, height * width * in}});
 }
 
-/// oneDNN's forward kernels are its best ones: with many channels they took 75 to 90 % of the backward
-/// kernels' time, unless the mirrored windows stand on padding for the most part; few pixels do not repay the
-/// mirroring.
-bool worth_mirroring(const Convolution& c) {
-  const auto same = [](const Window& w) {
-    return w.stride == 1 && w.output() >= w.input && std::max(w.before, w.after) < w.extent();
-  };
-  const Index pixels = c.batch * c.height.input * c.width.input;
-  return c.groups == 1 && c.in >= 32 && c.out >= 64 && pixels >= 1024 && same(c.height) && same(c.width);
-}
-
-/// The adjoint in x by oneDNN, where it can.
+/// The adjoint in x by the backend, where it can.
 template <class T>
-bool input_gradient_by_onednn(const Convolution& sizes, const Tensor& gradient, const Tensor& weight, T* x) {
-  if (std::is_same_v<T, float> && worth_mirroring(sizes)) {
+bool convolve_back(const Convolution& sizes, const Tensor& gradient, const Tensor& weight, T* x) {
+  constexpr const T* no_bias = nullptr;
+  if (backend::prefers_mirrored(sizes, weight.dtype())) {
     const Tensor flipped = mirrored(weight);
-    if (by_onednn<T>(onednn::Pass::forward, mirrored(sizes), gradient.data<T>(), flipped.data<T>(), nullptr,
-                     x))
+    if (backend::convolve(Pass::forward, mirrored(sizes), gradient.data<T>(), flipped.data<T>(), no_bias, x))
       return true;
   }
-  return by_onednn<T>(onednn::Pass::input_gradient, sizes, gradient.data<T>(), weight.data<T>(), nullptr, x);
+  return backend::convolve(Pass::input_gradient, sizes, gradient.data<T>(), weight.data<T>(), no_bias, x);
 }
 
 }  // namespace
@@ -349,7 +278,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     Tensor y = Tensor::uninitialized(sizes.y(), x.dtype());
     const T *a = x.data<T>(), *w = weight.data<T>(), *b = bias.defined() ? bias.data<T>() : nullptr;
     T* out = y.mutable_data<T>();
-    if (!by_onednn(onednn::Pass::forward, sizes, a, w, b, out)) forward(sizes, a, w, b, out);
+    if (!backend::convolve(Pass::forward, sizes, a, w, b, out)) forward(sizes, a, w, b, out);
     return y;
   });
 }
@@ -358,7 +287,7 @@ Tensor conv2d_input_gradient(const Tensor& gradient, const Tensor& weight, const
   return detail::dispatch_floating(weight.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor x = Tensor::uninitialized(sizes.x(), weight.dtype());
     T* out = x.mutable_data<T>();
-    if (!input_gradient_by_onednn(sizes, gradient, weight, out))
+    if (!convolve_back(sizes, gradient, weight, out))
       input_gradient(sizes, gradient.data<T>(), weight.data<T>(), out);
     return x;
   });
@@ -369,7 +298,7 @@ Tensor conv2d_weight_gradient(const Tensor& gradient, const Tensor& x, const Con
     Tensor weight = Tensor::uninitialized(sizes.weight(), x.dtype());
     const T *g = gradient.data<T>(), *a = x.data<T>();
     T* out = weight.mutable_data<T>();
-    if (!by_onednn<T>(onednn::Pass::weight_gradient, sizes, g, a, nullptr, out))
+    if (!backend::convolve(Pass::weight_gradient, sizes, g, a, static_cast<const T*>(nullptr), out))
       weight_gradient(sizes, g, a, out);
     return weight;
   });

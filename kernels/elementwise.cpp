@@ -45,7 +45,7 @@ void pair_loop(const std::byte* a, Index a_step, const std::byte* b, Index b_ste
 
 [[gnu::flatten]] Tensor zip(const Tensor& a, const Tensor& b, DType dtype, PairLoop loop) {
   const Index count = a.count();
-  if (count > elementwise_grain || a.shape() != b.shape()) return zip_broadcast(a, b, dtype, loop);
+  if (count > detail::worth_a_thread || a.shape() != b.shape()) return zip_broadcast(a, b, dtype, loop);
   Tensor result = Tensor::uninitialized_like(a, dtype);
   loop(a.raw(), 1, b.raw(), 1, result.mutable_raw(), count);
   return result;
@@ -66,7 +66,7 @@ template <class T, class F>
   const auto range = [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) out[i] = f(out[i], in[i]);
   };
-  if (count > elementwise_grain) return detail::parallel_for(count, elementwise_grain, range);
+  if (count > detail::worth_a_thread) return detail::parallel_for(count, detail::worth_a_thread, range);
   range(0, count);
 }
 
@@ -75,7 +75,7 @@ Tensor transform(const Tensor& x, F f) {
   Tensor result = Tensor::uninitialized_like(x, dtype_of<Out>);
   const A* in = x.data<A>();
   Out* out = result.mutable_data<Out>();
-  detail::parallel_for(x.count(), elementwise_grain, [&](Index begin, Index end) {
+  detail::parallel_for(x.count(), detail::worth_a_thread, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) out[i] = f(in[i]);
   });
   return result;
@@ -335,7 +335,7 @@ void add_scaled_to(Tensor& target, double scale, const Tensor& x) {
     T* out = target.mutable_data<T>();
     const T* in = x.data<T>();
     const T factor = static_cast<T>(scale);
-    detail::parallel_for(target.count(), elementwise_grain, [&](Index begin, Index end) {
+    detail::parallel_for(target.count(), detail::worth_a_thread, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) out[i] += factor * in[i];
     });
   });
@@ -420,7 +420,7 @@ bool all_finite(const Tensor& x) {
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* in = x.data<T>();
     std::atomic<bool> finite{true};
-    detail::parallel_for(x.count(), elementwise_grain, [&](Index begin, Index end) {
+    detail::parallel_for(x.count(), detail::worth_a_thread, [&](Index begin, Index end) {
       // The difference of a finite value with itself is zero; every other one is NaN and stays so in the sum.
       T sum{0};
       for (Index i = begin; i < end; ++i) sum += in[i] - in[i];

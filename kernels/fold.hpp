@@ -29,9 +29,6 @@ inline Plan plan_along(const Shape& shape, Index axis) {
   return plan;
 }
 
-/// Number of items of `work` elements each that are worth a thread.
-inline Index grain_for(Index work) { return std::max<Index>(1, 32768 / std::max<Index>(work, 1)); }
-
 // What is folded: load<V>(i) is the term at element i, as a V or, for floating terms, as a vector of
 // consecutive ones.
 
@@ -157,7 +154,7 @@ typename Op::Value fold_run(const Terms& terms, Index begin, Index count) {
   T result = Op::identity;
   Index i = 0;
   if constexpr (std::is_floating_point_v<T>) {
-    using V = Batch<T>;
+    using V = Simd<T>;
     constexpr Index width = V::size, step = 4 * width;
     if (count >= width) {
       V total(Op::identity);
@@ -252,7 +249,7 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
   T* partial = blocks > 1 ? memory.get() : out;
 
   const Index work = std::min(block, size) * std::min(inner, fold_strip);
-  parallel_for(outer * blocks * strips, grain_for(work), [&](Index task, Index last) {
+  parallel_for(outer * blocks * strips, grain_of(work), [&](Index task, Index last) {
     // Counted on, since three divisions take longer than a short row.
     Index strip = task % strips, b = task / strips % blocks, o = task / strips / blocks;
     for (; task < last; ++task) {
@@ -273,7 +270,7 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
     }
   });
   if (blocks == 1) return;
-  parallel_for(outer, grain_for(blocks * inner), [&](Index begin, Index end) {
+  parallel_for(outer, grain_of(blocks * inner), [&](Index begin, Index end) {
     for (Index o = begin; o < end; ++o) {
       T* base = partial + o * blocks * inner;
       for (Index step = 1; step < blocks; step *= 2)

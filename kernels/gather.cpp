@@ -34,7 +34,7 @@ void for_runs(const Plan& plan, const Index* index, Index count, F f) {
   // Threads part the columns or the outer slices, never the index: repeats meet on one thread.
   const Index strip = plan.outer > 1 ? std::max<Index>(plan.inner, 1) : 64;
   const Index strips = (plan.inner + strip - 1) / strip;
-  detail::parallel_for(plan.outer * strips, detail::grain_for(count * strip), [&](Index begin, Index end) {
+  detail::parallel_for(plan.outer * strips, detail::grain_of(count * strip), [&](Index begin, Index end) {
     while (begin < end) {
       const Index o = begin / strips, stop = std::min(end, (o + 1) * strips);
       const Index first = (begin - o * strips) * strip,
@@ -96,11 +96,11 @@ void for_index_rows(const Shape& x, const Shape& index, Index axis, F f) {
   };
   if (axis > 0) {
     const Index slices = index[0], per_slice = rows / slices;
-    detail::parallel_for(slices, detail::grain_for(per_slice * columns), [&](Index begin, Index end) {
+    detail::parallel_for(slices, detail::grain_of(per_slice * columns), [&](Index begin, Index end) {
       run(begin * per_slice, end * per_slice, 0, columns);
     });
   } else if (rank > 1) {
-    detail::parallel_for(columns, std::max<Index>(64, detail::grain_for(rows)),
+    detail::parallel_for(columns, std::max<Index>(64, detail::grain_of(rows)),
                          [&](Index begin, Index end) { run(0, rows, begin, end); });
   } else {
     run(0, rows, 0, columns);
@@ -163,7 +163,7 @@ Tensor index_select(const Tensor& x, Index axis, const Tensor& index) {
   detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) {
     const T* from = x.data<T>();
     T* to = result.mutable_data<T>();
-    detail::parallel_for(plan.outer * count, detail::grain_for(plan.inner), [&](Index begin, Index end) {
+    detail::parallel_for(plan.outer * count, detail::grain_of(plan.inner), [&](Index begin, Index end) {
       for (Index row = begin; row < end; ++row) {
         const T* source = from + (row / count * plan.size + positions[row % count]) * plan.inner;
         if (plan.inner == 1)
@@ -227,15 +227,16 @@ Tensor scatter_singles(const Shape& shape, Index axis, const Tensor& index, cons
         to[(o * size + at[o * inner + j]) * inner + j] = from[o * inner + j];
     };
     if (plan.outer == 1)
-      return detail::parallel_for(inner, std::max<Index>(64, detail::grain_for(size)),
+      return detail::parallel_for(inner, std::max<Index>(64, detail::grain_of(size)),
                                   [&](Index begin, Index end) {
                                     for (Index i = 0; i < size; ++i)
                                       std::fill(to + i * inner + begin, to + i * inner + end, T(0));
                                     mark(0, begin, end);
                                   });
     // Slices that fit the first cache are filled and marked together.
-    const Index together = detail::grain_for(size * inner * 8);
-    detail::parallel_for(plan.outer, detail::grain_for(size * inner), [&](Index begin, Index end) {
+    constexpr Index first_cache = 32 * 1024;
+    const Index together = std::max<Index>(1, first_cache / std::max<Index>(size * inner * 8, 1));
+    detail::parallel_for(plan.outer, detail::grain_of(size * inner), [&](Index begin, Index end) {
       while (begin < end) {
         const Index stop = std::min(end, begin + together);
         std::fill(to + begin * size * inner, to + stop * size * inner, T(0));

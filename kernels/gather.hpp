@@ -1,5 +1,6 @@
 // Indexed reads and writes, and ordering. Indices are int64 and in range unless stated: callers normalise
 // them first.
+// Defined in gather.cpp and sort.cpp.
 #pragma once
 
 #include <xgrad/tensor/tensor.hpp>

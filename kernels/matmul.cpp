@@ -1,6 +1,6 @@
 #include <xgrad/kernels/matmul.hpp>
 
-#include <xgrad/backend/blas.hpp>
+#include <xgrad/backend/products.hpp>
 #include <xgrad/kernels/reduce.hpp>
 #include <xgrad/kernels/strided.hpp>
 #include <xgrad/tensor/dispatch.hpp>
@@ -42,9 +42,9 @@ Sizes sizes_of(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
 }
 
 /// The matrix of an operand that goes with each matrix of the broadcast batch.
-class Batch {
+class BroadcastBatch {
  public:
-  Batch(const Shape& own, const Shape& whole) : whole_(whole), strides_(whole) {
+  BroadcastBatch(const Shape& own, const Shape& whole) : whole_(whole), strides_(whole) {
     const Shape strides = contiguous_strides(own);
     const Index added = whole.rank() - own.rank();
     for (Index i = 0; i < whole.rank(); ++i)
@@ -63,8 +63,8 @@ class Batch {
 };
 
 template <class T>
-blas::Product<T> product(const Sizes& s, bool transpose_a, bool transpose_b, const T* a, const T* b, T beta,
-                         T* c) {
+backend::Product<T> product(const Sizes& s, bool transpose_a, bool transpose_b, const T* a, const T* b,
+                            T beta, T* c) {
   return {.transpose_a = transpose_a,
           .transpose_b = transpose_b,
           .rows = s.rows,
@@ -92,8 +92,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   Sizes sizes = sizes_of(a, b, transpose_a, transpose_b);
   return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
     const T *left = a.data<T>(), *right = b.data<T>();
-    blas::Product<T> each = product<T>(sizes, transpose_a, transpose_b, left, right, T(0), nullptr);
-    if (a.rank() == 2 && b.rank() == 2 && blas::faster_turned(each))
+    backend::Product<T> each = product<T>(sizes, transpose_a, transpose_b, left, right, T(0), nullptr);
+    if (a.rank() == 2 && b.rank() == 2 && backend::prefers_turned(each))
       return permute(matmul(b, a, !transpose_b, !transpose_a), {1, 0});
     Shape shape = sizes.batch;
     shape.push_back(sizes.rows);
@@ -104,7 +104,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
     const Index matrices = sizes.batch.count();
     if (fold_batch_into_rows(sizes, transpose_a)) {
       each.rows = sizes.rows;
-      blas::multiply(each);
+      backend::multiply(each);
       return result;
     }
     const Index matrix_a = sizes.rows * sizes.inner, matrix_b = sizes.inner * sizes.columns,
@@ -115,15 +115,15 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
       each.step_a = sizes.batch_a.count() == 1 ? 0 : matrix_a;
       each.step_b = sizes.batch_b.count() == 1 ? 0 : matrix_b;
       each.step_c = matrix_c;
-      blas::multiply(each);
+      backend::multiply(each);
       return result;
     }
-    const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
+    const BroadcastBatch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
     for (Index i = 0; i < matrices; ++i) {
       each.a = left + of_a(i) * matrix_a;
       each.b = right + of_b(i) * matrix_b;
       each.c = out + i * matrix_c;
-      blas::multiply(each);
+      backend::multiply(each);
     }
     return result;
   });
@@ -147,7 +147,7 @@ Tensor matmul_sum(const Tensor& a, const Tensor& b, bool transpose_a, bool trans
   return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor result = Tensor::uninitialized({sizes.rows, sizes.columns}, a.dtype());
     const Index matrices = sizes.batch.count();
-    const Batch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
+    const BroadcastBatch of_a(sizes.batch_a, sizes.batch), of_b(sizes.batch_b, sizes.batch);
     // Matrices stacked along the inner axis are one product already.
     const bool stacked =
         transpose_a && !transpose_b && sizes.batch_a.count() == matrices && sizes.batch_b.count() == matrices;
@@ -156,12 +156,12 @@ Tensor matmul_sum(const Tensor& a, const Tensor& b, bool transpose_a, bool trans
     T* out = result.mutable_data<T>();
     if (stacked || matrices == 0) {
       sizes.inner *= matrices;
-      blas::multiply(product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out));
+      backend::multiply(product<T>(sizes, transpose_a, transpose_b, left, right, T(0), out));
       return result;
     }
     for (Index i = 0; i < matrices; ++i)
-      blas::multiply(product<T>(sizes, transpose_a, transpose_b, left + of_a(i) * matrix_a,
-                                right + of_b(i) * matrix_b, i == 0 ? T(0) : T(1), out));
+      backend::multiply(product<T>(sizes, transpose_a, transpose_b, left + of_a(i) * matrix_a,
+                                   right + of_b(i) * matrix_b, i == 0 ? T(0) : T(1), out));
     return result;
   });
 }
@@ -182,19 +182,19 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     shape[shape.rank() - 1] = out;
     Tensor result = Tensor::uninitialized(shape, x.dtype());
     if (result.count() == 0) return result;
-    blas::multiply(blas::Product<T>{.transpose_a = false,
-                                    .transpose_b = true,
-                                    .rows = result.count() / out,
-                                    .columns = out,
-                                    .inner = in,
-                                    .a = x.data<T>(),
-                                    .lda = in,
-                                    .b = weight.data<T>(),
-                                    .ldb = in,
-                                    .beta = T(0),
-                                    .c = result.mutable_data<T>(),
-                                    .ldc = out,
-                                    .bias = bias.defined() ? bias.data<T>() : nullptr});
+    backend::multiply(backend::Product<T>{.transpose_a = false,
+                                          .transpose_b = true,
+                                          .rows = result.count() / out,
+                                          .columns = out,
+                                          .inner = in,
+                                          .a = x.data<T>(),
+                                          .lda = in,
+                                          .b = weight.data<T>(),
+                                          .ldb = in,
+                                          .beta = T(0),
+                                          .c = result.mutable_data<T>(),
+                                          .ldc = out,
+                                          .bias = bias.defined() ? bias.data<T>() : nullptr});
     return result;
   });
 }

@@ -2,7 +2,7 @@
 // The fast sums of a kernel are judged here; what they cannot hold is summed again, scaled.
 #pragma once
 
-#include <xgrad/tensor/tensor.hpp>
+#include <xgrad/tensor/index.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -11,13 +11,13 @@
 namespace xgrad::detail {
 
 /// Sums of the distances of `count` numbers from `centre`, which is near their mean.
-struct Moments {
+struct CentralMoments {
   double count = 0, centre = 0;
   double rest = 0;     ///< mean - centre
   double squares = 0;  ///< sum of squared distances from the mean
 
   /// From the sums of distances and of squared distances.
-  static Moments of(double count, double centre, double distances, double squares) {
+  static CentralMoments of(double count, double centre, double distances, double squares) {
     const double rest = distances / count;
     // In this order NaN stays NaN.
     return {count, centre, rest, std::max(squares - rest * distances, 0.0)};
@@ -39,7 +39,7 @@ struct Standard {
 /// Of the numbers summed up in `m`, whose squares were computed in T; false where these have overflowed, or
 /// are so small that they have lost digits that count beside eps.
 template <class T>
-bool standard_of(const Moments& m, double eps, Standard& result) {
+bool standard_of(const CentralMoments& m, double eps, Standard& result) {
   using Limits = std::numeric_limits<T>;
   constexpr double least = static_cast<double>(Limits::min() / Limits::epsilon());
   const double variance = m.squares / m.count;

@@ -15,9 +15,9 @@
 namespace xgrad::kernels {
 namespace {
 
+using detail::CentralMoments;
 using detail::fetch;
 using detail::load_as;
-using detail::Moments;
 using detail::parallel_for;
 using detail::Standard;
 
@@ -86,8 +86,8 @@ Standard row_standard(const T* x, Index n, Statistics statistics, double eps) {
     centre += distances / count;
   }
   Standard result;
-  const auto moments = Moments::of(static_cast<double>(n), static_cast<double>(centre),
-                                   static_cast<double>(distances), static_cast<double>(squares));
+  const auto moments = CentralMoments::of(static_cast<double>(n), static_cast<double>(centre),
+                                          static_cast<double>(distances), static_cast<double>(squares));
   if (detail::standard_of<T>(moments, eps, result)) return result;
   return detail::scaled_standard(x, 1, n, n, centred, eps);
 }
@@ -96,7 +96,7 @@ template <class T>
 void normalize_rows(const T* x, const Grouping& grouping, const T* weight, const T* bias, double eps,
                     Statistics statistics, const MomentRows<T>& moments, T* out) {
   const Index n = grouping.depth, groups = grouping.groups;
-  parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+  parallel_for(grouping.owners(), detail::grain_of(n), [&](Index begin, Index end) {
     // Counted on: a division takes as long as a short row.
     for (Index r = begin, group = begin % groups; r < end; ++r, group = group + 1 < groups ? group + 1 : 0) {
       const T* from = x + r * n;
@@ -135,7 +135,7 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const Momen
   constexpr Index rows = 32;
   const Index blocks = (grouping.outer + rows - 1) / rows;
   std::vector<T> partial(static_cast<std::size_t>(blocks * 2 * channels));
-  parallel_for(blocks, detail::grain_for(rows * channels), [&](Index begin, Index end) {
+  parallel_for(blocks, detail::grain_of(rows * channels), [&](Index begin, Index end) {
     const Index last = std::min(grouping.outer, end * rows) * groups;
     for (Index r = begin * rows * groups, row = begin * rows, group = 0; r < last; ++r) {
       const T *from = x + r * n, *incoming = g + r * n, *w = weight + group * n;
@@ -173,10 +173,10 @@ void rows_backward(const T* g, const T* x, const Grouping& grouping, const Momen
 
 /// moments[o, block, c] of every channel within every block.
 template <class T>
-std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
-  std::vector<Moments> result(static_cast<std::size_t>(outer * walk.blocks * walk.channels));
+std::vector<CentralMoments> block_moments(const T* x, const Walk& walk, Index outer) {
+  std::vector<CentralMoments> result(static_cast<std::size_t>(outer * walk.blocks * walk.channels));
   const Index tasks = outer * walk.blocks * walk.strips;
-  parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
+  parallel_for(tasks, detail::grain_of(64 * walk.width / walk.strips), [&](Index task, Index last) {
     for (; task < last; ++task) {
       const Index strip = task % walk.strips, place = task / walk.strips;
       const Index block = place % walk.blocks, first = strip * detail::fold_strip;
@@ -216,10 +216,10 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
         if (!first_pass || off == 0) break;
         for (Index j = 0; j < columns; ++j) m[j] += s[j] / count;
       }
-      Moments* to = result.data() + place * walk.channels + first;
+      CentralMoments* to = result.data() + place * walk.channels + first;
       for (Index j = 0; j < columns; ++j)
-        to[j] = Moments::of(static_cast<double>(count), static_cast<double>(m[j]), static_cast<double>(s[j]),
-                            static_cast<double>(q[j]));
+        to[j] = CentralMoments::of(static_cast<double>(count), static_cast<double>(m[j]),
+                                   static_cast<double>(s[j]), static_cast<double>(q[j]));
     }
   });
   return result;
@@ -229,32 +229,32 @@ std::vector<Moments> block_moments(const T* x, const Walk& walk, Index outer) {
 template <class T, class Set>
 void column_statistics(const T* x, const Grouping& grouping, double eps, Set set) {
   const Walk walk(grouping);
-  const std::vector<Moments> blocks = block_moments(x, walk, grouping.outer);
-  parallel_for(grouping.owners(), detail::grain_for(walk.blocks * grouping.depth * 16),
-               [&](Index begin, Index end) {
-                 for (Index i = begin; i < end; ++i) {
-                   const Index outer = i / grouping.groups, channel = i % grouping.groups * grouping.depth;
-                   const Moments* own = blocks.data() + outer * walk.blocks * walk.channels + channel;
-                   const auto parts = [&](auto f) {
-                     for (Index block = 0; block < walk.blocks; ++block)
-                       for (Index d = 0; d < grouping.depth; ++d) f(own[block * walk.channels + d]);
-                   };
-                   double count = 0, total = 0, distances = 0, squares = 0;
-                   parts([&](const Moments& m) { count += m.count, total += m.count * (m.centre + m.rest); });
-                   const double centre = total / count;
-                   parts([&](const Moments& m) {
-                     const double distance = m.centre - centre + m.rest;
-                     distances += m.count * distance;
-                     squares += m.squares + m.count * (distance * distance);
-                   });
-                   Standard result;
-                   const auto whole = Moments::of(count, centre, distances, squares);
-                   if (!detail::standard_of<T>(whole, eps, result))
-                     result = detail::scaled_standard(x + outer * walk.elements + channel, grouping.size,
-                                                      grouping.depth, walk.channels, true, eps);
-                   set(i, result);
-                 }
-               });
+  const std::vector<CentralMoments> blocks = block_moments(x, walk, grouping.outer);
+  parallel_for(
+      grouping.owners(), detail::grain_of(walk.blocks * grouping.depth * 16), [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) {
+          const Index outer = i / grouping.groups, channel = i % grouping.groups * grouping.depth;
+          const CentralMoments* own = blocks.data() + outer * walk.blocks * walk.channels + channel;
+          const auto parts = [&](auto f) {
+            for (Index block = 0; block < walk.blocks; ++block)
+              for (Index d = 0; d < grouping.depth; ++d) f(own[block * walk.channels + d]);
+          };
+          double count = 0, total = 0, distances = 0, squares = 0;
+          parts([&](const CentralMoments& m) { count += m.count, total += m.count * (m.centre + m.rest); });
+          const double centre = total / count;
+          parts([&](const CentralMoments& m) {
+            const double distance = m.centre - centre + m.rest;
+            distances += m.count * distance;
+            squares += m.squares + m.count * (distance * distance);
+          });
+          Standard result;
+          const auto whole = CentralMoments::of(count, centre, distances, squares);
+          if (!detail::standard_of<T>(whole, eps, result))
+            result = detail::scaled_standard(x + outer * walk.elements + channel, grouping.size,
+                                             grouping.depth, walk.channels, true, eps);
+          set(i, result);
+        }
+      });
 }
 
 /// A value for every element of a line, for every outer: f(owner, channel).
@@ -304,7 +304,7 @@ void columns_backward(const T* g, const T* x, const Grouping& grouping, const Mo
   };
   std::vector<Sums> partial(static_cast<std::size_t>(outer * walk.blocks * channels));
   const Index tasks = outer * walk.blocks * walk.strips;
-  parallel_for(tasks, detail::grain_for(64 * walk.width / walk.strips), [&](Index task, Index last) {
+  parallel_for(tasks, detail::grain_of(64 * walk.width / walk.strips), [&](Index task, Index last) {
     for (; task < last; ++task) {
       const Index strip = task % walk.strips, place = task / walk.strips;
       const Index block = place % walk.blocks, first = strip * detail::fold_strip, o = place / walk.blocks;
@@ -468,7 +468,7 @@ Spread spread(const Tensor& x, const Grouping& grouping) {
       column_statistics(data, grouping, 0, set);
     } else {
       const Index n = grouping.depth;
-      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+      parallel_for(grouping.owners(), detail::grain_of(n), [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) set(r, row_standard(data + r * n, n, Statistics::own, 0));
       });
     }
@@ -483,7 +483,7 @@ Tensor distances(const Tensor& x, const Grouping& grouping, const Tensor& mean, 
     T* to = result.mutable_data<T>();
     if (grouping.size == 1) {
       const Index n = grouping.depth;
-      parallel_for(grouping.owners(), detail::grain_for(n), [&](Index begin, Index end) {
+      parallel_for(grouping.owners(), detail::grain_of(n), [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) {
           const T c = centre[r], e = excess[r];
           for (Index i = r * n; i < (r + 1) * n; ++i) to[i] = from[i] - c - e;

@@ -55,7 +55,7 @@ struct Walk {
   template <class F>
   void every_line(Index outer, F f) const {
     const Index count = (elements + width - 1) / width;
-    detail::parallel_for(outer * count, detail::grain_for(width), [&](Index begin, Index end) {
+    detail::parallel_for(outer * count, detail::grain_of(width), [&](Index begin, Index end) {
       // Counted, not divided: a division takes as long as a line.
       Index o = begin / count, at = begin % count * width;
       for (Index line = begin; line < end; ++line) {

@@ -48,7 +48,7 @@ void add_pairs(const Tensor& w, const Tensor& x, const Tensor& allowed, bool tra
   const T *weights = w.data<T>(), *from = x.data<T>();
   const bool* may = allowed.data<bool>();
   T* to = result.mutable_data<T>();
-  detail::parallel_for(w.count() / pairs, detail::grain_for(pairs * width), [&](Index begin, Index end) {
+  detail::parallel_for(w.count() / pairs, detail::grain_of(pairs * width), [&](Index begin, Index end) {
     for (Index matrix = begin; matrix < end; ++matrix)
       for (Index i = 0; i < rows; ++i)
         for (Index j = 0; j < columns; ++j) {

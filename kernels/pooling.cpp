@@ -22,10 +22,9 @@ void strips(Index channels, F f) {
 /// it.
 template <class F>
 void for_rows(Index images, Index rows, Index work, F f) {
-  detail::parallel_for(images * rows, std::max<Index>(1, 32768 / std::max<Index>(work, 1)),
-                       [&](Index begin, Index end) {
-                         for (Index row = begin; row < end; ++row) f(row / rows, row % rows);
-                       });
+  detail::parallel_for(images * rows, detail::grain_of(work), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) f(row / rows, row % rows);
+  });
 }
 
 /// Taps of a window are numbered row by row; the numbers are as narrow as they allow.
@@ -122,7 +121,7 @@ void largest(const T* x, const Taps& taps, Index channels, T* __restrict value, 
   Index c = 0;
   // Numbers of one byte are exact in a vector of T too: one mask chooses values and numbers.
   if constexpr (std::is_floating_point_v<T> && sizeof(Tap) == 1) {
-    using V = detail::Batch<T>;
+    using V = detail::Simd<T>;
     constexpr Index width = V::size;
     for (; c < channels && channels >= width; c += width) {
       c = std::min(c, channels - width);  // the last vector may repeat a part of the one before
@@ -197,7 +196,7 @@ Tensor max_pool2d_input_gradient(const Tensor& gradient, const Tensor& taps, con
       const Tap* chosen = taps.data<Tap>();
       if (tiles(h) && tiles(w)) return spread_over_tiles(from, chosen, images, channels, h, w, to);
       const TapOffset<Tap> offset(h, w);
-      detail::parallel_for(images, detail::grain_for(image), [&](Index begin, Index end) {
+      detail::parallel_for(images, detail::grain_of(image), [&](Index begin, Index end) {
         for (Index n = begin; n < end; ++n) {
           T* x = to + n * image;
           Index window = n * rows * columns * channels, cleared = 0;

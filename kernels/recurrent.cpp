@@ -1,7 +1,7 @@
 // Threads share the batch, not the steps: each goes through the whole sequence with its rows, and none waits.
 #include <xgrad/kernels/recurrent.hpp>
 
-#include <xgrad/backend/blas.hpp>
+#include <xgrad/backend/products.hpp>
 #include <xgrad/kernels/reduce.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -11,7 +11,7 @@
 namespace xgrad::kernels {
 namespace {
 
-using detail::Batch, detail::sigmoid_kernel, detail::tanh_kernel;
+using detail::Simd, detail::sigmoid_kernel, detail::tanh_kernel;
 
 struct Sizes {
   Index steps, batch, hidden;
@@ -21,10 +21,10 @@ Sizes sizes_of(const Tensor& hidden_states) {
   return {hidden_states.size(0), hidden_states.size(1), hidden_states.size(2)};
 }
 
-// Rows of the batch that are worth a thread.
-Index grain_of(const Sizes& s, Index gates) {
-  constexpr Index worth_a_thread = Index{1} << 18;
-  return worth_a_thread / std::max<Index>(1, s.steps * s.hidden * s.hidden * gates) + 1;
+// Rows of the batch that are worth a thread: it makes room for its own products, and may pack a weight.
+Index rows_of_thread(const Sizes& s, Index gates) {
+  constexpr Index multiply_adds = 8 * detail::worth_a_thread;
+  return detail::grain_of(s.steps * s.hidden * s.hidden * gates, multiply_adds);
 }
 
 // Rows that share a product's overhead, where the parts of the batch depend on its size alone.
@@ -52,18 +52,18 @@ class StepProduct {
                  .ldc = c_stride,
                  .bias = bias} {
     constexpr Index worth_packing = 8;
-    if (steps >= worth_packing) packed_ = blas::pack(product_);
+    if (steps >= worth_packing) packed_ = backend::pack(product_);
   }
 
   void operator()(const T* a, T* c) {
     product_.a = a;
     product_.c = c;
-    blas::multiply(product_);
+    backend::multiply(product_, packed_);
   }
 
  private:
-  blas::Product<T> product_;
-  Tensor packed_;
+  backend::Product<T> product_;
+  backend::Packed packed_;
 };
 
 // The sum over all steps of gradients^T times the state before the step: one product for the first state, one
@@ -73,18 +73,18 @@ Tensor weight_gradient(const Sizes& s, Index columns, const Tensor& gradients, c
                        const Tensor& states) {
   Tensor result = zeros({columns, s.hidden}, first.dtype());
   const auto add = [&](Index rows, const T* g, const T* state, T beta) {
-    blas::multiply(blas::Product<T>{.transpose_a = true,
-                                    .transpose_b = false,
-                                    .rows = columns,
-                                    .columns = s.hidden,
-                                    .inner = rows,
-                                    .a = g,
-                                    .lda = columns,
-                                    .b = state,
-                                    .ldb = s.hidden,
-                                    .beta = beta,
-                                    .c = result.mutable_data<T>(),
-                                    .ldc = s.hidden});
+    backend::multiply(backend::Product<T>{.transpose_a = true,
+                                          .transpose_b = false,
+                                          .rows = columns,
+                                          .columns = s.hidden,
+                                          .inner = rows,
+                                          .a = g,
+                                          .lda = columns,
+                                          .b = state,
+                                          .ldb = s.hidden,
+                                          .beta = beta,
+                                          .c = result.mutable_data<T>(),
+                                          .ldc = s.hidden});
   };
   if (s.steps == 0 || s.batch == 0) return result;
   const T* g = gradients.data<T>();
@@ -94,22 +94,22 @@ Tensor weight_gradient(const Sizes& s, Index columns, const Tensor& gradients, c
 }
 
 template <class T>
-inline constexpr Index width_of = static_cast<Index>(Batch<T>::size);
+inline constexpr Index width_of = static_cast<Index>(Simd<T>::size);
 
 // A vector of a row's gate, from unit j on; the last one padded with zeros.
 template <class T>
-Batch<T> at(const T* row, Index gate, Index hidden, Index j) {
+Simd<T> at(const T* row, Index gate, Index hidden, Index j) {
   const T* from = row + gate * hidden + j;
-  if (hidden - j >= width_of<T>) return Batch<T>::load_unaligned(from);
-  std::array<T, Batch<T>::size> last{};
+  if (hidden - j >= width_of<T>) return Simd<T>::load_unaligned(from);
+  std::array<T, Simd<T>::size> last{};
   std::copy_n(from, hidden - j, last.begin());
-  return Batch<T>::load_unaligned(last.data());
+  return Simd<T>::load_unaligned(last.data());
 }
 template <class T>
-void put(const Batch<T>& vector, T* row, Index gate, Index hidden, Index j) {
+void put(const Simd<T>& vector, T* row, Index gate, Index hidden, Index j) {
   T* to = row + gate * hidden + j;
   if (hidden - j >= width_of<T>) return vector.store_unaligned(to);
-  std::array<T, Batch<T>::size> last;
+  std::array<T, Simd<T>::size> last;
   vector.store_unaligned(last.data());
   std::copy_n(last.begin(), hidden - j, to);
 }
@@ -118,11 +118,11 @@ void put(const Batch<T>& vector, T* row, Index gate, Index hidden, Index j) {
 template <class T>
 [[gnu::flatten]] void lstm_cell(const T* projected, T* gates, const T* before, T* cell, T* hidden, Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> i = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
-    const Batch<T> f = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
-    const Batch<T> g = tanh_kernel<T>(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
-    const Batch<T> o = sigmoid_kernel<T>(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
-    const Batch<T> c = f * at(before, 0, h, j) + i * g;
+    const Simd<T> i = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Simd<T> f = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Simd<T> g = tanh_kernel<T>(at(projected, 2, h, j) + at<T>(gates, 2, h, j));
+    const Simd<T> o = sigmoid_kernel<T>(at(projected, 3, h, j) + at<T>(gates, 3, h, j));
+    const Simd<T> c = f * at(before, 0, h, j) + i * g;
     put(i, gates, 0, h, j);
     put(f, gates, 1, h, j);
     put(g, gates, 2, h, j);
@@ -137,12 +137,12 @@ template <class T>
 // choice.
 template <class T, class F>
 auto chained(F f) {
-  auto result = f([](const Batch<T>& a, const Batch<T>& b) -> Batch<T> { return a * b; });
-  Batch<T> trace = result[0];
+  auto result = f([](const Simd<T>& a, const Simd<T>& b) -> Simd<T> { return a * b; });
+  Simd<T> trace = result[0];
   for (std::size_t k = 1; k < result.size(); ++k) trace = trace + result[k];
   if (xsimd::any(xsimd::isnan(trace))) [[unlikely]] {
-    const auto chosen = f([](const Batch<T>& a, const Batch<T>& b) -> Batch<T> {
-      const Batch<T> zero(T(0));
+    const auto chosen = f([](const Simd<T>& a, const Simd<T>& b) -> Simd<T> {
+      const Simd<T> zero(T(0));
       return xsimd::select(a == zero, zero, a * b);
     });
     for (std::size_t k = 0; k < result.size(); ++k)
@@ -157,12 +157,12 @@ template <class T>
 [[gnu::flatten]] void lstm_cell_backward(const T* gates, const T* before, const T* cell, const T* dh, T* dc,
                                          T* out, Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> one(T(1)), i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
-                              o = at(gates, 3, h, j);
-    const Batch<T> squashed = tanh_kernel<T>(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
-    const Batch<T> state = at(before, 0, h, j), direct = at<T>(dc, 0, h, j);
-    const auto [di, df, dg, d_o, d_state] = chained<T>([&](auto times) -> std::array<Batch<T>, 5> {
-      const Batch<T> gc = direct + times(times(gh, o), one - squashed * squashed);
+    const Simd<T> one(T(1)), i = at(gates, 0, h, j), f = at(gates, 1, h, j), g = at(gates, 2, h, j),
+                             o = at(gates, 3, h, j);
+    const Simd<T> squashed = tanh_kernel<T>(at(cell, 0, h, j)), gh = at(dh, 0, h, j);
+    const Simd<T> state = at(before, 0, h, j), direct = at<T>(dc, 0, h, j);
+    const auto [di, df, dg, d_o, d_state] = chained<T>([&](auto times) -> std::array<Simd<T>, 5> {
+      const Simd<T> gc = direct + times(times(gh, o), one - squashed * squashed);
       return {times(times(times(gc, g), i), one - i), times(times(times(gc, state), f), one - f),
               times(times(gc, i), one - g * g), times(times(times(gh, squashed), o), one - o), times(gc, f)};
     });
@@ -177,9 +177,9 @@ template <class T>
 template <class T>
 [[gnu::flatten]] void gru_cell(const T* projected, T* gates, const T* before, T* hidden, Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> one(T(1)), r = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
-    const Batch<T> z = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
-    const Batch<T> n = tanh_kernel<T>(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
+    const Simd<T> one(T(1)), r = sigmoid_kernel<T>(at(projected, 0, h, j) + at<T>(gates, 0, h, j));
+    const Simd<T> z = sigmoid_kernel<T>(at(projected, 1, h, j) + at<T>(gates, 1, h, j));
+    const Simd<T> n = tanh_kernel<T>(at(projected, 2, h, j) + r * at<T>(gates, 2, h, j));
     put(r, gates, 0, h, j);
     put(z, gates, 1, h, j);
     put(n, gates, 3, h, j);
@@ -192,11 +192,11 @@ template <class T>
 [[gnu::flatten]] void gru_cell_backward(const T* gates, const T* before, T* dh, T* projected, T* state,
                                         Index h) {
   for (Index j = 0; j < h; j += width_of<T>) {
-    const Batch<T> one(T(1)), r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
-                              n = at(gates, 3, h, j);
-    const Batch<T> g = at<T>(dh, 0, h, j), difference = at(before, 0, h, j) - n;
-    const auto [dr, dz, dn, dq, direct] = chained<T>([&](auto times) -> std::array<Batch<T>, 5> {
-      const Batch<T> inner = times(times(g, one - z), one - n * n);
+    const Simd<T> one(T(1)), r = at(gates, 0, h, j), z = at(gates, 1, h, j), q = at(gates, 2, h, j),
+                             n = at(gates, 3, h, j);
+    const Simd<T> g = at<T>(dh, 0, h, j), difference = at(before, 0, h, j) - n;
+    const auto [dr, dz, dn, dq, direct] = chained<T>([&](auto times) -> std::array<Simd<T>, 5> {
+      const Simd<T> inner = times(times(g, one - z), one - n * n);
       return {times(times(times(inner, q), r), one - r), times(times(times(g, difference), z), one - z),
               inner, times(inner, r), times(g, z)};
     });
@@ -227,7 +227,7 @@ LstmPass lstm(const Tensor& projected, const Tensor& hidden, const Tensor& cell,
     const T *in = projected.data<T>(), *w = weight.data<T>();
     T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>(),
       *cells = pass.cells.mutable_data<T>();
-    detail::parallel_parts(s.batch, grain_of(s, 4), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 4), rows_of_part, [&](Index begin, Index end) {
       StepProduct<T> from_state(s.steps, end - begin, width, h, w, true, T(0), width);
       const T *state = hidden.data<T>() + begin * h, *before = cell.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
@@ -257,7 +257,7 @@ LstmGradients lstm_backward(const LstmPass& pass, const Tensor& hidden, const Te
     const T *gates = pass.gates.data<T>(), *cells = pass.cells.data<T>(), *w = weight.data<T>();
     const T* from_hidden = hidden_gradient.defined() ? hidden_gradient.data<T>() : nullptr;
     const T* from_cells = cells_gradient.defined() ? cells_gradient.data<T>() : nullptr;
-    detail::parallel_parts(s.batch, grain_of(s, 8), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 8), rows_of_part, [&](Index begin, Index end) {
       const Index rows = end - begin;
       StepProduct<T> to_state(s.steps, rows, h, width, w, false, T(0), h);
       for (Index t = s.steps; t-- > 0;) {
@@ -284,7 +284,7 @@ GruPass gru(const Tensor& projected, const Tensor& hidden, const Tensor& weight,
     const Index h = s.hidden, width = 4 * h;
     const T *in = projected.data<T>(), *w = weight.data<T>(), *b = bias.defined() ? bias.data<T>() : nullptr;
     T *gates = pass.gates.mutable_data<T>(), *out = pass.hidden.mutable_data<T>();
-    detail::parallel_parts(s.batch, grain_of(s, 3), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 3), rows_of_part, [&](Index begin, Index end) {
       StepProduct<T> from_state(s.steps, end - begin, 3 * h, h, w, true, T(0), width, b);
       const T* before = hidden.data<T>() + begin * h;
       for (Index t = 0; t < s.steps; ++t) {
@@ -311,7 +311,7 @@ GruGradients gru_backward(const GruPass& pass, const Tensor& hidden, const Tenso
       *dh = result.hidden.mutable_data<T>();
     const T *gates = pass.gates.data<T>(), *states = pass.hidden.data<T>(), *w = weight.data<T>();
     const T* from_hidden = hidden_gradient.data<T>();
-    detail::parallel_parts(s.batch, grain_of(s, 6), rows_of_part, [&](Index begin, Index end) {
+    detail::parallel_parts(s.batch, rows_of_thread(s, 6), rows_of_part, [&](Index begin, Index end) {
       const Index rows = end - begin;
       StepProduct<T> to_state(s.steps, rows, h, width, w, false, T(1), h);
       for (Index t = s.steps; t-- > 0;) {

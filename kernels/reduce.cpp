@@ -119,7 +119,7 @@ void extremes_of_rows(const T* x, Index count, Index size, T* values, Index* pos
     const T best = detail::fold_run<detail::Extreme<T, largest>>(detail::Elements<T>{x}, 0, size);
     Index i = 0;
     if constexpr (std::is_floating_point_v<T>) {
-      using V = detail::Batch<T>;
+      using V = detail::Simd<T>;
       constexpr Index width = V::size;
       const V wanted(best);
       // A row whose extreme is not NaN holds no NaN.
@@ -156,7 +156,7 @@ std::pair<Tensor, Tensor> extremes_along(const Tensor& x, Index axis) {
     T* values = part_values.mutable_data<T>();
     Index* positions = part_positions.mutable_data<Index>();
     const Index work = std::min(block, size) * std::min(inner, extreme_strip);
-    detail::parallel_for(outer * blocks * strips, detail::grain_for(work), [&](Index task, Index last) {
+    detail::parallel_for(outer * blocks * strips, detail::grain_of(work), [&](Index task, Index last) {
       if (inner == 1 && blocks == 1)
         return extremes_of_rows<largest>(data + task * size, last - task, size, values + task,
                                          positions + task);
@@ -207,7 +207,7 @@ Tensor scaled_norm(const Tensor& x, T p, const Shape& axes) {
   Tensor powers = broadcast_to(result.reshape(kept_shape(x, axes)), x.shape());
   const T* values = x.data<T>();
   T* terms = powers.mutable_data<T>();
-  detail::parallel_for(x.count(), 16384, [&](Index begin, Index end) {
+  detail::parallel_for(x.count(), detail::grain_of(2), [&](Index begin, Index end) {
     constexpr Index chunk = 1024;
     std::array<T, chunk> exponents;
     exponents.fill(p);

@@ -1,5 +1,6 @@
 // Reductions and scans. Axes are ascending and within range; the reduced axes are removed from the result's
 // shape. Invariant: results do not depend on the thread count. float sums are pairwise or better.
+// Defined in reduce.cpp, scan.cpp and softmax.cpp.
 #pragma once
 
 #include <xgrad/tensor/tensor.hpp>

@@ -17,7 +17,7 @@ template <class F>
 void for_row_groups(Index rows, Index size, F f) {
   const Index group = std::max<Index>(1, group_elements / size);
   const Index groups = (rows + group - 1) / group;
-  parallel_for(groups, grain_for(group * size), [&](Index begin, Index end) {
+  parallel_for(groups, grain_of(group * size), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) f(i * group, std::min(group, rows - i * group));
   });
 }

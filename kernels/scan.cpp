@@ -14,7 +14,7 @@ void scan(const T* x, const detail::Plan& plan, bool reverse, Carry start, Out* 
   constexpr Index strip = 256;
   const Index strips = (inner + strip - 1) / strip;
   detail::parallel_for(
-      plan.outer * strips, detail::grain_for(size * std::min(inner, strip)), [&](Index task, Index last) {
+      plan.outer * strips, detail::grain_of(size * std::min(inner, strip)), [&](Index task, Index last) {
         std::array<Carry, strip> running;
         for (; task < last; ++task) {
           const Index first = task % strips * strip, columns = std::min(strip, inner - first);

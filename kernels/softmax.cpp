@@ -20,7 +20,7 @@ using detail::sum_exp;
 template <class T, class F>
 void combine_columns(const T* x, const T* y, const T* s, const Plan& plan, T* out, F f) {
   const Index size = plan.size, inner = plan.inner;
-  detail::parallel_for(plan.outer * size, detail::grain_for(inner), [&](Index begin, Index end) {
+  detail::parallel_for(plan.outer * size, detail::grain_of(inner), [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const T *a = x + row * inner, *b = y + row * inner;
       const T* __restrict statistic = s + row / size * inner;
@@ -32,7 +32,7 @@ void combine_columns(const T* x, const T* y, const T* s, const Plan& plan, T* ou
 
 template <class T>
 void exp_all(const T* x, T* out, Index count) {
-  detail::parallel_for(count, 16384,
+  detail::parallel_for(count, detail::grain_of(2),
                        [&](Index begin, Index end) { vmath::exp(x + begin, out + begin, end - begin); });
 }
 

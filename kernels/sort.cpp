@@ -42,7 +42,7 @@ std::pair<Tensor, Tensor> ordered(const Tensor& x, Index axis, Index keep, bool 
       return descending ? less(b.value, a.value) : less(a.value, b.value);
     };
     detail::parallel_for(
-        plan.outer * plan.inner, detail::grain_for(16 * plan.size), [&](Index begin, Index end) {
+        plan.outer * plan.inner, detail::grain_of(16 * plan.size), [&](Index begin, Index end) {
           std::vector<Item<T>> items(static_cast<std::size_t>(plan.size));
           for (Index line = begin; line < end; ++line) {
             const Index o = line / plan.inner, j = line % plan.inner;

@@ -10,7 +10,7 @@
 namespace xgrad::kernels {
 namespace {
 
-constexpr Index parallel_bytes = 64 * 1024;
+constexpr Index bytes_worth_a_thread = 2 * detail::worth_a_thread;
 constexpr Index repeated_row = 512;
 
 /// A view as nested loops, outermost first and at least one: unit sizes dropped, loops that continue one
@@ -81,7 +81,8 @@ void transfer_rows(D* dense, S* strided, const Loops& loops, Op op) {
   Shape sizes = loops.sizes, strides = loops.strides;
   sizes.erase(sizes.rank() - 1);
   strides.erase(strides.rank() - 1);
-  detail::parallel_for(loops.count, parallel_bytes / Index{sizeof(D)}, [&](Index begin, Index end) {
+  const Index grain = detail::grain_of(sizeof(D), bytes_worth_a_thread);
+  detail::parallel_for(loops.count, grain, [&](Index begin, Index end) {
     Odometer row(sizes, strides, loops.offset, begin / inner);
     for (Index column = begin % inner; begin < end; column = 0, row.next()) {
       const Index n = std::min(inner - column, end - begin);
@@ -108,7 +109,7 @@ void transfer_repeated(D* dense, const S* strided, const Loops& loops, Op op) {
     shape->erase(last);
     shape->erase(last - 1);
   }
-  const Index grain = std::max<Index>(1, parallel_bytes / (Index{sizeof(D)} * inner));
+  const Index grain = detail::grain_of(Index{sizeof(D)} * inner, bytes_worth_a_thread);
   detail::parallel_for(loops.count / inner, grain, [&](Index row, Index end) {
     Odometer from(sizes, strides, loops.offset, row / times);
     std::array<S, repeated_row> repeated;
@@ -147,7 +148,7 @@ void transfer_tiles(D* dense, S* strided, const Loops& loops, Index axis, Op op)
   strides.erase(last);
   steps.erase(last);
 
-  const Index grain = std::max<Index>(1, parallel_bytes / Index{sizeof(D)} / (tile * inner));
+  const Index grain = detail::grain_of(Index{sizeof(D)} * tile * inner, bytes_worth_a_thread);
   detail::parallel_for(sizes.count(), grain, [&](Index begin, Index end) {
     Odometer to(sizes, steps, 0, begin), from(sizes, strides, loops.offset, begin);
     std::array<std::remove_const_t<S>, tile * pitch> staged;

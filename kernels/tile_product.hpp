@@ -3,7 +3,7 @@
 // it; all columns come in whole vectors.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 #include <xgrad/vmath/simd.hpp>
 
 #include <utility>
@@ -13,7 +13,7 @@ namespace xgrad::detail {
 /// n elements of T, rounded up to whole vectors.
 template <class T>
 constexpr Index padded(Index n) {
-  constexpr auto width = static_cast<Index>(Batch<T>::size);
+  constexpr auto width = static_cast<Index>(Simd<T>::size);
   return (n + width - 1) / width * width;
 }
 
@@ -42,21 +42,21 @@ void unrolled(F f) {
 /// The rows from i and the columns from j, which stay in registers.
 template <int Rows, int Vectors, class T>
 void tile(const TileProduct<T>& p, Index i, Index j) {
-  constexpr auto width = static_cast<Index>(Batch<T>::size);
+  constexpr auto width = static_cast<Index>(Simd<T>::size);
   const Index row_a = p.row_a, inner_a = p.inner_a, row_b = p.row_b, row_c = p.row_c, inner = p.inner;
   const T *a = p.a + i * row_a, *b = p.b + j;
   T* c = p.c + i * row_c + j;
   const auto at = [=](int n) { return c + n / Vectors * row_c + n % Vectors * width; };
-  Batch<T> sums[Rows * Vectors];
+  Simd<T> sums[Rows * Vectors];
   if (p.add)
-    unrolled<Rows * Vectors>([&](auto n) { sums[n] = Batch<T>::load_unaligned(at(n)); });
+    unrolled<Rows * Vectors>([&](auto n) { sums[n] = Simd<T>::load_unaligned(at(n)); });
   else
-    unrolled<Rows * Vectors>([&](auto n) { sums[n] = Batch<T>(T(0)); });
+    unrolled<Rows * Vectors>([&](auto n) { sums[n] = Simd<T>(T(0)); });
   for (Index k = 0; k < inner; ++k, a += inner_a, b += row_b) {
-    Batch<T> row[Vectors];
-    unrolled<Vectors>([&](auto v) { row[v] = Batch<T>::load_unaligned(b + v * width); });
+    Simd<T> row[Vectors];
+    unrolled<Vectors>([&](auto v) { row[v] = Simd<T>::load_unaligned(b + v * width); });
     unrolled<Rows>([&](auto r) {
-      const Batch<T> factor(a[r * row_a]);
+      const Simd<T> factor(a[r * row_a]);
       unrolled<Vectors>(
           [&](auto v) { sums[r * Vectors + v] = fused(factor, row[v], sums[r * Vectors + v]); });
     });
@@ -75,9 +75,9 @@ void tile_rows(const TileProduct<T>& p, Index i, Index j) {
 
 template <class T>
 void multiply(const TileProduct<T>& p) {
-  constexpr auto width = static_cast<Index>(Batch<T>::size);
+  constexpr auto width = static_cast<Index>(Simd<T>::size);
   // Two vectors a row, and as many rows as the registers of the widest vectors, or of others, can hold.
-  constexpr int rows = Batch<T>::size * sizeof(T) == 64 ? 8 : 4;
+  constexpr int rows = Simd<T>::size * sizeof(T) == 64 ? 8 : 4;
   Index j = 0;
   for (; j + 2 * width <= p.columns; j += 2 * width) tile_rows<rows, 2>(p, 0, j);
   if (j < p.columns) tile_rows<rows, 1>(p, 0, j);

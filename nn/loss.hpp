@@ -2,6 +2,7 @@
 // Invariant: predictions and targets have one shape (classes: see cross_entropy); nothing broadcasts
 // silently. A mean over nothing is NaN with zero gradients, a sum over nothing is 0. A target, a weight or a
 // factor of 0 is a choice: its term is 0, however infinite or NaN the other side is.
+// Defined in loss.cpp and class_loss.cpp.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>

@@ -72,14 +72,6 @@ std::string type_name(const Module& module) {
   return name.substr(start);
 }
 
-std::string description(const Module& module) {
-  try {
-    return module.describe();
-  } catch (...) {
-    return type_name(module);
-  }
-}
-
 std::string running_path() {
   if (innermost_call == nullptr) return {};
   const Call* outermost = innermost_call;
@@ -119,21 +111,6 @@ void Module::reject_call(Place place) const {
   const std::string name = detail::type_name(*this);
   const Scope scope(name.c_str(), place);
   fail<GraphError>("the module was moved from", "call the one that it was moved to, or assign to it");
-}
-
-void Visitor::check_name(std::string_view name) const {
-  if (name.empty() || name.find('.') != name.npos)
-    fail<ValueError>("visit of " + visited() + " names a part '" + std::string(name) + "'",
-                     "expects a name that is not empty and holds no dot: dots join the names of a path");
-}
-
-std::string_view Visitor::next_name(std::string_view& names) {
-  const std::size_t comma = names.find(',');
-  std::string_view name = names.substr(0, comma);
-  names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
-  while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
-  while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
-  return name;
 }
 
 // ------------------------------------------------------------------------------------------------ listing

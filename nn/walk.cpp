@@ -2,6 +2,14 @@
 
 namespace xgrad::nn::detail {
 
+std::string description(const Module& module) {
+  try {
+    return module.describe();
+  } catch (...) {
+    return type_name(module);
+  }
+}
+
 Walk& Walk::parameters(OnParameter f) {
   on_parameter_ = std::move(f);
   return *this;

@@ -17,8 +17,8 @@ namespace xgrad::optim::detail {
 /// Calls body(begin, end) on blocks that cover [0, count), on several threads when there are many.
 template <class Body>
 void for_blocks(Index count, Body body) {
-  constexpr Index block = 4096, blocks_per_thread = 4;
-  xgrad::detail::parallel_for((count + block - 1) / block, blocks_per_thread, [&](Index first, Index last) {
+  constexpr Index block = 4096, grain = xgrad::detail::grain_of(2 * block);
+  xgrad::detail::parallel_for((count + block - 1) / block, grain, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) body(b * block, std::min(count, (b + 1) * block));
   });
 }

@@ -48,8 +48,6 @@ class AnyCallable {
   std::unique_ptr<Holder> holder_;
 };
 
-[[noreturn]] void reject_empty_callback();
-
 }  // namespace detail
 
 template <class Signature>

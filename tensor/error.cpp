@@ -1,7 +1,5 @@
 #include <xgrad/tensor/error.hpp>
 
-#include <xgrad/tensor/callback.hpp>
-
 #include <cstdio>
 #include <cstring>
 
@@ -52,10 +50,6 @@ namespace detail {
 
 std::string (*module_path_provider)() = nullptr;
 Place (*module_place_provider)() = nullptr;
-
-void reject_empty_callback() {
-  fail<GraphError>("a function that is undefined was called", "it was default-constructed or moved from");
-}
 
 std::string message_prefix() {
   const Scope* scope = Scope::current();

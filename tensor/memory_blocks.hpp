@@ -1,6 +1,7 @@
 // The pool's blocks: 64-byte aligned, recycled in size classes. The ways that every operation takes several
 // times are inline here; private to the library.
 // Invariant: a block is returned with the size and the use it was asked for, from any thread.
+// Defined in memory.cpp.
 #pragma once
 
 #include <algorithm>

@@ -2,7 +2,10 @@
 // caller's own OpenMP and BLAS settings are never changed; parallel.cpp alone includes omp.h.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/error.hpp>
+#include <xgrad/tensor/index.hpp>
+
+#include <type_traits>
 
 namespace xgrad {
 
@@ -42,6 +45,17 @@ class OpenMpThreads {
   int given_, former_;
   bool dynamic_;
 };
+
+/// Work that is worth a second thread, in elements of a simple loop such as an addition: less is done before
+/// the thread has begun. The one number from which all work is shared.
+inline constexpr Index worth_a_thread = Index{1} << 15;
+
+/// The grain of parallel_for for items of `cost` such elements each. Work counted in something smaller, as
+/// bytes or the multiply-adds of a product are, says by `worth` how much of it is worth a thread.
+constexpr Index grain_of(Index cost, Index worth = worth_a_thread) {
+  const Index items = worth / (cost > 0 ? cost : 1);
+  return items > 0 ? items : 1;
+}
 
 using RangeFunction = void (*)(void* context, Index begin, Index end);
 void parallel_ranges(Index count, Index grain, RangeFunction function, void* context);

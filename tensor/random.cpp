@@ -20,7 +20,6 @@ namespace xgrad {
 namespace {
 
 constexpr Index chunk_blocks = 256;
-constexpr Index chunks_per_thread = 32;  // at least: threads start from 2^16 floats, 2^15 doubles on
 
 detail::PhiloxKey key_of(std::uint64_t seed) {
   return {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
@@ -64,7 +63,7 @@ void generate(T* out, Index count, Generator& generator, Make make) {
   const std::uint64_t seed = generator.seed();
   const std::uint64_t first = generator.advance(static_cast<std::uint64_t>(blocks));
   const Index chunks = (blocks + chunk_blocks - 1) / chunk_blocks;
-  detail::parallel_for(chunks, chunks_per_thread, [=](Index begin, Index end) {
+  detail::parallel_for(chunks, detail::grain_of(4 * chunk_blocks), [=](Index begin, Index end) {
     Words words;
     Values<T, lanes> values;
     for (Index chunk = begin; chunk < end; ++chunk) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/tensor/error.hpp>
+#include <xgrad/tensor/index.hpp>
 
 #include <array>
 #include <concepts>
@@ -12,9 +13,6 @@
 #include <vector>
 
 namespace xgrad {
-
-/// Counts and positions of elements.
-using Index = std::int64_t;
 
 /// A position in brackets, x[i], which knows the line that it is written on.
 class Subscript {

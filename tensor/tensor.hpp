@@ -1,5 +1,6 @@
 // Tensor: a contiguous, row-major array with value semantics.
 // Invariant: copying is O(1), and writing through one Tensor never changes another (copy-on-write).
+// Defined in tensor.cpp, what prints in print.cpp.
 #pragma once
 
 #include <xgrad/tensor/dtype.hpp>

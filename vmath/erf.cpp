@@ -1,6 +1,5 @@
-// The error function, its complement and gelu: erfc(|x|) is exp(-x^2) times a minimax polynomial, erf(x) near
-// zero x times another.
-#include <xgrad/vmath/gelu.hpp>
+// The error function and its complement: erfc(|x|) is exp(-x^2) times a minimax polynomial, erf(x) near zero
+// x times another.
 #include <xgrad/vmath/kernels.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
@@ -20,162 +19,42 @@ inline constexpr T vanishing = sizeof(T) == 4 ? T(10.2225) : T(27.3131);
 
 /// erf(x) for |x| <= near.
 template <class T>
-Batch<T> erf_near(const Batch<T>& x) {
+Simd<T> erf_near(const Simd<T>& x) {
   return fused(x, polynomial(x * x, Table<T>::erf), x);
 }
 
 /// exp(-(high + low)) for 0 <= high <= vanishing^2: the part below the rounding of `high` would show in the
 /// result.
 template <class T>
-inline Batch<T> exp_minus(const Pair<T>& x) {
+inline Simd<T> exp_minus(const Pair<T>& x) {
   const auto [shifted, count, rest] = reduce_ln2<T>(-x.high);
-  const Mask<T> subnormal = x.high > Batch<T>(-Format<T>::exp_subnormal);
+  const SimdMask<T> subnormal = x.high > Simd<T>(-Format<T>::exp_subnormal);
   return scale_exp<T>(expm1_reduced<T>(rest - x.low), shifted, subnormal, T(1));
 }
 
-/// erfc(a) for 0 <= a <= vanishing, given e = exp(-a^2); with the substitution of Shepherd and Laframboise
-/// (1981) for exp(a^2) erfc(a).
 template <class T>
-Batch<T> erfc_positive(const Batch<T>& a, const Batch<T>& e) {
-  const Batch<T> centre(sizeof(T) == 4 ? T(3) : T(4)), inverse = Batch<T>(T(1)) / (a + centre);
-  return e * inverse * polynomial<T>((a - centre) * inverse, Table<T>::erfcx);
+Simd<T> erfc_kernel(const Simd<T>& x) {
+  const Simd<T> a = at_most(xsimd::abs(x), vanishing<T>);
+  const Simd<T> value = erfc_positive(a, exp_minus(exact_product(a, a)));
+  return xsimd::select(x < Simd<T>(T(0)), Simd<T>(T(2)) - value, value);
 }
 
 template <class T>
-Batch<T> erfc_kernel(const Batch<T>& x) {
-  const Batch<T> a = at_most(xsimd::abs(x), vanishing<T>);
-  const Batch<T> value = erfc_positive(a, exp_minus(exact_product(a, a)));
-  return xsimd::select(x < Batch<T>(T(0)), Batch<T>(T(2)) - value, value);
+Simd<T> erf_slope_kernel(const Simd<T>& x) {
+  const Simd<T> a = at_most(xsimd::abs(x), vanishing<T>);
+  return Simd<T>(2 * std::numbers::inv_sqrtpi_v<T>) * exp_minus(exact_product(a, a));
 }
 
-/// Where x exp(-x^2 / 2) has vanished.
-template <class T>
-inline constexpr T gelu_end = sizeof(T) == 4 ? T(15) : T(39.5);
-
-template <class T>
-Batch<T> within_gelu_end(const Batch<T>& x) {
-  return at_least(at_most(x, gelu_end<T>), -gelu_end<T>);
-}
-
-/// For |x| <= gelu_end: h = exp(-x^2 / 4), and the tail of the normal distribution beyond |x|, erfc(|x| /
-/// sqrt(2)), without one factor h: a subnormal exp(-x^2 / 2) would cost digits of a product that is normal.
-template <class T>
-struct Normal {
-  explicit Normal(const Batch<T>& x) {
-    const Batch<T> a = xsimd::abs(x), half = Batch<T>(T(0.5)) * a;
-    h = exp_normal(exact_product<T>(half, half));
-    tail = erfc_positive<T>(Batch<T>(std::numbers::sqrt2_v<T> / 2) * a, h);
-  }
-  Batch<T> h, tail;
-};
-
-template <class T>
-Batch<T> gelu_kernel(const Batch<T>& x) {
-  const Batch<T> v = within_gelu_end(x);
-  const Normal<T> normal(v);
-  const Batch<T> outer = (Batch<T>(T(0.5)) * v * normal.tail) * normal.h;
-  return xsimd::select(x > Batch<T>(T(0)), x - outer, outer);
-}
-
-template <class T>
-Batch<T> gelu_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
-  const Batch<T> v = within_gelu_end(x);
-  const Normal<T> normal(v);
-  const Batch<T> zero(T(0)), one(T(1)), half(T(0.5)),
-      scale(std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2);
-  // v phi(v) plus the tail below zero, 1 minus the tail above.
-  const Mask<T> positive = v > zero;
-  const Batch<T> signed_outer = xsimd::select(positive, -half, half) * normal.tail;
-  const Batch<T> slope =
-      fused(fused(scale * v, normal.h, signed_outer), normal.h, xsimd::select(positive, one, zero));
-  const Batch<T> value = gradient * slope;
-  return xsimd::select(gradient == zero, zero, value);
-}
-
-/// sigmoid(2 u) for u = sqrt(2 / pi) (x + 0.044715 x^3), as in HalfDecay, and what its slope is made of.
-template <class T>
-struct Sigmoid {
-  /// Where exp(-2 |u|) has vanished while its root is normal.
-  static constexpr T end = sizeof(T) == 4 ? T(12) : T(22);
-  static constexpr double factor = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi,
-                          cubic = factor * 0.044715;
-
-  /// |x| <= end.
-  Sigmoid(const Batch<T>& x, const Pair<T>& twice_u) {
-    using B = Batch<T>;
-    const B one(T(1));
-    h = exp_normal<T>({B(T(0.5)) * twice_u.high, B(T(0.5)) * twice_u.low});
-    w = xsimd::select(x < B(T(0)), h, one);
-    inverse = one / fused(h, h, one);
-  }
-  /// 2 u at a = |x|.
-  static Pair<T> exponent(const Batch<T>& a) {
-    using B = Batch<T>;
-    return {a * fused(B(T(cubic)), a * a, B(T(factor))), B(T(0))};
-  }
-  /// The same, for a slope that vanishes with the exponential: there the rounding of a float would show in
-  /// its last eight bits. So it is a pair, and the first part of `factor` is short enough that no difference
-  /// of it with the sum is rounded.
-  static Pair<T> exponent_of_slope(const Batch<T>& x) {
-    using B = Batch<T>;
-    const B a = xsimd::abs(x);
-    const Pair<T> rounded = exponent(a);
-    if constexpr (sizeof(T) == 8) {
-      return rounded;
-    } else {
-      const Mask<T> tail = x < B(T(-2.25));
-      if (!xsimd::any(tail)) return rounded;
-      constexpr T factor_high = T(int(factor * 0x1p20)) * T(0x1p-20),
-                  factor_low = T(factor - double(factor_high));
-      constexpr T cubic_high = T(cubic), cubic_low = T(cubic - double(cubic_high));
-      const auto [square, square_low] = exact_product<T>(a, a);
-      const auto [term, term_low] = exact_product<T>(square, B(cubic_high));
-      const B sum = term + B(factor_high);
-      const B rest = (term - (sum - B(factor_high))) + term_low;
-      const B low = rest + fused(square_low, B(cubic_high), fused(square, B(cubic_low), B(factor_low)));
-      const auto [product, product_low] = exact_product<T>(a, sum);
-      return {xsimd::select(tail, product, rounded.high),
-              xsimd::select(tail, fused(a, low, product_low), B(T(0)))};
-    }
-  }
-  Batch<T> h, w, inverse;
-};
-
-template <class T>
-Batch<T> gelu_tanh_kernel(const Batch<T>& x) {
-  const Batch<T> v = at_least(x, -Sigmoid<T>::end);
-  const Batch<T> bounded = at_most(v, Sigmoid<T>::end);
-  const Sigmoid<T> s(bounded, Sigmoid<T>::exponent(xsimd::abs(bounded)));
-  return (v * s.w) * (s.w * s.inverse);
-}
-
-template <class T>
-Batch<T> gelu_tanh_gradient_kernel(const Batch<T>& x, const Batch<T>& gradient) {
-  using B = Batch<T>;
-  const B v = at_least(at_most(x, Sigmoid<T>::end), -Sigmoid<T>::end), zero(T(0));
-  const Sigmoid<T> s(v, Sigmoid<T>::exponent_of_slope(v));
-  const B rise = fused(B(T(3 * Sigmoid<T>::cubic)), v * v, B(T(Sigmoid<T>::factor))) * v,
-          root = s.h * s.inverse;
-  const B slope = fused(rise * root, root, s.w * s.w * s.inverse);
-  return xsimd::select(gradient == zero, zero, gradient * slope);
-}
-
-template <class T>
-Batch<T> erf_slope_kernel(const Batch<T>& x) {
-  const Batch<T> a = at_most(xsimd::abs(x), vanishing<T>);
-  return Batch<T>(2 * std::numbers::inv_sqrtpi_v<T>) * exp_minus(exact_product(a, a));
-}
-
-Batch<double> erf_kernel(const Batch<double>& x) {
-  using B = Batch<double>;
+Simd<double> erf_kernel(const Simd<double>& x) {
+  using B = Simd<double>;
   const B a = at_most(xsimd::abs(x), vanishing<double>);
   const B far = B(1.0) - erfc_positive(a, exp_minus(exact_product(a, a)));
   return xsimd::select(a < B(near<double>), erf_near(x), with_sign(far, x));
 }
 
 /// 1 - exp(log(erfc(a))) away from zero; from 4 on it rounds to 1.
-Batch<float> erf_kernel(const Batch<float>& x) {
-  using B = Batch<float>;
+Simd<float> erf_kernel(const Simd<float>& x) {
+  using B = Simd<float>;
   const B a = xsimd::abs(x);
   const B far = -expm1_bounded(polynomial(at_most(a, 4.0f), Table<float>::log_erfc));
   return xsimd::select(a < B(near<float>), erf_near(x), with_sign(far, x));
@@ -184,52 +63,22 @@ Batch<float> erf_kernel(const Batch<float>& x) {
 }  // namespace
 
 void erf(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return erf_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return erf_kernel(v); });
 }
 void erf(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return erf_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return erf_kernel(v); });
 }
 void erfc(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return erfc_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return erfc_kernel(v); });
 }
 void erfc(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return erfc_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return erfc_kernel(v); });
 }
 void erf_slope(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return erf_slope_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return erf_slope_kernel(v); });
 }
 void erf_slope(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return erf_slope_kernel(v); });
-}
-
-void gelu(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return gelu_kernel(v); });
-}
-void gelu(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return gelu_kernel(v); });
-}
-void gelu_gradient(const float* x, const float* gradient, float* out, Index n) {
-  map_batches(x, gradient, out, n,
-              [](const Batch<float>& v, const Batch<float>& g) { return gelu_gradient_kernel(v, g); });
-}
-void gelu_gradient(const double* x, const double* gradient, double* out, Index n) {
-  map_batches(x, gradient, out, n,
-              [](const Batch<double>& v, const Batch<double>& g) { return gelu_gradient_kernel(v, g); });
-}
-
-void gelu_tanh(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return gelu_tanh_kernel(v); });
-}
-void gelu_tanh(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return gelu_tanh_kernel(v); });
-}
-void gelu_tanh_gradient(const float* x, const float* gradient, float* out, Index n) {
-  map_batches(x, gradient, out, n,
-              [](const Batch<float>& v, const Batch<float>& g) { return gelu_tanh_gradient_kernel(v, g); });
-}
-void gelu_tanh_gradient(const double* x, const double* gradient, double* out, Index n) {
-  map_batches(x, gradient, out, n,
-              [](const Batch<double>& v, const Batch<double>& g) { return gelu_tanh_gradient_kernel(v, g); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return erf_slope_kernel(v); });
 }
 
 }  // namespace xgrad::vmath

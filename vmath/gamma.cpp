@@ -24,8 +24,8 @@ double lgamma_scalar(double x) {
 }
 
 /// pi / tan(pi x) for |x| <= 1/2.
-Batch<double> pi_cotangent(const Batch<double>& x) {
-  using B = Batch<double>;
+Simd<double> pi_cotangent(const Simd<double>& x) {
+  using B = Simd<double>;
   using F = Format<double>;
   const B a = xsimd::abs(x);
   const auto swapped = a > B(0.25);
@@ -39,8 +39,8 @@ Batch<double> pi_cotangent(const Batch<double>& x) {
 
 /// digamma(x) for x > 0: psi(x) = psi(x + 10) - sum of 1 / (x + i), and the asymptotic series beyond 10
 /// (Abramowitz and Stegun 6.3.6 and 6.3.18).
-Batch<double> digamma_positive(const Batch<double>& x) {
-  using B = Batch<double>;
+Simd<double> digamma_positive(const Simd<double>& x) {
+  using B = Simd<double>;
   const B one(1.0), zero(0.0), ten(10.0);
   // The sum as derivative / product.
   B product = x, derivative = one;
@@ -59,8 +59,8 @@ Batch<double> digamma_positive(const Batch<double>& x) {
   return (log_kernel(t) - fused(z, polynomial(z, series), B(0.5) * inverse)) - sum;
 }
 
-Batch<double> digamma_kernel(const Batch<double>& x) {
-  using B = Batch<double>;
+Simd<double> digamma_kernel(const Simd<double>& x) {
+  using B = Simd<double>;
   const B zero(0.0), one(1.0);
   const auto negative = x < zero;
   const B value = digamma_positive(xsimd::select(negative, one - x, x));
@@ -186,7 +186,7 @@ void lgamma(const double* x, double* out, Index n) { std::transform(x, x + n, ou
 
 void digamma(const float* x, float* out, Index n) { map_widened<digamma>(x, out, n); }
 void digamma(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return digamma_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return digamma_kernel(v); });
 }
 void polygamma(int order, const float* x, float* out, Index n) { map_polygamma(order, x, out, n); }
 void polygamma(int order, const double* x, double* out, Index n) { map_polygamma(order, x, out, n); }

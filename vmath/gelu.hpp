@@ -2,7 +2,7 @@
 // share one exponential, which a formula made of erfc and exp would take twice.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 
 namespace xgrad::vmath {
 

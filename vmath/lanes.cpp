@@ -65,7 +65,7 @@ void lane_fill(T value, T* out) {
 }
 template <class T>
 void lane_copy(const T* from, T* to) {
-  using V = Batch<T>;
+  using V = Simd<T>;
   constexpr auto width = static_cast<int>(V::size);
   for (int i = 0; i < Lanes<T>::width; i += width) V::load_unaligned(from + i).store_unaligned(to + i);
 }

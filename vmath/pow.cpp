@@ -14,8 +14,8 @@ constexpr double two_thirds = 0x1.5555555555555p-1, two_thirds_low = 0x1.5555555
 
 /// log2(x) for positive finite x within 2^-65 of its size, so that even 1074 times it has 53 good bits behind
 /// the point: the series of log_rest with its leading terms in pairs.
-Pair<double> log2_exact(const Batch<double>& x) {
-  using B = Batch<double>;
+Pair<double> log2_exact(const Simd<double>& x) {
+  using B = Simd<double>;
   const B one(1.0), two(2.0);
   const auto [exponent, f] = split_binary(x);
   const auto [bottom, bottom_low] = exact_sum<double>(two, f);
@@ -40,21 +40,21 @@ Pair<double> log2_exact(const Batch<double>& x) {
 }
 
 /// log2(x) within a few units in the last place: enough for a float power.
-Pair<double> log2_plain(const Batch<double>& x) {
+Pair<double> log2_plain(const Simd<double>& x) {
   const auto [exponent, f] = split_binary(x);
-  const Batch<double> zero(0.0), log = f - log_rest(f, zero, Table<double>::short_log);
-  return {fused(log, Batch<double>(Format<double>::log2_e), exponent), zero};
+  const Simd<double> zero(0.0), log = f - log_rest(f, zero, Table<double>::short_log);
+  return {fused(log, Simd<double>(Format<double>::log2_e), exponent), zero};
 }
 
 /// True for integers, infinities among them, given |y|.
-Mask<double> is_integer(const Batch<double>& a) {
-  const Batch<double> offset(0x1p52);
+SimdMask<double> is_integer(const Simd<double>& a) {
+  const Simd<double> offset(0x1p52);
   return (a >= offset) | ((a + offset) - offset == a);
 }
 
 template <bool Float>
-Batch<double> pow_kernel(const Batch<double>& x, const Batch<double>& y) {
-  using B = Batch<double>;
+Simd<double> pow_kernel(const Simd<double>& x, const Simd<double>& y) {
+  using B = Simd<double>;
   const B zero(0.0), one(1.0), infinite(infinity<double>), a = xsimd::abs(x);
   Pair<double> log = Float ? log2_plain(a) : log2_exact(a);
   log.high = log_special(log.high, a);
@@ -80,45 +80,45 @@ Batch<double> pow_kernel(const Batch<double>& x, const Batch<double>& y) {
 
 void pow_of_floats(const double* x, const double* y, double* out, Index n) {
   map_batches(x, y, out, n,
-              [](const Batch<double>& a, const Batch<double>& b) { return pow_kernel<true>(a, b); });
+              [](const Simd<double>& a, const Simd<double>& b) { return pow_kernel<true>(a, b); });
 }
 
 /// The cube root of |x| = 2^(3 third + turn) m from a cubic in m, 1 <= m < 2, refined by Halley's iteration,
 /// which triples the number of good digits.
 template <class T>
-Batch<T> cbrt_kernel(const Batch<T>& x) {
+Simd<T> cbrt_kernel(const Simd<T>& x) {
   using F = Format<T>;
   constexpr int lift = (F::mantissa_bits + 3) / 3 * 3;
   constexpr T offset = T(typename F::Word(1) << F::mantissa_bits) + T(F::bias);
   constexpr auto unit = (F::bias + F::mantissa_bits) << F::mantissa_bits;
-  const Batch<T> zero(T(0)), one(T(1)), two(T(2)), a = xsimd::abs(x);
-  const auto subnormal = a < Batch<T>(std::numeric_limits<T>::min());
-  const Batch<T> normal = xsimd::select(subnormal, a * Batch<T>(T(typename F::Word(1) << lift)), a);
+  const Simd<T> zero(T(0)), one(T(1)), two(T(2)), a = xsimd::abs(x);
+  const auto subnormal = a < Simd<T>(std::numeric_limits<T>::min());
+  const Simd<T> normal = xsimd::select(subnormal, a * Simd<T>(T(typename F::Word(1) << lift)), a);
   const Bits<T> bits = bits_of(normal);
-  const Batch<T> exponent = from_bits<T>((bits >> F::mantissa_bits) | Bits<T>(unit)) - Batch<T>(offset);
-  const Batch<T> shifted = fused(exponent - one, Batch<T>(T(1) / T(3)), Batch<T>(F::rounder));
-  const Batch<T> third = shifted - Batch<T>(F::rounder);
-  const Batch<T> turn = fused(third, Batch<T>(T(-3)), exponent);
-  const Batch<T> m = from_bits<T>((bits & Bits<T>(F::mantissa_mask)) | Bits<T>(F::bias << F::mantissa_bits));
-  const auto by_turn = [&](const Batch<T>& c0, const Batch<T>& c1, const Batch<T>& c2) {
+  const Simd<T> exponent = from_bits<T>((bits >> F::mantissa_bits) | Bits<T>(unit)) - Simd<T>(offset);
+  const Simd<T> shifted = fused(exponent - one, Simd<T>(T(1) / T(3)), Simd<T>(F::rounder));
+  const Simd<T> third = shifted - Simd<T>(F::rounder);
+  const Simd<T> turn = fused(third, Simd<T>(T(-3)), exponent);
+  const Simd<T> m = from_bits<T>((bits & Bits<T>(F::mantissa_mask)) | Bits<T>(F::bias << F::mantissa_bits));
+  const auto by_turn = [&](const Simd<T>& c0, const Simd<T>& c1, const Simd<T>& c2) {
     return xsimd::select(turn == zero, c0, xsimd::select(turn == one, c1, c2));
   };
-  const Batch<T> cube = by_turn(m, m + m, Batch<T>(T(4)) * m);
-  Batch<T> root = polynomial(m, Table<T>::cbrt) *
-                  by_turn(one, Batch<T>(T(0x1.428a2f98d728bp+0)), Batch<T>(T(0x1.965fea53d6e3dp+0)));
+  const Simd<T> cube = by_turn(m, m + m, Simd<T>(T(4)) * m);
+  Simd<T> root = polynomial(m, Table<T>::cbrt) *
+                 by_turn(one, Simd<T>(T(0x1.428a2f98d728bp+0)), Simd<T>(T(0x1.965fea53d6e3dp+0)));
   for (int i = 0; i < (sizeof(T) == 4 ? 1 : 2); ++i) {
-    const Batch<T> power = root * root * root;
+    const Simd<T> power = root * root * root;
     root = root - root * (power - cube) / fused(two, power, cube);
   }
-  const Batch<T> step = xsimd::select(subnormal, Batch<T>(T(-lift / 3)), zero);
-  const Batch<T> value = root * power_of_two<T>(shifted + step);
+  const Simd<T> step = xsimd::select(subnormal, Simd<T>(T(-lift / 3)), zero);
+  const Simd<T> value = root * power_of_two<T>(shifted + step);
   // Not with_sign: between a select and its other operand clang 14 may turn that into the wrong instruction.
-  return xsimd::select((a > zero) & (a < Batch<T>(infinity<T>)), value ^ (x & Batch<T>(T(-0.0))), x);
+  return xsimd::select((a > zero) & (a < Simd<T>(infinity<T>)), value ^ (x & Simd<T>(T(-0.0))), x);
 }
 
 /// The sides are scaled so that their squares neither overflow nor vanish.
-Batch<double> hypot_kernel(const Batch<double>& x, const Batch<double>& y) {
-  using B = Batch<double>;
+Simd<double> hypot_kernel(const Simd<double>& x, const Simd<double>& y) {
+  using B = Simd<double>;
   const B a = xsimd::abs(x), b = xsimd::abs(y), one(1.0), infinite(infinity<double>);
   const B longer = xsimd::select(a > b, a, b), shorter = xsimd::select(a > b, b, a);
   const auto large = longer > B(0x1p500), small = longer < B(0x1p-400);
@@ -134,26 +134,25 @@ Batch<double> hypot_kernel(const Batch<double>& x, const Batch<double>& y) {
 }  // namespace
 
 void sqrt(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return xsimd::sqrt(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return xsimd::sqrt(v); });
 }
 void sqrt(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return xsimd::sqrt(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return xsimd::sqrt(v); });
 }
 void cbrt(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return cbrt_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return cbrt_kernel(v); });
 }
 void cbrt(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return cbrt_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return cbrt_kernel(v); });
 }
 void pow(const float* x, const float* y, float* out, Index n) { map_widened<pow_of_floats>(x, y, out, n); }
 void pow(const double* x, const double* y, double* out, Index n) {
   map_batches(x, y, out, n,
-              [](const Batch<double>& a, const Batch<double>& b) { return pow_kernel<false>(a, b); });
+              [](const Simd<double>& a, const Simd<double>& b) { return pow_kernel<false>(a, b); });
 }
 void hypot(const float* x, const float* y, float* out, Index n) { map_widened<hypot>(x, y, out, n); }
 void hypot(const double* x, const double* y, double* out, Index n) {
-  map_batches(x, y, out, n,
-              [](const Batch<double>& a, const Batch<double>& b) { return hypot_kernel(a, b); });
+  map_batches(x, y, out, n, [](const Simd<double>& a, const Simd<double>& b) { return hypot_kernel(a, b); });
 }
 
 }  // namespace xgrad::vmath

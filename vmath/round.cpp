@@ -12,33 +12,33 @@ using namespace detail;
 
 /// To the nearest integer, halves to even: adding 2^mantissa_bits leaves no room for a fraction.
 template <class T>
-Batch<T> round_kernel(const Batch<T>& x) {
-  const Batch<T> offset(T(typename Format<T>::Word(1) << Format<T>::mantissa_bits)), a = xsimd::abs(x);
+Simd<T> round_kernel(const Simd<T>& x) {
+  const Simd<T> offset(T(typename Format<T>::Word(1) << Format<T>::mantissa_bits)), a = xsimd::abs(x);
   return with_sign(xsimd::select(a < offset, (a + offset) - offset, a), x);
 }
 
 template <class T>
-Batch<T> floor_kernel(const Batch<T>& x) {
-  const Batch<T> nearest = round_kernel(x);
-  return with_sign(xsimd::select(nearest > x, nearest - Batch<T>(T(1)), nearest), x);
+Simd<T> floor_kernel(const Simd<T>& x) {
+  const Simd<T> nearest = round_kernel(x);
+  return with_sign(xsimd::select(nearest > x, nearest - Simd<T>(T(1)), nearest), x);
 }
 
 template <class T>
-Batch<T> ceil_kernel(const Batch<T>& x) {
-  const Batch<T> nearest = round_kernel(x);
-  return with_sign(xsimd::select(nearest < x, nearest + Batch<T>(T(1)), nearest), x);
+Simd<T> ceil_kernel(const Simd<T>& x) {
+  const Simd<T> nearest = round_kernel(x);
+  return with_sign(xsimd::select(nearest < x, nearest + Simd<T>(T(1)), nearest), x);
 }
 
 template <class T>
-Batch<T> trunc_kernel(const Batch<T>& x) {
+Simd<T> trunc_kernel(const Simd<T>& x) {
   return with_sign(floor_kernel(xsimd::abs(x)), x);
 }
 
 /// |x| = quotient |y| + rest exactly, 0 <= rest < |y|: first with the integer nearest to |x| / |y|, which is
 /// one too many where the rest is below zero.
 struct Division {
-  Division(const Batch<double>& x, const Batch<double>& y) {
-    using B = Batch<double>;
+  Division(const Simd<double>& x, const Simd<double>& y) {
+    using B = Simd<double>;
     const B zero(0.0), offset(0x1p52), a = xsimd::abs(x), b = xsimd::abs(y), ratio = a / b;
     const B nearest = round_kernel(ratio);
     const auto [product, low] = exact_product(nearest, b);
@@ -50,13 +50,13 @@ struct Division {
     hard = xsimd::select(easy, zero, B(1.0)) > zero;
     opposite = with_sign(B(1.0), x ^ y) < zero;
   }
-  Batch<double> quotient, rest;
+  Simd<double> quotient, rest;
   /// A zero, an infinity, NaN, a quotient beyond 52 bits, a product out of range: the C library decides.
-  Mask<double> hard;
-  Mask<double> opposite;
+  SimdMask<double> hard;
+  SimdMask<double> opposite;
 };
 
-Batch<double> fmod_kernel(const Batch<double>& x, const Batch<double>& y) {
+Simd<double> fmod_kernel(const Simd<double>& x, const Simd<double>& y) {
   const Division d(x, y);
   return patch_lanes(
       with_sign(d.rest, x), d.hard, [](double v, double w) { return std::fmod(v, w); }, x, y);
@@ -68,8 +68,8 @@ double remainder_of(double x, double y) {
   return (rest < 0) == (y < 0) ? rest : rest + y;
 }
 
-Batch<double> remainder_kernel(const Batch<double>& x, const Batch<double>& y) {
-  using B = Batch<double>;
+Simd<double> remainder_kernel(const Simd<double>& x, const Simd<double>& y) {
+  using B = Simd<double>;
   const Division d(x, y);
   const B zero(0.0), b = xsimd::abs(y);
   const B value = with_sign(xsimd::select(d.opposite & (d.rest > zero), b - d.rest, d.rest), y);
@@ -90,8 +90,8 @@ double floor_quotient_of(double x, double y) {
   return quotient == 0 ? std::copysign(0.0, ratio) : quotient;
 }
 
-Batch<double> floor_divide_kernel(const Batch<double>& x, const Batch<double>& y) {
-  using B = Batch<double>;
+Simd<double> floor_divide_kernel(const Simd<double>& x, const Simd<double>& y) {
+  using B = Simd<double>;
   const Division d(x, y);
   const B larger = xsimd::select(d.opposite & (d.rest > B(0.0)), d.quotient + B(1.0), d.quotient);
   return patch_lanes(with_sign(larger, x ^ y), d.hard, floor_quotient_of, x, y);
@@ -100,44 +100,44 @@ Batch<double> floor_divide_kernel(const Batch<double>& x, const Batch<double>& y
 }  // namespace
 
 void floor(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return floor_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return floor_kernel(v); });
 }
 void floor(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return floor_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return floor_kernel(v); });
 }
 void ceil(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return ceil_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return ceil_kernel(v); });
 }
 void ceil(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return ceil_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return ceil_kernel(v); });
 }
 void round(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return round_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return round_kernel(v); });
 }
 void round(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return round_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return round_kernel(v); });
 }
 void trunc(const float* x, float* out, Index n) {
-  map_batches(x, out, n, [](const Batch<float>& v) { return trunc_kernel(v); });
+  map_batches(x, out, n, [](const Simd<float>& v) { return trunc_kernel(v); });
 }
 void trunc(const double* x, double* out, Index n) {
-  map_batches(x, out, n, [](const Batch<double>& v) { return trunc_kernel(v); });
+  map_batches(x, out, n, [](const Simd<double>& v) { return trunc_kernel(v); });
 }
 void fmod(const float* x, const float* y, float* out, Index n) { map_widened<fmod>(x, y, out, n); }
 void fmod(const double* x, const double* y, double* out, Index n) {
-  map_batches(x, y, out, n, [](const Batch<double>& a, const Batch<double>& b) { return fmod_kernel(a, b); });
+  map_batches(x, y, out, n, [](const Simd<double>& a, const Simd<double>& b) { return fmod_kernel(a, b); });
 }
 void floor_divide(const float* x, const float* y, float* out, Index n) {
   map_widened<floor_divide>(x, y, out, n);
 }
 void floor_divide(const double* x, const double* y, double* out, Index n) {
   map_batches(x, y, out, n,
-              [](const Batch<double>& a, const Batch<double>& b) { return floor_divide_kernel(a, b); });
+              [](const Simd<double>& a, const Simd<double>& b) { return floor_divide_kernel(a, b); });
 }
 void remainder(const float* x, const float* y, float* out, Index n) { map_widened<remainder>(x, y, out, n); }
 void remainder(const double* x, const double* y, double* out, Index n) {
   map_batches(x, y, out, n,
-              [](const Batch<double>& a, const Batch<double>& b) { return remainder_kernel(a, b); });
+              [](const Simd<double>& a, const Simd<double>& b) { return remainder_kernel(a, b); });
 }
 
 }  // namespace xgrad::vmath

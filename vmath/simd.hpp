@@ -20,19 +20,19 @@ namespace xgrad::detail {
 
 /// The widest vector of T.
 template <class T>
-using Batch = xsimd::batch<T>;
+using Simd = xsimd::batch<T>;
 
-/// One truth value per lane of Batch<T>.
+/// One truth value per lane of Simd<T>.
 template <class T>
-using Mask = typename Batch<T>::batch_bool_type;
+using SimdMask = typename Simd<T>::batch_bool_type;
 
 /// Unsigned integers as wide as T: the bits of a vector of T.
 template <class T>
-using Bits = Batch<std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+using Bits = Simd<std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
 
 /// a b + c, rounded once where the processor can. xsimd 8.1 knows no such instruction of AVX-512.
 template <class T>
-Batch<T> fused(const Batch<T>& a, const Batch<T>& b, const Batch<T>& c) {
+Simd<T> fused(const Simd<T>& a, const Simd<T>& b, const Simd<T>& c) {
 #if XSIMD_WITH_AVX512F
   if constexpr (sizeof(T) == 4)
     return _mm512_fmadd_ps(a, b, c);

@@ -12,7 +12,7 @@ namespace xgrad::vmath {
 namespace {
 
 using namespace detail;
-using Lanes = Batch<double>;
+using Lanes = Simd<double>;
 
 /// Largest |x| whose multiple of pi/2 times the high parts of pi/2 is exact.
 constexpr double reducible = 0x1p15 * 1.57;
@@ -47,7 +47,7 @@ Lanes parity(const Lanes& shifted) {
 /// A sign for odd half turns, given a count of quarter turns.
 Lanes half_turn_sign(const Lanes& shifted) { return from_bits<double>((bits_of(shifted) >> 1) << 63); }
 
-Mask<double> irreducible(const Lanes& x, double limit) { return xsimd::abs(x) > Lanes(limit); }
+SimdMask<double> irreducible(const Lanes& x, double limit) { return xsimd::abs(x) > Lanes(limit); }
 
 /// sin(x) for |x| <= pi/2, to what a float result needs.
 Lanes wide_sin(const Lanes& x) {

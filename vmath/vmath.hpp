@@ -1,9 +1,10 @@
 // Mathematical functions over arrays of float or double, vectorised with the library's own instruction set,
 // whatever flags the caller is compiled with. Invariant: out[i] depends on the inputs at i alone, not on its
 // position or on n.
+// Defined in arc.cpp, erf.cpp, exp.cpp, gamma.cpp, log.cpp, pow.cpp, round.cpp and trig.cpp.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 
 namespace xgrad::vmath {
 

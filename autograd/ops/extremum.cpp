@@ -1,22 +1,20 @@
 // Largest and smallest elements and their positions.
-#include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/reduction.hpp>
 #include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/record.hpp>
-#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/kernels/reduce.hpp>
 
 namespace xgrad {
 namespace {
 
-using detail::Reduction;
+using detail::ReducedAxes;
 
 template <class Kernel>
 Variable extreme_value(const char* name, const Operand& x, const Axes& axes, ReduceOptions options,
                        Kernel kernel) {
   const Op op(name, x);
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   return op.record(kernel(op.value(), over.axes).reshape(over.result),
                    Rule{saves_input(0) | saves_output(), [kept = over.kept](Backward& r) {
                           return detail::shared_by_ties(reshape(r.gradient(), kept), r.input_value(0),
@@ -29,7 +27,7 @@ Variable extreme_position(const char* name, const Operand& x, Index axis, Reduce
                           Kernel kernel) {
   const Op op(name, x);
   axis = detail::axis_along(op.shape(), axis);
-  const Reduction over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
+  const ReducedAxes over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
   return op.constant(kernel(op.value(), axis).reshape(over.result));
 }
 
@@ -46,7 +44,7 @@ ValueAndIndex with_index(const char* name, const Operand& x, Index axis, ReduceO
                          Kernel kernel) {
   const Op op(name, x);
   axis = detail::axis_along(op.shape(), axis);
-  const Reduction over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
+  const ReducedAxes over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
   const std::pair<Tensor, Tensor> found = kernel(op.value(), axis);
   auto outputs = op.record_many(
       {found.first.reshape(over.result), found.second.reshape(over.result)},
@@ -61,14 +59,6 @@ ValueAndIndex with_index(const char* name, const Operand& x, Index axis, ReduceO
 }
 
 }  // namespace
-
-Variable detail::shared_by_ties(const Variable& gradient, const Tensor& x, const Tensor& extreme) {
-  const Tensor ties =
-      kernels::logical(kernels::Logical::either, kernels::compare(kernels::Comparison::equal, x, extreme),
-                       kernels::classify(kernels::Classification::nan, x));
-  const Tensor count = kernels::sum_to(ties.to(extreme.dtype()), extreme.shape());
-  return where(ties, gradient / count, 0);
-}
 
 Variable amax(const Operand& x, const Axes& axes, ReduceOptions options) {
   return extreme_value("amax", x, axes, options, kernels::max);

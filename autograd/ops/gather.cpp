@@ -1,12 +1,10 @@
 // gather and its adjoint scatter_add, and scatter.
 #include <xgrad/autograd/ops/arithmetic.hpp>
-#include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/kernels/gather.hpp>
-#include <xgrad/tensor/factory.hpp>
 
 #include <algorithm>
 #include <numeric>
@@ -31,47 +29,6 @@ Tensor last_writers(const Shape& target, Index axis, const Tensor& index) {
 }
 
 }  // namespace
-
-namespace detail {
-
-Variable scatter_onto_zeros(const Shape& shape, Index axis, const Variable& index, const Variable& source) {
-  Op op("scatter_add", {}, {source, index});
-  Shape single = shape;
-  if (shape.rank() > 0) single[axis] = 1;
-  Tensor value;
-  if (op.shape() == single) {
-    value = kernels::scatter_singles(shape, axis, op.value(1), op.value());
-  } else {
-    value = zeros(shape, op.dtype());
-    kernels::scatter_add(value, axis, op.value(1), op.value());
-  }
-  return op.record(std::move(value), JointRule{saves_input(1), [axis](Backward& r) {
-                                                 r.give(0, gather(r.gradient(), axis, r.input(1)));
-                                               }});
-}
-
-Variable fitted(const Operand& values, const Variable& x) {
-  const Operand target(x);
-  if (result_type({&target, &values}) != x.dtype())
-    fail<DTypeError>(
-        std::string(to_string(values.dtype())) + " does not fit into " + std::string(to_string(x.dtype())),
-        "convert with cast");
-  return values.is_number() ? values.as_variable(x.dtype()) : cast(values.variable(), x.dtype());
-}
-
-Variable spread_to(const Variable& values, const Shape& shape, const char* what) {
-  if (values.shape() == shape) return values;
-  if (!broadcasts_to(values.shape(), shape))
-    fail<ShapeError>(to_string(values.shape()) + " does not broadcast to " + what + " of shape " +
-                     to_string(shape));
-  return broadcast_to(values, shape);
-}
-
-Index line_axis(Index axis, Index rank) {
-  return rank == 0 && (axis == 0 || axis == -1) ? 0 : wrap_axis(axis, rank);
-}
-
-}  // namespace detail
 
 Variable gather(const Operand& x, Index axis, const Operand& index) {
   Op op("gather", x, index);

@@ -1,5 +1,6 @@
 // Indexing, gathering, scattering, ordering. Indices are int64; negative ones wrap; out of range throws
 // IndexError with index, axis and size. Repeated indices accumulate in gradients.
+// Defined in index.cpp, gather.cpp and order.cpp.
 #pragma once
 
 #include <xgrad/autograd/ops/reduce.hpp>

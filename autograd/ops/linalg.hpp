@@ -1,4 +1,5 @@
 // Products of matrices and vectors.
+// Defined in linalg.cpp and einsum.cpp.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>

@@ -1,5 +1,6 @@
 // Elementwise mathematics and activations. All are differentiable to any order where mathematics allows, keep
 // the shape, and take integers as float32.
+// Defined in math.cpp and activation.cpp.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>

@@ -41,7 +41,7 @@ Variable norm(const Operand& x, const Axes& axes, NormOptions options) {
   op.promote_floating();
   const double p = options.p;
   if (std::isnan(p)) fail<ValueError>("the order p must be a number, got NaN");
-  const detail::Reduction over(op.shape(), axes, options.keepdims);
+  const detail::ReducedAxes over(op.shape(), axes, options.keepdims);
   Tensor value = kernels::norm(op.value(), p, over.axes).reshape(over.result);
   if (p == 0)
     return op.record(std::move(value), Rule{saves_nothing, [](Backward& r) {

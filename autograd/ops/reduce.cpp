@@ -14,7 +14,7 @@
 namespace xgrad {
 namespace {
 
-using detail::Reduction;
+using detail::ReducedAxes;
 
 // For every element the product of all others along the axis. Halves are multiplied pairwise and each
 // inherits what its pair lacks times its partner: O(n) products, and no division, so that zeros, infinities
@@ -48,7 +48,7 @@ template <class Kernel>
 Variable truth_reduction(const char* name, const Operand& x, const Axes& axes, ReduceOptions options,
                          Kernel kernel) {
   const Op op(name, x);
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   return op.constant(kernel(op.value(), over.axes).reshape(over.result));
 }
 
@@ -56,7 +56,7 @@ Variable truth_reduction(const char* name, const Operand& x, const Axes& axes, R
 
 Variable sum(const Operand& x, const Axes& axes, ReduceOptions options) {
   const Op op("sum", x);
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   return op.record(
       kernels::sum(op.value(), over.axes).reshape(over.result),
       Rule{saves_nothing, [kept = over.kept](Backward& r) { return reshape(r.gradient(), kept); }});
@@ -65,7 +65,7 @@ Variable sum(const Operand& x, const Axes& axes, ReduceOptions options) {
 Variable mean(const Operand& x, const Axes& axes, ReduceOptions options) {
   Op op("mean", x);
   const DType dtype = op.promote_floating();
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   const Tensor count = scalar(over.count, dtype);
   Tensor value = kernels::div(kernels::sum(op.value(), over.axes), count);
   // The sum may leave the range although the mean is within it.
@@ -79,7 +79,7 @@ Variable mean(const Operand& x, const Axes& axes, ReduceOptions options) {
 
 Variable prod(const Operand& x, const Axes& axes, ReduceOptions options) {
   const Op op("prod", x);
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   return op.record(kernels::prod(op.value(), over.axes).reshape(over.result),
                    Rule{saves_input(0), [kept = over.kept, folded = over.axes](Backward& r) {
                           return detail::chain(reshape(r.gradient(), kept), others(r.input(0), folded));

@@ -1,5 +1,6 @@
 // Reductions over any axes, scans, softmax. `axes` defaults to all; keepdims leaves reduced axes as size 1. A
 // scalar counts as one element along an axis 0 (or -1) in every function here.
+// Defined in reduce.cpp, extremum.cpp, norm.cpp, scan.cpp, softmax.cpp and variance.cpp.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>

@@ -6,8 +6,8 @@
 namespace xgrad::detail {
 
 /// The axes of a reduction and the shapes that follow. Throws IndexError or ValueError on wrong axes.
-struct Reduction {
-  Reduction(const Shape& shape, const Axes& given, bool keepdims)
+struct ReducedAxes {
+  ReducedAxes(const Shape& shape, const Axes& given, bool keepdims)
       : axes(given.sorted(shape.rank())),
         kept(reduced_shape(shape, given, true)),
         result(reduced_shape(shape, given, keepdims)) {

@@ -30,7 +30,7 @@ enum class Product { plain, chain };
 template <Product product, class T>
 void recur(const T* a, const T* b, const detail::Plan& plan, bool reverse, T* y) {
   const Index size = plan.size, inner = plan.inner, step = reverse ? -inner : inner;
-  detail::parallel_for(plan.outer, detail::grain_for(size * inner), [&](Index begin, Index end) {
+  detail::parallel_for(plan.outer, detail::grain_of(size * inner), [&](Index begin, Index end) {
     for (; begin < end; ++begin) {
       Index at = (begin * size + (reverse ? size - 1 : 0)) * inner;
       std::copy(b + at, b + at + inner, y + at);

@@ -1,5 +1,6 @@
 // Operations that move elements without computing: shapes, order, joining and splitting. Every one has its
 // adjoint among them, so derivatives of any order stay within this file.
+// Defined in shape.cpp, diagonal.cpp, join.cpp, pad.cpp and slice.cpp.
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>

@@ -60,7 +60,7 @@ Variable log_softmax(const Operand& x, Index axis) {
 Variable logsumexp(const Operand& x, const Axes& axes, ReduceOptions options) {
   Op op("logsumexp", x);
   op.promote_floating();
-  const detail::Reduction over(op.shape(), axes, options.keepdims);
+  const detail::ReducedAxes over(op.shape(), axes, options.keepdims);
   return op.record(
       kernels::logsumexp(op.value(), over.axes).reshape(over.result),
       Rule{saves_input(0) | saves_output(), [kept = over.kept](Backward& r) {

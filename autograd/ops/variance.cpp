@@ -16,7 +16,7 @@
 namespace xgrad {
 namespace {
 
-using detail::Reduction;
+using detail::ReducedAxes;
 using kernels::Grouping, kernels::Spread;
 
 // Twice, since the first mean is rounded: what is left of it in the distances is small and taken out exactly,
@@ -47,7 +47,7 @@ std::optional<Grouping> grouping_of(const Shape& shape, const Shape& axes) {
   return {};
 }
 
-double degrees_of_freedom(const Reduction& over, const VarianceOptions& options) {
+double degrees_of_freedom(const ReducedAxes& over, const VarianceOptions& options) {
   return std::max(0.0, over.count - static_cast<double>(options.correction));
 }
 
@@ -68,7 +68,7 @@ Variable distances(Backward& r, const Axes& axes, const std::optional<Centre>& c
 Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
   Op op("var", x);
   const DType dtype = op.promote_floating();
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
   Tensor value;
   std::optional<Centre> centre;
@@ -90,7 +90,7 @@ Variable var(const Operand& x, const Axes& axes, VarianceOptions options) {
 Variable stddev(const Operand& x, const Axes& axes, VarianceOptions options) {
   Op op("stddev", x);
   const DType dtype = op.promote_floating();
-  const Reduction over(op.shape(), axes, options.keepdims);
+  const ReducedAxes over(op.shape(), axes, options.keepdims);
   const double freedom = degrees_of_freedom(over, options);
   Tensor value;
   std::optional<Centre> centre;

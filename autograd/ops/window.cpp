@@ -7,7 +7,7 @@ using detail::Windows;
 using Given = Callback<std::string()>;
 using kernels::Window;
 
-// oneDNN's limit, and far from any overflow.
+// What libraries that count in 32 bits can take, and far from any overflow.
 constexpr Index most = (Index{1} << 31) - 1;
 
 std::string to_string(const Padding& padding) {

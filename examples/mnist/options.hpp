@@ -2,7 +2,7 @@
 // Invariant: options that parse_options returns are complete and within their ranges.
 #pragma once
 
-#include <xgrad/tensor/shape.hpp>
+#include <xgrad/tensor/index.hpp>
 
 #include <cstdint>
 #include <stdexcept>

@@ -6,8 +6,8 @@
 
 #include "support/guarded.hpp"
 
-#include <xgrad/backend/blas.hpp>
-#include <xgrad/backend/onednn.hpp>
+#include <xgrad/backend/convolution.hpp>
+#include <xgrad/backend/products.hpp>
 #include <xgrad/kernels/conv.hpp>
 #include <xgrad/kernels/matmul.hpp>
 
@@ -38,10 +38,10 @@ Tensor tensor_of(const Values& values, const Shape& shape) {
 }
 
 /// A copy of values between guarded pages; room for a result is filled with NaN.
-struct Operand {
+struct GuardedValues {
   Guarded<float> memory;
   Index count;
-  Operand(const Values& values, End end)
+  GuardedValues(const Values& values, End end)
       : memory(values.size(), end), count(static_cast<Index>(values.size())) {
     std::copy(values.begin(), values.end(), memory.data());
   }
@@ -177,16 +177,16 @@ void check_convolution(RandomTensors& random) {
         CHECK(difference({data, data + results[pass].count()}, expected[pass]) == "");
       }
       // And as oneDNN does where it is used, between guarded pages.
-      const Operand gx(x, end), gw(weight, end), gg(gradient, end), gb(bias, end);
-      using onednn::Pass;
+      const GuardedValues gx(x, end), gw(weight, end), gg(gradient, end), gb(bias, end);
+      using backend::Pass;
       const std::array<Pass, 3> passes{Pass::forward, Pass::input_gradient, Pass::weight_gradient};
       for (std::size_t pass = 0; pass < 3; ++pass) {
         CAPTURE(pass);
-        const Operand result(Operand::unwritten(static_cast<Index>(expected[pass].size())), end);
+        const GuardedValues result(GuardedValues::unwritten(static_cast<Index>(expected[pass].size())), end);
         const bool forward = pass == 0, to_weights = pass == 2;
-        if (onednn::convolve(passes[pass], c, forward ? gx.memory.data() : gg.memory.data(),
-                             to_weights ? gx.memory.data() : gw.memory.data(),
-                             forward && biased ? gb.memory.data() : nullptr, result.memory.data()))
+        if (backend::convolve(passes[pass], c, forward ? gx.memory.data() : gg.memory.data(),
+                              to_weights ? gx.memory.data() : gw.memory.data(),
+                              forward && biased ? gb.memory.data() : nullptr, result.memory.data()))
           CHECK(difference(result.values(), expected[pass]) == "");
       }
     });
@@ -253,7 +253,7 @@ void check_product(RandomTensors& random) {
         const std::string where =
             geometry + ", threads " + std::to_string(threads) + (by_sizes ? ", reproducible" : "");
         CAPTURE(where);
-        const Operand ga(a, end), gb(b, end), gbias(bias, end);
+        const GuardedValues ga(a, end), gb(b, end), gbias(bias, end);
         const auto check = [&]<class T>(std::type_identity<T>, bool packs) {
           // What stands between the rows of c must stay, NaN is no value to add to.
           Values start = c;
@@ -269,25 +269,24 @@ void check_product(RandomTensors& random) {
           const auto pa = converted(ga.memory.data(), ga.count), pb = converted(gb.memory.data(), gb.count),
                      pbias = converted(gbias.memory.data(), gbias.count),
                      pc = converted(start.data(), static_cast<Index>(start.size()));
-          blas::Product<T> p{.transpose_a = ta,
-                             .transpose_b = tb,
-                             .rows = m,
-                             .columns = n,
-                             .inner = k,
-                             .a = pa->data(),
-                             .lda = la.stride,
-                             .b = pb->data(),
-                             .ldb = lb.stride,
-                             .beta = static_cast<T>(beta),
-                             .c = pc->data(),
-                             .ldc = lc.stride,
-                             .bias = biased ? pbias->data() : nullptr,
-                             .batch = batch,
-                             .step_a = la.step,
-                             .step_b = lb.step,
-                             .step_c = lc.step};
-          const Tensor copy = packs ? blas::pack(p) : Tensor();
-          blas::multiply(p);
+          backend::Product<T> p{.transpose_a = ta,
+                                .transpose_b = tb,
+                                .rows = m,
+                                .columns = n,
+                                .inner = k,
+                                .a = pa->data(),
+                                .lda = la.stride,
+                                .b = pb->data(),
+                                .ldb = lb.stride,
+                                .beta = static_cast<T>(beta),
+                                .c = pc->data(),
+                                .ldc = lc.stride,
+                                .bias = biased ? pbias->data() : nullptr,
+                                .batch = batch,
+                                .step_a = la.step,
+                                .step_b = lb.step,
+                                .step_c = lc.step};
+          backend::multiply(p, packs ? backend::pack(p) : backend::Packed());
           CHECK(difference(Values(pc->data(), pc->data() + start.size()), expected) == "");
         };
         check(std::type_identity<float>(), false);

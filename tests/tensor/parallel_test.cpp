@@ -212,6 +212,16 @@ TEST_SUITE("tensor") {
     CHECK(same(work.results(), expected));
   }
 
+  TEST_CASE("threads: the grain of items is what is worth a thread over their cost, and at least one item") {
+    using detail::grain_of, detail::worth_a_thread;
+    CHECK(grain_of(1) == worth_a_thread);
+    CHECK(grain_of(4) == worth_a_thread / 4);
+    CHECK(grain_of(worth_a_thread - 1) == 1);
+    CHECK(grain_of(worth_a_thread + 1) == 1);
+    CHECK(grain_of(0) == worth_a_thread);
+    CHECK(grain_of(8, 2 * worth_a_thread) == worth_a_thread / 4);
+  }
+
   TEST_CASE("threads: parts by their sizes cover a range once") {
     const ByTheirSizes scope;
     for (const Index count : {0, 1, 7, 8, 9, 16, 17, 100})
