@@ -3,6 +3,7 @@
 #pragma once
 
 #include <xgrad/autograd/map.hpp>
+#include <xgrad/tensor/dispatch.hpp>
 
 #include <concepts>
 #include <type_traits>
@@ -188,8 +189,9 @@ Variable map_saturating(const char* name, const ArrayFunction& f, const ArrayFun
   op.promote_floating();
   op.take_uniform_gradient();
   Tensor value = value_of(f, op.value());
-  const bool lost = value.dtype() == float32 ? any_lost<ByOutput>(value.data<float>(), value.count())
-                                             : any_lost<ByOutput>(value.data<double>(), value.count());
+  const bool lost = dispatch_floating(value.dtype(), [&]<class T>(std::type_identity<T>) {
+    return any_lost<ByOutput>(value.data<T>(), value.count());
+  });
   if (!lost) return op.record(std::move(value), rule_by_output(ByOutput()));
   return op.record(std::move(value), Rule{saves_input(0) | saves_output(), [slope, recorded](Backward& r) {
                                             if (r.create_graph())

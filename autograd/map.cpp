@@ -117,11 +117,25 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
   return results;
 }
 
+const MapLoops& loops_of(DType dtype, const MapLoops& f32, const MapLoops& f64) {
+  switch (dtype) {
+    case DType::float32:
+      return f32;
+    case DType::float64:
+      return f64;
+    case DType::int64:
+    case DType::uint8:
+    case DType::boolean:
+      break;
+  }
+  __builtin_unreachable();
+}
+
 }  // namespace
 
 Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
                    std::size_t n) {
-  const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
+  const MapLoops& loops = loops_of(x[0]->dtype(), f32, f64);
   switch (n) {
     case 1:
       return forward<1>(loops, f, x);
@@ -137,7 +151,7 @@ Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, cons
 std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f,
                                    const Tensor* const* x, std::size_t n, const Tensor& cotangent,
                                    const bool* needed) {
-  const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
+  const MapLoops& loops = loops_of(x[0]->dtype(), f32, f64);
   switch (n) {
     case 1:
       return backward<1>(loops, f, x, cotangent, needed);
@@ -152,7 +166,7 @@ std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, con
 
 [[gnu::flatten]] Variable looped_gradient(Backward& r, const MapLoops& f32, const MapLoops& f64,
                                           const void* f, const Tensor& saved, const Tensor* second) {
-  const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
+  const MapLoops& loops = loops_of(saved.dtype(), f32, f64);
   Variable gradient = r.take_gradient();
   if (gradient.shape() == saved.shape() && sole(gradient)) {
     Tensor& value = gradient.mutable_value();

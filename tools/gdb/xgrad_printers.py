@@ -11,7 +11,7 @@ import gdb
 import gdb.printing
 
 # In the order of xgrad::DType: name, struct code, bytes.
-DTYPES = (("float32", "f", 4), ("float64", "d", 8), ("int64", "q", 8), ("uint8", "B", 1), ("bool", "?", 1))
+DTYPES = (("float32", "f", 4), ("float64", "d", 8), ("int64", "q", 8), ("uint8", "B", 1), ("boolean", "?", 1))
 
 
 def sizes_of(shape):
