@@ -179,7 +179,7 @@ Tensor log_softmax(const Tensor& x, Index axis) {
   });
 }
 
-Tensor logsumexp(const Tensor& x, const Shape& axes) {
+Tensor logsumexp(const Tensor& x, const IndexList& axes) {
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
     return detail::reduce_axes(
         x, axes, [](const Tensor& part, const Plan& plan, bool) { return logsumexp_run<T>(part, plan); });

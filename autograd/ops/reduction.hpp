@@ -14,7 +14,7 @@ struct Reduction {
     for (Index axis : axes) count *= static_cast<double>(shape[axis]);
   }
 
-  Shape axes;        ///< ascending
+  IndexList axes;    ///< ascending
   Shape kept;        ///< the input's shape with 1 for every reduced axis
   Shape result;      ///< kept, or without the reduced axes
   double count = 1;  ///< elements per result

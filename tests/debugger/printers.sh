@@ -35,6 +35,7 @@ print recorded
 set print elements 3
 print many
 set print elements 200
+print strides
 info line 'xgrad::debug_print(xgrad::Variable const&)'
 info line 'xgrad::debug_print(xgrad::Tensor const&)'
 kill
@@ -68,6 +69,7 @@ expect '$14 = leaf: float32 (2, 3) [[1.5, -2, 3.25], [4, 5, 6]]'
 expect '$15 = leaf: float64 (2,) [0.5, 1e-09]'
 expect "\$16 = mul at program.cpp:$line: float32 (2, 3) [[3, -4, 6.5], [8, 10, 12]]"
 expect '$17 = int64 (1000,) [0, 1, 2, ...]'
+expect '$18 = (3, 1)'
 # What a call prints is tested in print_test.cpp: not every machine lets a debugger call functions.
 expect 'debug_printERKNS_8VariableE>'
 expect 'debug_printERKNS_6TensorE>'
