@@ -20,12 +20,7 @@ struct Reduction {
   double count = 1;  ///< elements per result
 };
 
-/// One axis of an operation that works along it: a scalar counts as one element along axis 0.
-inline Index axis_along(const Shape& shape, Index axis) {
-  return wrap_axis(axis, shape.rank() > 0 ? shape.rank() : 1);
-}
-
-/// That axis as a reduction's.
+/// The axis of an operation that works along one, as a reduction's.
 inline Axes axes_along(const Shape& shape, Index axis) { return shape.rank() == 0 ? Axes() : Axes(axis); }
 
 /// `gradient` (broadcast to x) spread evenly over the elements of every group of x that equal `extreme`, or,

@@ -1,5 +1,6 @@
 #include <xgrad/autograd/ops/selection.hpp>
 
+#include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/ops/views.hpp>
 #include <xgrad/kernels/gather.hpp>
 
@@ -196,17 +197,11 @@ void Selection::add(Tensor& x, const Tensor& positions, const Tensor& source) co
 
 Tensor Selection::last_writers(const Tensor& positions) const {
   if (!indexed()) return {};
-  const auto index = positions.span<Index>();
-  std::vector<std::size_t> last(static_cast<std::size_t>(merged_[axis_]));
-  for (std::size_t i = 0; i < index.size(); ++i) last[static_cast<std::size_t>(index[i])] = i;
+  const Tensor mask = detail::last_writers({merged_[axis_]}, 0, positions.reshape({positions.count()}));
+  if (!mask.defined()) return mask;
   Shape shape = index_;
   for (Index i = axis_ + 1; i < merged_.rank(); ++i) shape.push_back(1);
-  Tensor mask = Tensor::uninitialized(shape, boolean);
-  bool* is_last = mask.mutable_data<bool>();
-  bool all = true;
-  for (std::size_t i = 0; i < index.size(); ++i)
-    all &= is_last[i] = last[static_cast<std::size_t>(index[i])] == i;
-  return all ? Tensor() : mask;
+  return mask.reshape(shape);
 }
 
 }  // namespace xgrad::detail
