@@ -8,7 +8,6 @@
 #include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -39,20 +38,39 @@ Variable Operand::as_variable(std::optional<DType> dtype) const {
   return variable();
 }
 
+namespace {
+
+// The dtype of operands that meet. Category first: within the highest category, what has axes decides before
+// scalars, and scalars before numbers.
+class Meeting {
+ public:
+  void add_number(Scalar number) { add(number.dtype(), 0); }
+  void add(const Variable& x) { add(x.dtype(), x.rank() == 0 ? 1 : 2); }
+  DType type() const { return type_; }
+
+ private:
+  void add(DType dtype, int weight) {
+    const int rank = 3 * static_cast<int>(category_of(dtype)) + weight;
+    if (rank < highest_) return;
+    type_ = rank > highest_ ? dtype : promote(type_, dtype);
+    highest_ = rank;
+  }
+
+  DType type_ = float32;
+  int highest_ = -1;
+};
+
+}  // namespace
+
 DType result_type(std::initializer_list<const Operand*> operands) {
-  // Category first: within the highest category, what has axes decides before scalars, and scalars before
-  // numbers.
-  const auto category = [](DType dtype) { return dtype == boolean ? 0 : is_floating(dtype) ? 2 : 1; };
-  const auto weight = [](const Operand& x) { return x.is_number() ? 0 : x.variable().rank() == 0 ? 1 : 2; };
-  int highest = 0;
-  for (const Operand* x : operands) highest = std::max(highest, category(x->dtype()));
-  std::optional<DType> by_weight[3];
-  for (const Operand* x : operands)
-    if (category(x->dtype()) == highest) {
-      std::optional<DType>& slot = by_weight[weight(*x)];
-      slot = slot ? promote(*slot, x->dtype()) : x->dtype();
-    }
-  return by_weight[2] ? *by_weight[2] : by_weight[1] ? *by_weight[1] : by_weight[0].value_or(float32);
+  Meeting meeting;
+  for (const Operand* x : operands) {
+    if (x->is_number())
+      meeting.add_number(x->number());
+    else
+      meeting.add(x->variable());
+  }
+  return meeting.type();
 }
 
 // ------------------------------------------------------------------------------------------------ operations
@@ -122,19 +140,11 @@ void Op::reject_undefined(std::size_t i) {
 }
 
 DType Op::promote_mixed() {
-  const auto category = [](DType d) { return d == boolean ? 0 : is_floating(d) ? 2 : 1; };
-  int highest = 0;
-  for (const detail::OpInput& x : inputs_) highest = std::max(highest, category(x->dtype()));
-  std::optional<DType> with_axes, scalars;
-  for (const detail::OpInput& x : inputs_)
-    if (category(x->dtype()) == highest) {
-      std::optional<DType>& slot = x->rank() > 0 ? with_axes : scalars;
-      slot = slot ? xgrad::promote(*slot, x->dtype()) : x->dtype();
-    }
-  const DType type = with_axes ? *with_axes : *scalars;
+  Meeting meeting;
+  for (const detail::OpInput& x : inputs_) meeting.add(*x);
   for (std::size_t i = 0; i < size(); ++i)
-    if (dtype(i) != type) replace(i, cast(*inputs_[i], type));
-  return type;
+    if (dtype(i) != meeting.type()) replace(i, cast(*inputs_[i], meeting.type()));
+  return meeting.type();
 }
 
 DType Op::promote_to_floating() {
