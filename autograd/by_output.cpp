@@ -26,6 +26,20 @@ template <class Run>
 
 }  // namespace
 
+const MapLoops& loops_of(DType dtype, const MapLoops& f32, const MapLoops& f64) {
+  switch (dtype) {
+    case DType::float32:
+      return f32;
+    case DType::float64:
+      return f64;
+    case DType::int64:
+    case DType::uint8:
+    case DType::boolean:
+      break;
+  }
+  __builtin_unreachable();
+}
+
 void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor* second,
                      const Tensor& cotangent, std::byte* out) {
   const Index width = element_size(x.dtype()), step = 1;
@@ -42,7 +56,7 @@ void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, cons
 
 [[gnu::flatten]] Variable looped_gradient(Backward& r, const MapLoops& f32, const MapLoops& f64,
                                           const void* f, const Tensor& saved, const Tensor* second) {
-  const MapLoops& loops = saved.dtype() == float32 ? f32 : f64;
+  const MapLoops& loops = loops_of(saved.dtype(), f32, f64);
   Variable gradient = r.take_gradient();
   if (gradient.shape() == saved.shape() && sole(gradient)) {
     Tensor& value = Access::mutable_value(gradient);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <xgrad/autograd/map.hpp>
+#include <xgrad/tensor/dispatch.hpp>
 
 #include <concepts>
 #include <type_traits>
@@ -60,6 +61,8 @@ Tensor value_of(const F& f, const Tensor& x) {
   return run_forward(forward_loops<float, F>, forward_loops<double, F>, &f, &input, 1);
 }
 
+/// The loops of a floating dtype.
+const MapLoops& loops_of(DType dtype, const MapLoops& f32, const MapLoops& f64);
 /// The gradient of one operand by its backward loop, written to `out`, which may be the cotangent. The loop
 /// may read a second array of x's shape.
 void backward_of_one(const MapLoops& loops, const void* f, const Tensor& x, const Tensor* second,
@@ -193,8 +196,9 @@ Variable map_saturating(const char* name, const ArrayFunction& f, const ArrayFun
   op.promote_floating();
   op.take_uniform_gradient();
   Tensor value = value_of(f, op.value());
-  const bool lost = value.dtype() == float32 ? any_lost<ByOutput>(value.data<float>(), value.count())
-                                             : any_lost<ByOutput>(value.data<double>(), value.count());
+  const bool lost = dispatch_floating(value.dtype(), [&]<class T>(std::type_identity<T>) {
+    return any_lost<ByOutput>(value.data<T>(), value.count());
+  });
   if (!lost) return op.record(std::move(value), rule_by_output(ByOutput()));
   return op.record(std::move(value), Rule{saves_input(0) | saves_output(), [slope, recorded](Backward& r) {
                                             if (r.create_graph())

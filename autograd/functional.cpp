@@ -2,6 +2,7 @@
 // variables made for this call.
 #include <xgrad/autograd/composed.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/autograd/pull_back.hpp>
 #include <xgrad/autograd/reach.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -58,8 +59,6 @@ Variables call(const Differentiable& f, const Variables& arguments, FunctionalOp
   return outputs;
 }
 
-Variable zeros_of(const Variable& like) { return Variable(zeros_like(like.value())); }
-
 void check_fits(const char* what, const Variables& vectors, const Variables& likes) {
   if (vectors.size() != likes.size())
     fail<ValueError>("expects " + std::to_string(likes.size()) + " " + what + "s, got " +
@@ -68,24 +67,6 @@ void check_fits(const char* what, const Variables& vectors, const Variables& lik
     if (vectors[i].shape() != likes[i].shape() || vectors[i].dtype() != likes[i].dtype())
       fail<ShapeError>(std::string(what) + " " + std::to_string(i) + " is " + describe(vectors[i].value()) +
                        ", expects " + describe(likes[i].value()));
-}
-
-/// Sum over the outputs of cotangent times Jacobian; zeros where there is no dependence.
-Variables pull_back(const Variables& outputs, const Variables& cotangents, const Variables& inputs,
-                    bool create_graph, bool retain_graph) {
-  Variables roots;
-  GradOptions options{
-      .seeds = {}, .retain_graph = retain_graph, .create_graph = create_graph, .allow_unused = true};
-  for (std::size_t k = 0; k < outputs.size(); ++k)
-    if (outputs[k].requires_grad()) {
-      roots.push_back(outputs[k]);
-      options.seeds.push_back(cotangents[k]);
-    }
-  Variables gradients(inputs.size());
-  if (!roots.empty()) gradients = grad(roots, inputs, options);
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (!gradients[i].defined()) gradients[i] = zeros_of(inputs[i]);
-  return gradients;
 }
 
 /// Ones where the caller gave nothing, which needs one-element outputs.
@@ -183,7 +164,7 @@ JvpResult jvp(const Differentiable& f, const Variables& inputs, const Variables&
                                     : pull_back(gradients, tangents, used, options.create_graph,
                                                 options.create_graph || f.by_variables);
   for (std::size_t k = 0, next = 0; k < outputs.size(); ++k)
-    results[k] = cotangents[k].defined() ? products[next++] : zeros_of(outputs[k]);
+    results[k] = cotangents[k].defined() ? products[next++] : Variable(zeros_like(outputs[k].value()));
   return {released(outputs, options), released(std::move(results), options)};
 }
 

@@ -4,8 +4,8 @@
 
 #include <xgrad/autograd/differences.hpp>
 #include <xgrad/autograd/modes.hpp>
+#include <xgrad/autograd/pull_back.hpp>
 #include <xgrad/tensor/compare.hpp>
-#include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/memory.hpp>
 #include <xgrad/tensor/random.hpp>
 
@@ -101,24 +101,6 @@ std::vector<Tensor> values_of(const std::vector<Variable>& variables) {
   return values;
 }
 
-/// grad() of the outputs that have a history; zeros where there is no dependence.
-std::vector<Variable> gradients_of(const std::vector<Variable>& outputs,
-                                   const std::vector<Variable>& cotangents,
-                                   const std::vector<Variable>& inputs, bool create_graph) {
-  std::vector<Variable> roots;
-  GradOptions options{.seeds = {}, .retain_graph = {}, .create_graph = create_graph, .allow_unused = true};
-  for (std::size_t k = 0; k < outputs.size(); ++k)
-    if (outputs[k].requires_grad()) {
-      roots.push_back(outputs[k]);
-      options.seeds.push_back(cotangents[k]);
-    }
-  std::vector<Variable> gradients(inputs.size());
-  if (!roots.empty()) gradients = grad(roots, inputs, options);
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (!gradients[i].defined()) gradients[i] = Variable(zeros_like(inputs[i].value()));
-  return gradients;
-}
-
 std::vector<Variable> variables_of(const std::vector<Tensor>& tensors) {
   std::vector<Variable> variables;
   for (const Tensor& tensor : tensors) variables.push_back(tensor.defined() ? Variable(tensor) : Variable());
@@ -128,13 +110,7 @@ std::vector<Variable> variables_of(const std::vector<Tensor>& tensors) {
 Derivatives differentiate(const Subject& subject, const std::vector<Tensor>& cotangents) {
   const std::vector<Variable> outputs = subject.outputs();
   return {values_of(outputs),
-          values_of(gradients_of(outputs, variables_of(cotangents), subject.leaves, false))};
-}
-
-std::string element_name(const Shape& shape, Index position) {
-  Shape index = shape;
-  for (Index axis = shape.rank(); axis-- > 0; position /= shape[axis]) index[axis] = position % shape[axis];
-  return to_string(index);
+          values_of(detail::pull_back(outputs, variables_of(cotangents), subject.leaves, false))};
 }
 
 /// One check under way.
@@ -265,7 +241,7 @@ class Check {
       if (excess <= worst) continue;
       worst = excess;
       worst_text = subject_.names[i] +
-                   (each ? " element " + element_name(gradient.shape(), trial)
+                   (each ? " element " + to_string(index_of(trial, gradient.shape()))
                          : " direction " + std::to_string(trial)) +
                    ": " + description(analytic, comparison);
     }
@@ -348,7 +324,7 @@ std::string first_difference(const std::vector<Tensor>& recorded, const std::vec
       if (values[j] == others[j] || std::abs(values[j] - others[j]) <= allowed) continue;
       if (std::isnan(values[j]) && std::isnan(others[j])) continue;
       std::ostringstream text;
-      text << names[i] << " element " << element_name(recorded[i].shape(), static_cast<Index>(j))
+      text << names[i] << " element " << to_string(index_of(static_cast<Index>(j), recorded[i].shape()))
            << ": the gradient is " << others[j] << ", but " << values[j] << " under create_graph";
       return text.str();
     }
@@ -418,7 +394,7 @@ CheckResult gradgradcheck(const VectorFunction& f, const std::vector<Tensor>& in
   const auto first_order = [&](bool create_graph) {
     const std::vector<Variable> outputs = f(arguments.variables);
     if (arguments.leaves.empty()) return outputs;
-    return gradients_of(outputs, cotangents, arguments.leaves, create_graph);
+    return detail::pull_back(outputs, cotangents, arguments.leaves, create_graph);
   };
   subject.evaluate = [&] { return first_order(true); };
   const CheckResult result = check(subject, options);

@@ -89,7 +89,7 @@ std::array<Tensor, 4> backward(const MapLoops& loops, const void* f, const Tenso
 
 Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, const Tensor* const* x,
                    std::size_t n) {
-  const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
+  const MapLoops& loops = loops_of(x[0]->dtype(), f32, f64);
   switch (n) {
     case 1:
       return forward<1>(loops, f, x);
@@ -105,7 +105,7 @@ Tensor run_forward(const MapLoops& f32, const MapLoops& f64, const void* f, cons
 std::array<Tensor, 4> run_backward(const MapLoops& f32, const MapLoops& f64, const void* f,
                                    const Tensor* const* x, std::size_t n, const Tensor& cotangent,
                                    const bool* needed) {
-  const MapLoops& loops = x[0]->dtype() == float32 ? f32 : f64;
+  const MapLoops& loops = loops_of(x[0]->dtype(), f32, f64);
   switch (n) {
     case 1:
       return backward<1>(loops, f, x, cotangent, needed);

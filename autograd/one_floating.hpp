@@ -19,19 +19,18 @@ struct NamedOperand {
       : name(its_name), dtype(tensor.dtype()), defined(tensor.defined()) {}
 };
 
-/// Throws DTypeError that names the two, the first operand and a conversion of it.
-[[noreturn]] void reject_mixture(std::initializer_list<NamedOperand> operands);
+/// Throws DTypeError that names the two and a conversion of the first.
+[[noreturn]] void reject_mixture(const NamedOperand& first, const NamedOperand& other);
 
 /// Throws DTypeError when operands that are defined and floating differ in dtype: promotion would silently
 /// compute in float64 what was meant for float32. Integers are left to be converted.
 inline void require_one_floating(std::initializer_list<NamedOperand> operands) {
-  bool single = false, twice = false;
-  for (const NamedOperand& operand : operands)
-    if (operand.defined) {
-      single |= operand.dtype == float32;
-      twice |= operand.dtype == float64;
-    }
-  if (single && twice) reject_mixture(operands);
+  const NamedOperand* first = nullptr;
+  for (const NamedOperand& operand : operands) {
+    if (!operand.defined || !is_floating(operand.dtype)) continue;
+    if (first == nullptr) first = &operand;
+    if (operand.dtype != first->dtype) reject_mixture(*first, operand);
+  }
 }
 
 }  // namespace xgrad::detail

@@ -48,7 +48,7 @@ class Operand {
 };
 
 /// The dtype of an operation on these operands, by PyTorch's rule: tensors with axes decide, then scalars,
-/// then numbers, except that a higher category (bool < integer < floating) always wins.
+/// then numbers, except that a higher category (boolean < integer < floating) always wins.
 [[nodiscard]] DType result_type(std::initializer_list<const Operand*> operands);
 
 }  // namespace xgrad

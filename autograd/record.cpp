@@ -2,13 +2,13 @@
 
 #include <xgrad/autograd/checkpoint.hpp>
 #include <xgrad/autograd/checkpoint_frame.hpp>
+#include <xgrad/autograd/meeting.hpp>
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/reach.hpp>
 #include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -99,19 +99,11 @@ void Op::reject_undefined(std::size_t i) {
 }
 
 DType Op::promote_mixed() {
-  const auto category = [](DType d) { return d == boolean ? 0 : is_floating(d) ? 2 : 1; };
-  int highest = 0;
-  for (const detail::OpInput& x : inputs_) highest = std::max(highest, category(x->dtype()));
-  std::optional<DType> with_axes, scalars;
-  for (const detail::OpInput& x : inputs_)
-    if (category(x->dtype()) == highest) {
-      std::optional<DType>& slot = x->rank() > 0 ? with_axes : scalars;
-      slot = slot ? xgrad::promote(*slot, x->dtype()) : x->dtype();
-    }
-  const DType type = with_axes ? *with_axes : *scalars;
+  Meeting meeting;
+  for (const detail::OpInput& x : inputs_) meeting.add(*x);
   for (std::size_t i = 0; i < size(); ++i)
-    if (dtype(i) != type) replace(i, cast(*inputs_[i], type));
-  return type;
+    if (dtype(i) != meeting.type()) replace(i, cast(*inputs_[i], meeting.type()));
+  return meeting.type();
 }
 
 DType Op::promote_to_floating() {

@@ -20,9 +20,11 @@ auto with_values(const Tensor& images, F f) {
       return f([x = images.data<float>()](Index i) { return static_cast<double>(x[i]); });
     case DType::float64:
       return f([x = images.data<double>()](Index i) { return x[i]; });
-    default:
-      fail<DTypeError>("expects uint8, float32 or float64, got " + describe(images));
+    case DType::int64:
+    case DType::boolean:
+      break;
   }
+  fail<DTypeError>("expects uint8, float32 or float64, got " + describe(images));
 }
 
 // A sum in short runs, whose rounding errors stay small and whose chains of additions are independent.

@@ -2,7 +2,7 @@
 // the query and the key.
 #pragma once
 
-#include <xgrad/tensor/tensor.hpp>
+#include <xgrad/kernels/strided.hpp>
 
 #include <limits>
 
@@ -11,16 +11,11 @@ namespace xgrad::kernels {
 /// A mask that broadcasts to (batch..., queries, keys), or none; see AttentionScores.
 class AttentionMask {
  public:
-  AttentionMask(const Tensor& mask, const Shape& batch) : mask_(mask), batch_(batch), strides_(batch) {
+  AttentionMask(const Tensor& mask, const Shape& batch) : mask_(mask), batch_(batch) {
     if (!mask.defined()) return;
-    const Shape own = contiguous_strides(mask.shape());
-    const auto stride = [&](Index from_the_right) {
-      const Index axis = mask.rank() - from_the_right;
-      return axis < 0 || mask.shape()[axis] == 1 ? 0 : own[axis];
-    };
-    key_stride_ = stride(1);
-    query_stride_ = stride(2);
-    for (Index i = 0; i < batch_.rank(); ++i) strides_[i] = stride(2 + batch_.rank() - i);
+    strides_ = broadcast_strides(mask.shape(), batch.rank() + 2);
+    query_stride_ = strides_[batch.rank()];
+    key_stride_ = strides_[batch.rank() + 1];
   }
 
   bool defined() const { return mask_.defined(); }
@@ -64,14 +59,11 @@ class AttentionMask {
   static constexpr T none = -std::numeric_limits<T>::infinity();
 
   /// Where the mask of this matrix starts.
-  Index start(Index matrix) const {
-    Index at = 0;
-    for (Index i = batch_.rank(); i-- > 0; matrix /= batch_[i]) at += matrix % batch_[i] * strides_[i];
-    return at;
-  }
+  Index start(Index matrix) const { return offset_at(matrix, batch_, strides_); }
 
   const Tensor& mask_;
-  Shape batch_, strides_;
+  Shape batch_;
+  IndexList strides_;  // of the batch, the queries and the keys
   Index query_stride_ = 0, key_stride_ = 0;
 };
 

@@ -90,9 +90,12 @@ inline void check_same_dtype(const Tensor& a, const Tensor& b) {
 
 template <class F>
 decltype(auto) dispatch_integer(DType dtype, F&& f) {
-  if (dtype == DType::int64) return f(std::type_identity<std::int64_t>{});
-  if (dtype == DType::uint8) return f(std::type_identity<std::uint8_t>{});
-  fail<DTypeError>("expects integers, got " + std::string(to_string(dtype)));
+  using Result = decltype(f(std::type_identity<std::int64_t>{}));
+  if (!is_integer(dtype)) fail<DTypeError>("expects integers, got " + std::string(to_string(dtype)));
+  return detail::dispatch(dtype, [&]<class T>(std::type_identity<T> type) -> Result {
+    if constexpr (is_integer(dtype_of<T>)) return f(type);
+    __builtin_unreachable();
+  });
 }
 
 // Signed overflow is undefined in C++, so integers are computed in their unsigned type, where it wraps.

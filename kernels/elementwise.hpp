@@ -45,7 +45,7 @@ enum class Comparison { equal, not_equal, less, less_equal, greater, greater_equ
 Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b);
 
 enum class Logical { both, either, one };
-/// bool from the truth (non-zero) of the operands; any dtypes.
+/// Booleans from the truth (non-zero) of the operands; any dtypes.
 Tensor logical(Logical kind, const Tensor& a, const Tensor& b);
 Tensor logical_not(const Tensor& x);
 

@@ -2,7 +2,7 @@
 
 namespace xgrad::detail {
 
-Tensor reduce_axes(const Tensor& x, const Shape& axes, const ReduceStep& step) {
+Tensor reduce_axes(const Tensor& x, const IndexList& axes, const ReduceStep& step) {
   Shape sizes, result;
   std::array<bool, Shape::max_rank> reduced{};
   for (Index axis = 0; axis < x.rank(); ++axis) {

@@ -289,6 +289,6 @@ void fold(const Terms& terms, const Plan& plan, typename Op::Value* out) {
 using ReduceStep = std::function<Tensor(const Tensor& part, const Plan& plan, bool first)>;
 
 /// Reduces `axes` one run of neighbours after the other, the last first.
-Tensor reduce_axes(const Tensor& x, const Shape& axes, const ReduceStep& step);
+Tensor reduce_axes(const Tensor& x, const IndexList& axes, const ReduceStep& step);
 
 }  // namespace xgrad::detail

@@ -84,7 +84,7 @@ void for_index_rows(const Shape& x, const Shape& index, Index axis, F f) {
   const Index rank = x.rank(), columns = rank == 0 ? 1 : index.back();
   if (index.count() == 0) return;
   const Index rows = index.count() / columns;
-  Shape strides = contiguous_strides(x);
+  IndexList strides = contiguous_strides(x);
   if (rank > 0) strides[axis] = 0;
   const Index step = rank == 0 ? 0 : strides[rank - 1];
   const auto run = [&](Index first_row, Index last_row, Index first, Index last) {
@@ -129,14 +129,14 @@ void scatter_update(Tensor& target, Index axis, const Tensor& index, const Tenso
 constexpr auto assign = [](auto& target, auto value) { target = value; };
 constexpr auto accumulate = [](auto& target, auto value) { target = detail::plus(target, value); };
 
-void reject_bool(const Tensor& target) {
+void reject_boolean(const Tensor& target) {
   detail::dispatch_number(target.dtype(), [](auto) {});
 }
 
 }  // namespace
 
 Tensor normalize_indices(const Tensor& index, Index size, Index axis) {
-  if (index.dtype() != int64 && index.dtype() != uint8)
+  if (!is_integer(index.dtype()))
     fail<DTypeError>("expects an index of int64 or uint8, got " + describe(index),
                      "convert with cast(index, int64)");
   Tensor result = index.to(int64);
@@ -177,7 +177,7 @@ Tensor index_select(const Tensor& x, Index axis, const Tensor& index) {
 }
 
 void index_add(Tensor& target, Index axis, const Tensor& index, const Tensor& source) {
-  reject_bool(target);
+  reject_boolean(target);
   index_update(target, axis, index, source, accumulate);
 }
 
@@ -205,7 +205,7 @@ void scatter(Tensor& target, Index axis, const Tensor& index, const Tensor& sour
 }
 
 void scatter_add(Tensor& target, Index axis, const Tensor& index, const Tensor& source) {
-  reject_bool(target);
+  reject_boolean(target);
   scatter_update(target, axis, index, source, accumulate);
 }
 

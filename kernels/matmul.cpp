@@ -44,22 +44,14 @@ Sizes sizes_of(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
 /// The matrix of an operand that goes with each matrix of the broadcast batch.
 class BroadcastBatch {
  public:
-  BroadcastBatch(const Shape& own, const Shape& whole) : whole_(whole), strides_(whole) {
-    const Shape strides = contiguous_strides(own);
-    const Index added = whole.rank() - own.rank();
-    for (Index i = 0; i < whole.rank(); ++i)
-      strides_[i] = i < added || own[i - added] == 1 ? 0 : strides[i - added];
-  }
+  BroadcastBatch(const Shape& own, const Shape& whole)
+      : whole_(whole), strides_(broadcast_strides(own, whole.rank())) {}
 
-  Index operator()(Index position) const {
-    Index matrix = 0;
-    for (Index i = whole_.rank(); i-- > 0; position /= whole_[i])
-      matrix += position % whole_[i] * strides_[i];
-    return matrix;
-  }
+  Index operator()(Index position) const { return offset_at(position, whole_, strides_); }
 
  private:
-  Shape whole_, strides_;
+  Shape whole_;
+  IndexList strides_;
 };
 
 template <class T>
@@ -133,11 +125,7 @@ Tensor matmul_sum(const Tensor& a, const Tensor& b, bool transpose_a, bool trans
   Sizes sizes = sizes_of(a, b, transpose_a, transpose_b);
   // Where one operand repeats, the other is summed first: sum(a b) = sum(a) b.
   if (const Shape& batch = sizes.batch; batch.count() > 1) {
-    const auto summed = [&](const Tensor& x) {
-      Shape axes;
-      for (Index i = 0; i + 2 < x.rank(); ++i) axes.push_back(i);
-      return sum(x, axes);
-    };
+    const auto summed = [&](const Tensor& x) { return sum(x, Axes().sorted(x.rank() - 2)); };
     const Index of_a = sizes.batch_a.count(), of_b = sizes.batch_b.count();
     if (of_b == 1 && of_a > 1)
       return matmul_sum(summed(a), b.reshape({b.size(-2), b.size(-1)}), transpose_a, transpose_b);

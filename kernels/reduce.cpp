@@ -27,7 +27,7 @@ Tensor fold(const Terms& terms, const Plan& plan) {
 
 /// Folds terms(data of x) over the axes; what was folded once is folded on by `Op` itself.
 template <class Op, class Terms>
-Tensor fold_axes(const Tensor& x, const Shape& axes, const Terms& terms) {
+Tensor fold_axes(const Tensor& x, const IndexList& axes, const Terms& terms) {
   using T = typename Op::Value;
   return detail::reduce_axes(x, axes, [&](const Tensor& part, const Plan& plan, bool first) {
     return first ? fold<Op>(terms, plan) : fold<Op>(detail::Elements<T>{part.data<T>()}, plan);
@@ -35,13 +35,13 @@ Tensor fold_axes(const Tensor& x, const Shape& axes, const Terms& terms) {
 }
 
 template <template <class> class Op>
-Tensor accumulate(const Tensor& x, const Shape& axes) {
+Tensor accumulate(const Tensor& x, const IndexList& axes) {
   return detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) {
     return fold_axes<Op<Wide<T>>>(x, axes, detail::Elements<T>{x.data<T>()});
   });
 }
 
-void reject_empty(const Tensor& x, const Shape& axes, const char* what) {
+void reject_empty(const Tensor& x, const IndexList& axes, const char* what) {
   for (Index axis : axes)
     if (x.shape()[axis] == 0)
       fail<ValueError>(std::string("the ") + what + " of no elements is undefined: axis " +
@@ -49,7 +49,7 @@ void reject_empty(const Tensor& x, const Shape& axes, const char* what) {
 }
 
 template <bool largest>
-Tensor extreme(const Tensor& x, const Shape& axes) {
+Tensor extreme(const Tensor& x, const IndexList& axes) {
   reject_empty(x, axes, largest ? "largest" : "smallest");
   return detail::dispatch(x.dtype(), [&]<class T>(std::type_identity<T>) {
     return fold_axes<detail::Extreme<T, largest>>(x, axes, detail::Elements<T>{x.data<T>()});
@@ -57,7 +57,7 @@ Tensor extreme(const Tensor& x, const Shape& axes) {
 }
 
 /// Shape of x with the axes kept as 1.
-Shape kept_shape(const Tensor& x, const Shape& axes) {
+Shape kept_shape(const Tensor& x, const IndexList& axes) {
   Shape shape = x.shape();
   for (Index axis : axes) shape[axis] = 1;
   return shape;
@@ -196,7 +196,7 @@ void each(Tensor& x, F f) {
 
 /// (sum |x|^p)^(1/p) with every power taken of |x| / m, m the largest (for p < 0 the smallest) |x|.
 template <class T>
-Tensor scaled_norm(const Tensor& x, T p, const Shape& axes) {
+Tensor scaled_norm(const Tensor& x, T p, const IndexList& axes) {
   const detail::Magnitudes<T> magnitudes{x.data<T>()};
   Tensor result = p > 0 ? fold_axes<detail::Extreme<T, true>>(x, axes, magnitudes)
                         : fold_axes<detail::Extreme<T, false>>(x, axes, magnitudes);
@@ -229,7 +229,7 @@ Tensor scaled_norm(const Tensor& x, T p, const Shape& axes) {
 
 /// The square root of the sum of squares; nothing when a square may have left the range.
 template <class T>
-bool plain_norm(const Tensor& x, const Shape& axes, Tensor& result) {
+bool plain_norm(const Tensor& x, const IndexList& axes, Tensor& result) {
   // Below `low` the terms that underflowed could count.
   constexpr T low = std::is_same_v<T, float> ? T(0x1p-100) : T(0x1p-900);
   constexpr T high = std::numeric_limits<T>::max();
@@ -241,7 +241,7 @@ bool plain_norm(const Tensor& x, const Shape& axes, Tensor& result) {
 }
 
 template <class T>
-Tensor norm_of(const Tensor& x, double p, const Shape& axes) {
+Tensor norm_of(const Tensor& x, double p, const IndexList& axes) {
   const detail::Magnitudes<T> magnitudes{x.data<T>()};
   if (p == 0) return count_nonzero(x, axes).to(dtype_of<T>);
   if (p == 1 || x.count() == 0) return fold_axes<detail::Addition<T>>(x, axes, magnitudes);
@@ -254,18 +254,18 @@ Tensor norm_of(const Tensor& x, double p, const Shape& axes) {
 
 /// Where x is not zero, NaN included, folded with Op.
 template <class Op>
-Tensor fold_nonzeros(const Tensor& x, const Shape& axes) {
+Tensor fold_nonzeros(const Tensor& x, const IndexList& axes) {
   const Tensor nonzero = x.to(boolean);
   return fold_axes<Op>(nonzero, axes, detail::Elements<bool>{nonzero.data<bool>()});
 }
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Shape& axes) { return accumulate<detail::Addition>(x, axes); }
+Tensor sum(const Tensor& x, const IndexList& axes) { return accumulate<detail::Addition>(x, axes); }
 
-Tensor prod(const Tensor& x, const Shape& axes) { return accumulate<detail::Multiplication>(x, axes); }
+Tensor prod(const Tensor& x, const IndexList& axes) { return accumulate<detail::Multiplication>(x, axes); }
 
-Tensor sum_product(const Tensor& a, const Tensor& b, const Shape& axes) {
+Tensor sum_product(const Tensor& a, const Tensor& b, const IndexList& axes) {
   if (a.shape() != b.shape())
     fail<ShapeError>("expects equal shapes, got " + to_string(a.shape()) + " and " + to_string(b.shape()));
   return detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
@@ -278,14 +278,14 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (!broadcasts_to(shape, x.shape()))
     fail<ShapeError>("sum_to: " + to_string(shape) + " does not broadcast to " + to_string(x.shape()));
   const Index added = x.rank() - shape.rank();
-  Shape axes;
+  IndexList axes;
   for (Index axis = 0; axis < x.rank(); ++axis)
     if (axis < added || (shape[axis - added] == 1 && x.shape()[axis] != 1)) axes.push_back(axis);
   return sum(x, axes).reshape(shape);
 }
 
-Tensor max(const Tensor& x, const Shape& axes) { return extreme<true>(x, axes); }
-Tensor min(const Tensor& x, const Shape& axes) { return extreme<false>(x, axes); }
+Tensor max(const Tensor& x, const IndexList& axes) { return extreme<true>(x, axes); }
+Tensor min(const Tensor& x, const IndexList& axes) { return extreme<false>(x, axes); }
 std::pair<Tensor, Tensor> max_with_index(const Tensor& x, Index axis) {
   return extremes_along<true>(x, axis);
 }
@@ -295,17 +295,19 @@ std::pair<Tensor, Tensor> min_with_index(const Tensor& x, Index axis) {
 Tensor argmax(const Tensor& x, Index axis) { return max_with_index(x, axis).second; }
 Tensor argmin(const Tensor& x, Index axis) { return min_with_index(x, axis).second; }
 
-Tensor norm(const Tensor& x, double p, const Shape& axes) {
+Tensor norm(const Tensor& x, double p, const IndexList& axes) {
   if (std::isnan(p)) fail<ValueError>("norm: the order p must be a number, got NaN");
   return detail::dispatch_floating(x.dtype(),
                                    [&]<class T>(std::type_identity<T>) { return norm_of<T>(x, p, axes); });
 }
 
-Tensor all(const Tensor& x, const Shape& axes) {
+Tensor all(const Tensor& x, const IndexList& axes) {
   return fold_nonzeros<detail::Extreme<bool, false>>(x, axes);
 }
-Tensor any(const Tensor& x, const Shape& axes) { return fold_nonzeros<detail::Extreme<bool, true>>(x, axes); }
-Tensor count_nonzero(const Tensor& x, const Shape& axes) {
+Tensor any(const Tensor& x, const IndexList& axes) {
+  return fold_nonzeros<detail::Extreme<bool, true>>(x, axes);
+}
+Tensor count_nonzero(const Tensor& x, const IndexList& axes) {
   return fold_nonzeros<detail::Addition<std::int64_t>>(x, axes);
 }
 

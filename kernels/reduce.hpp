@@ -9,18 +9,18 @@
 
 namespace xgrad::kernels {
 
-/// Sum over the axes; float32, float64, int64 (bool and uint8 sum to int64; integers wrap). An empty sum is
-/// 0.
-Tensor sum(const Tensor& x, const Shape& axes);
+/// Sum over the axes; float32, float64, int64 (boolean and uint8 sum to int64; integers wrap). An empty sum
+/// is 0.
+Tensor sum(const Tensor& x, const IndexList& axes);
 /// Sum of products a * b over the axes, without the product being stored. Equal shapes and floating dtype.
-Tensor sum_product(const Tensor& a, const Tensor& b, const Shape& axes);
+Tensor sum_product(const Tensor& a, const Tensor& b, const IndexList& axes);
 /// Sum over the axes that broadcasting `shape` to x's shape added, reshaped to `shape`.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 /// Product; same dtypes as sum. An empty product is 1.
-Tensor prod(const Tensor& x, const Shape& axes);
+Tensor prod(const Tensor& x, const IndexList& axes);
 /// Largest and smallest; NaN wins. Any dtype. Throws ValueError on an empty axis.
-Tensor max(const Tensor& x, const Shape& axes);
-Tensor min(const Tensor& x, const Shape& axes);
+Tensor max(const Tensor& x, const IndexList& axes);
+Tensor min(const Tensor& x, const IndexList& axes);
 /// The first largest (smallest) elements along `axis` and their positions, int64; the first NaN wins. A
 /// scalar stands at 0. Throws ValueError on an empty axis.
 std::pair<Tensor, Tensor> max_with_index(const Tensor& x, Index axis);
@@ -31,12 +31,12 @@ Tensor argmin(const Tensor& x, Index axis);
 /// (sum |x|^p)^(1/p) without overflow or underflow of the powers where the result is representable. p = 0
 /// counts the non-zeros, infinity and -infinity take the largest and the smallest |x|. Floating dtype. An
 /// empty norm is 0.
-Tensor norm(const Tensor& x, double p, const Shape& axes);
-/// True where all (any) elements are non-zero; any dtype, bool result.
-Tensor all(const Tensor& x, const Shape& axes);
-Tensor any(const Tensor& x, const Shape& axes);
+Tensor norm(const Tensor& x, double p, const IndexList& axes);
+/// True where all (any) elements are non-zero; any dtype, boolean result.
+Tensor all(const Tensor& x, const IndexList& axes);
+Tensor any(const Tensor& x, const IndexList& axes);
 /// int64 count of the non-zero elements.
-Tensor count_nonzero(const Tensor& x, const Shape& axes);
+Tensor count_nonzero(const Tensor& x, const IndexList& axes);
 
 /// Running sums (products) along an axis; `reverse` runs from the end. dtypes as for sum.
 Tensor cumsum(const Tensor& x, Index axis, bool reverse = false);
@@ -47,7 +47,7 @@ Tensor softmax(const Tensor& x, Index axis);
 /// x - max - log(sum(exp(x - max))) along an axis; floating dtype.
 Tensor log_softmax(const Tensor& x, Index axis);
 /// log(sum(exp(x))) over the axes; -inf when empty. Infinite maxima give that infinity. Floating dtype.
-Tensor logsumexp(const Tensor& x, const Shape& axes);
+Tensor logsumexp(const Tensor& x, const IndexList& axes);
 /// y * (g - sum(g * y)): the softmax's input gradient from its output; 0 along the axis where all of g is 0,
 /// whatever y holds.
 Tensor softmax_backward(const Tensor& gradient, const Tensor& output, Index axis);

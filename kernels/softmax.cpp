@@ -106,12 +106,6 @@ Tensor logsumexp_run(const Tensor& x, const Plan& plan) {
   return result;
 }
 
-void check_gradient(const Tensor& gradient, const Tensor& output) {
-  if (gradient.shape() != output.shape())
-    fail<ShapeError>("expects a gradient of shape " + to_string(output.shape()) + ", got " +
-                     to_string(gradient.shape()));
-}
-
 /// Zeros in one row of a gradient, `size` elements `step` apart, where no gradient arrives: a row whose
 /// output is NaN has no slope that zero could be multiplied by.
 template <class T>
@@ -134,40 +128,45 @@ void clear_without_gradient(const T* g, const T* statistics, const Plan& plan, T
 /// x with `axis` in the middle; a scalar is one element along an axis of its own.
 Tensor folded(const Tensor& x, const Plan& plan) { return x.reshape({plan.outer, plan.size, plan.inner}); }
 
+/// A tensor like x that f(plan along the axis, elements of x, result) fills, unless there is nothing to fill.
+template <class F>
+Tensor made_along(const Tensor& x, Index axis, F f) {
+  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
+    Tensor result = Tensor::uninitialized_like(x);
+    if (x.count() > 0) f(detail::plan_along(x.shape(), axis), x.data<T>(), result);
+    return result;
+  });
+}
+/// The same for a gradient: f(plan, elements of the gradient, elements of the output, those of the result).
+template <class F>
+Tensor gradient_along(const Tensor& gradient, const Tensor& output, Index axis, F f) {
+  if (gradient.shape() != output.shape())
+    fail<ShapeError>("expects a gradient of shape " + to_string(output.shape()) + ", got " +
+                     to_string(gradient.shape()));
+  return made_along(output, axis, [&]<class T>(const Plan& plan, const T* y, Tensor& result) {
+    f(plan, gradient.data<T>(), y, result.mutable_data<T>());
+  });
+}
+
 }  // namespace
 
 Tensor softmax(const Tensor& x, Index axis) {
-  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Plan plan = detail::plan_along(x.shape(), axis);
-    Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
-    if (x.count() == 0) return result;
-    const T* from = x.data<T>();
+  return made_along(x, axis, [&]<class T>(const Plan& plan, const T* from, Tensor& result) {
     T* to = result.mutable_data<T>();
-    if (plan.inner == 1) {
-      softmax_rows(from, plan.outer, plan.size, to);
-      return result;
-    }
+    if (plan.inner == 1) return softmax_rows(from, plan.outer, plan.size, to);
     const Tensor largest = max(folded(x, plan), {1});
     combine_columns(from, from, largest.data<T>(), plan, to, [](T value, T, T m) { return value - m; });
     exp_all(to, to, x.count());
     const Tensor sums = sum(folded(result, plan), {1});
     to = result.mutable_data<T>();
     combine_columns(to, to, sums.data<T>(), plan, to, [](T value, T, T s) { return value / s; });
-    return result;
   });
 }
 
 Tensor log_softmax(const Tensor& x, Index axis) {
-  return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Plan plan = detail::plan_along(x.shape(), axis);
-    Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
-    if (x.count() == 0) return result;
-    const T* from = x.data<T>();
+  return made_along(x, axis, [&]<class T>(const Plan& plan, const T* from, Tensor& result) {
     T* to = result.mutable_data<T>();
-    if (plan.inner == 1) {
-      log_softmax_rows(from, plan.outer, plan.size, to);
-      return result;
-    }
+    if (plan.inner == 1) return log_softmax_rows(from, plan.outer, plan.size, to);
     const Tensor largest = max(folded(x, plan), {1});
     combine_columns(from, from, largest.data<T>(), plan, to, [](T value, T, T m) { return value - m; });
     Tensor terms = Tensor::uninitialized({plan.outer, plan.size, plan.inner}, x.dtype());
@@ -175,11 +174,10 @@ Tensor log_softmax(const Tensor& x, Index axis) {
     Tensor logs = sum(terms, {1});
     vmath::log(logs.data<T>(), logs.mutable_data<T>(), logs.count());
     combine_columns(to, to, logs.data<T>(), plan, to, [](T value, T, T l) { return value - l; });
-    return result;
   });
 }
 
-Tensor logsumexp(const Tensor& x, const Shape& axes) {
+Tensor logsumexp(const Tensor& x, const IndexList& axes) {
   return detail::dispatch_floating(x.dtype(), [&]<class T>(std::type_identity<T>) {
     return detail::reduce_axes(
         x, axes, [](const Tensor& part, const Plan& plan, bool) { return logsumexp_run<T>(part, plan); });
@@ -187,58 +185,42 @@ Tensor logsumexp(const Tensor& x, const Shape& axes) {
 }
 
 Tensor softmax_backward(const Tensor& gradient, const Tensor& output, Index axis) {
-  check_gradient(gradient, output);
-  return detail::dispatch_floating(output.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Plan plan = detail::plan_along(output.shape(), axis);
-    Tensor result = Tensor::uninitialized(output.shape(), output.dtype());
-    const T *g = gradient.data<T>(), *y = output.data<T>();
-    if (output.count() == 0) return result;
-    T* to = result.mutable_data<T>();
-    if (plan.inner == 1 && plan.size <= group_elements) {
-      for_row_groups(plan.outer, plan.size, [&](Index first, Index count) {
-        for (Index r = first; r < first + count; ++r) {
-          const Index at = r * plan.size;
-          const T dot = detail::fold_run<detail::Addition<T>>(detail::Products<T>{g, y}, at, plan.size);
-          for (Index i = at; i < at + plan.size; ++i) to[i] = y[i] * (g[i] - dot);
-          if (std::isnan(dot)) clear_without_gradient(g + at, to + at, plan.size, 1);
-        }
+  return gradient_along(
+      gradient, output, axis, [&]<class T>(const Plan& plan, const T* g, const T* y, T* to) {
+        if (plan.inner == 1 && plan.size <= group_elements)
+          return for_row_groups(plan.outer, plan.size, [&](Index first, Index count) {
+            for (Index r = first; r < first + count; ++r) {
+              const Index at = r * plan.size;
+              const T dot = detail::fold_run<detail::Addition<T>>(detail::Products<T>{g, y}, at, plan.size);
+              for (Index i = at; i < at + plan.size; ++i) to[i] = y[i] * (g[i] - dot);
+              if (std::isnan(dot)) clear_without_gradient(g + at, to + at, plan.size, 1);
+            }
+          });
+        const Tensor dots = sum_product(folded(gradient, plan), folded(output, plan), {1});
+        combine_columns(g, y, dots.data<T>(), plan, to, [](T gi, T yi, T dot) { return yi * (gi - dot); });
+        clear_without_gradient(g, dots.data<T>(), plan, to, [](T dot) { return std::isnan(dot); });
       });
-      return result;
-    }
-    const Tensor dots = sum_product(folded(gradient, plan), folded(output, plan), {1});
-    combine_columns(g, y, dots.data<T>(), plan, to, [](T gi, T yi, T dot) { return yi * (gi - dot); });
-    clear_without_gradient(g, dots.data<T>(), plan, to, [](T dot) { return std::isnan(dot); });
-    return result;
-  });
 }
 
 Tensor log_softmax_backward(const Tensor& gradient, const Tensor& output, Index axis) {
-  check_gradient(gradient, output);
-  return detail::dispatch_floating(output.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Plan plan = detail::plan_along(output.shape(), axis);
-    Tensor result = Tensor::uninitialized(output.shape(), output.dtype());
-    const T *g = gradient.data<T>(), *y = output.data<T>();
-    if (output.count() == 0) return result;
-    T* to = result.mutable_data<T>();
-    if (plan.inner == 1 && plan.size <= group_elements) {
-      for_row_groups(plan.outer, plan.size, [&](Index first, Index count) {
-        const Index begin = first * plan.size;
-        vmath::exp(y + begin, to + begin, count * plan.size);
-        for (Index r = first; r < first + count; ++r) {
-          const Index at = r * plan.size;
-          const T total = row_sum(g + at, plan.size);
-          for (Index i = at; i < at + plan.size; ++i) to[i] = g[i] - to[i] * total;
-          if (total == 0) clear_without_gradient(g + at, to + at, plan.size, 1);
-        }
+  return gradient_along(
+      gradient, output, axis, [&]<class T>(const Plan& plan, const T* g, const T* y, T* to) {
+        if (plan.inner == 1 && plan.size <= group_elements)
+          return for_row_groups(plan.outer, plan.size, [&](Index first, Index count) {
+            const Index begin = first * plan.size;
+            vmath::exp(y + begin, to + begin, count * plan.size);
+            for (Index r = first; r < first + count; ++r) {
+              const Index at = r * plan.size;
+              const T total = row_sum(g + at, plan.size);
+              for (Index i = at; i < at + plan.size; ++i) to[i] = g[i] - to[i] * total;
+              if (total == 0) clear_without_gradient(g + at, to + at, plan.size, 1);
+            }
+          });
+        exp_all(y, to, output.count());
+        const Tensor totals = sum(folded(gradient, plan), {1});
+        combine_columns(g, to, totals.data<T>(), plan, to, [](T gi, T p, T total) { return gi - p * total; });
+        clear_without_gradient(g, totals.data<T>(), plan, to, [](T total) { return total == 0; });
       });
-      return result;
-    }
-    exp_all(y, to, output.count());
-    const Tensor totals = sum(folded(gradient, plan), {1});
-    combine_columns(g, to, totals.data<T>(), plan, to, [](T gi, T p, T total) { return gi - p * total; });
-    clear_without_gradient(g, totals.data<T>(), plan, to, [](T total) { return total == 0; });
-    return result;
-  });
 }
 
 }  // namespace xgrad::kernels

@@ -18,7 +18,8 @@ constexpr Index repeated_row = 512;
 struct Loops {
   Index offset;
   Index count;
-  Shape sizes, strides;
+  Shape sizes;
+  IndexList strides;
 
   Index inner() const { return sizes.back(); }
   Index stride() const { return strides.back(); }
@@ -48,13 +49,9 @@ Loops collapse(const View& view) {
 /// The position of a nest of loops, as an odometer that also carries the offset into the strided side.
 class Odometer {
  public:
-  Odometer(const Shape& sizes, const Shape& strides, Index offset, Index start)
-      : sizes_(sizes), strides_(strides), position_(sizes), offset_(offset) {
-    for (Index axis = sizes.rank(); axis-- > 0;) {
-      position_[axis] = start % sizes[axis];
-      start /= sizes[axis];
-      offset_ += position_[axis] * strides[axis];
-    }
+  Odometer(const Shape& sizes, const IndexList& strides, Index offset, Index start)
+      : sizes_(sizes), strides_(strides), position_(index_of(start, sizes)), offset_(offset) {
+    for (Index axis = sizes.rank(); axis-- > 0;) offset_ += position_[axis] * strides[axis];
   }
 
   Index offset() const { return offset_; }
@@ -69,8 +66,8 @@ class Odometer {
 
  private:
   const Shape& sizes_;
-  const Shape& strides_;
-  Shape position_;
+  const IndexList& strides_;
+  IndexList position_;
   Index offset_;
 };
 
@@ -78,9 +75,10 @@ class Odometer {
 template <class D, class S, class Op>
 void transfer_rows(D* dense, S* strided, const Loops& loops, Op op) {
   const Index inner = loops.inner(), stride = loops.stride();
-  Shape sizes = loops.sizes, strides = loops.strides;
+  Shape sizes = loops.sizes;
+  IndexList strides = loops.strides;
   sizes.erase(sizes.rank() - 1);
-  strides.erase(strides.rank() - 1);
+  strides.erase(strides.size() - 1);
   const Index grain = detail::grain_of(sizeof(D), bytes_worth_a_thread);
   detail::parallel_for(loops.count, grain, [&](Index begin, Index end) {
     Odometer row(sizes, strides, loops.offset, begin / inner);
@@ -104,10 +102,11 @@ template <class D, class S, class Op>
 void transfer_repeated(D* dense, const S* strided, const Loops& loops, Op op) {
   const Index inner = loops.inner(), last = loops.sizes.rank() - 1, times = loops.sizes[last - 1];
   const Index abreast = std::min(times, repeated_row / inner);
-  Shape sizes = loops.sizes, strides = loops.strides;
-  for (Shape* shape : {&sizes, &strides}) {
-    shape->erase(last);
-    shape->erase(last - 1);
+  Shape sizes = loops.sizes;
+  IndexList strides = loops.strides;
+  for (Index i : {last, last - 1}) {
+    sizes.erase(i);
+    strides.erase(i);
   }
   const Index grain = detail::grain_of(Index{sizeof(D)} * inner, bytes_worth_a_thread);
   detail::parallel_for(loops.count / inner, grain, [&](Index row, Index end) {
@@ -136,11 +135,12 @@ void transfer_tiles(D* dense, S* strided, const Loops& loops, Index axis, Op op)
   constexpr Index pitch = tile + 1;
   const Index inner = loops.inner(), stride = loops.stride(), last = loops.sizes.rank() - 1;
   const Index tiles = (loops.sizes[axis] + tile - 1) / tile;
-  const Shape dense_strides = contiguous_strides(loops.sizes);
+  const IndexList dense_strides = contiguous_strides(loops.sizes);
   const Index dense_stride = dense_strides[axis];
 
   // Loops around the tiles: all but the two, and the tiles of `axis` in its place.
-  Shape sizes = loops.sizes, strides = loops.strides, steps = dense_strides;
+  Shape sizes = loops.sizes;
+  IndexList strides = loops.strides, steps = dense_strides;
   sizes[axis] = tiles;
   strides[axis] = tile;
   steps[axis] = dense_stride * tile;
@@ -195,9 +195,11 @@ void dispatch_bytes(DType dtype, F&& f) {
       return f(std::type_identity<double>{});
     case DType::int64:
       return f(std::type_identity<std::int64_t>{});
-    default:
+    case DType::uint8:
+    case DType::boolean:
       return f(std::type_identity<unsigned char>{});
   }
+  __builtin_unreachable();
 }
 
 void check(const Tensor& target, const View& view, const Tensor& source) {
@@ -215,15 +217,18 @@ View broadcast_view(const Tensor& x, const Shape& shape) {
   if (!broadcasts_to(x.shape(), shape))
     fail<ShapeError>("broadcast_to: " + to_string(x.shape()) + " does not broadcast to " + to_string(shape),
                      "sizes must match from the right, or be 1");
-  View view{0, shape, shape};
-  const Shape strides = contiguous_strides(x.shape());
-  const Index added = shape.rank() - x.rank();
-  for (Index axis = 0; axis < shape.rank(); ++axis)
-    view.strides[axis] = axis < added || x.shape()[axis - added] == 1 ? 0 : strides[axis - added];
-  return view;
+  return {0, shape, broadcast_strides(x.shape(), shape.rank())};
 }
 
 }  // namespace
+
+IndexList broadcast_strides(const Shape& from, Index rank) {
+  IndexList strides = contiguous_strides(from);
+  for (Index axis = 0; axis < from.rank(); ++axis)
+    if (from[axis] == 1) strides[axis] = 0;
+  while (strides.size() < rank) strides.insert(0, 0);
+  return strides;
+}
 
 Tensor copy(const Tensor& source, const View& view) {
   Tensor result = Tensor::uninitialized(view.shape, source.dtype());
@@ -266,10 +271,10 @@ void add_broadcast(Tensor& target, const Tensor& x) {
   });
 }
 
-Tensor permute(const Tensor& x, const Shape& order) {
-  View view{0, x.shape(), x.shape()};
-  const Shape strides = contiguous_strides(x.shape());
-  for (Index i = 0; i < order.rank(); ++i) {
+Tensor permute(const Tensor& x, const IndexList& order) {
+  View view{0, x.shape(), x.shape().sizes()};
+  const IndexList strides = contiguous_strides(x.shape());
+  for (Index i = 0; i < order.size(); ++i) {
     view.shape[i] = x.shape()[order[i]];
     view.strides[i] = strides[order[i]];
   }

@@ -11,7 +11,7 @@ namespace xgrad::kernels {
 struct View {
   Index offset = 0;
   Shape shape;
-  Shape strides;
+  IndexList strides;
 
   static View of(const Tensor& tensor) { return {0, tensor.shape(), contiguous_strides(tensor.shape())}; }
 };
@@ -23,10 +23,19 @@ void write(Tensor& target, const View& view, const Tensor& source);
 /// target[view] += source. Numbers only.
 void add(Tensor& target, const View& view, const Tensor& source);
 
+/// Strides of a contiguous tensor of shape `from` broadcast to `rank` axes: 0 where it is repeated.
+IndexList broadcast_strides(const Shape& from, Index rank);
+/// Where the element that is number `flat` in row-major order of `sizes` stands under the strides.
+inline Index offset_at(Index flat, const Shape& sizes, const IndexList& strides) {
+  Index offset = 0;
+  for (Index i = sizes.rank(); i-- > 0; flat /= sizes[i]) offset += flat % sizes[i] * strides[i];
+  return offset;
+}
+
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// target += x broadcast to its shape; numbers of one dtype.
 void add_broadcast(Tensor& target, const Tensor& x);
 /// Axis i of the result is axis `order[i]` of x.
-Tensor permute(const Tensor& x, const Shape& order);
+Tensor permute(const Tensor& x, const IndexList& order);
 
 }  // namespace xgrad::kernels

@@ -35,7 +35,7 @@ Variable joined(const AttentionMasks& masks, const Variable& key) {
   Shape expected = key.shape();
   expected.erase(expected.rank() - 1);
   if (padding.dtype() != boolean || padding.shape() != expected)
-    fail<ShapeError>("expects a bool key_padding_mask of shape " + to_string(expected) + ", got " +
+    fail<ShapeError>("expects a boolean key_padding_mask of shape " + to_string(expected) + ", got " +
                      xgrad::describe(padding.value()));
   const Variable present = unsqueeze(unsqueeze(logical_not(padding), -2), -2);
   if (!masks.mask.defined()) return present;

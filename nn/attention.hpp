@@ -16,7 +16,7 @@ struct AttentionMasks {
   /// Broadcasts to (N, heads, T, S). bool: true where a query may look at a key (torch.nn.MultiheadAttention
   /// has it the other way round); floating: added to the scores, -inf hides.
   Variable mask = {};
-  /// bool (N, S): true where a key is padding, which nobody looks at.
+  /// boolean (N, S): true where a key is padding, which nobody looks at.
   Variable key_padding_mask = {};
   bool causal = false;  ///< query t looks at keys s <= t only
 };

@@ -22,15 +22,6 @@ namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-Shape index_of(Index position, const Shape& shape) {
-  Shape index = shape;
-  for (Index axis = shape.rank(); axis-- > 0;) {
-    index[axis] = position % shape[axis];
-    position /= shape[axis];
-  }
-  return index;
-}
-
 /// Throws unless scores are (..., C) and the weight, if any, is (C).
 void check_scores(const Variable& scores, const Tensor& weight) {
   if (!is_floating(scores.dtype()))
@@ -46,7 +37,7 @@ void check_scores(const Variable& scores, const Tensor& weight) {
 Tensor checked_classes(const Variable& scores, const Variable& targets, const Tensor& weight,
                        Index ignore_index) {
   check_scores(scores, weight);
-  if (targets.dtype() != int64 && targets.dtype() != uint8)
+  if (!is_integer(targets.dtype()))
     fail<DTypeError>("expects integer targets, got " + describe(targets.value()), "they are class numbers");
   Shape expected = scores.shape();
   const Index classes = expected.back();

@@ -238,16 +238,16 @@ StateDict Module::state_dict(Place place) const {
 namespace {
 
 /// `shape` with axis i taken from axis order[i]; nothing when it has not as many axes.
-std::optional<Shape> reordered(const Shape& shape, const Shape& order) {
-  if (shape.rank() != order.rank()) return {};
+std::optional<Shape> reordered(const Shape& shape, const IndexList& order) {
+  if (shape.rank() != order.size()) return {};
   Shape result = shape;
-  for (Index i = 0; i < order.rank(); ++i) result[i] = shape[order[i]];
+  for (Index i = 0; i < order.size(); ++i) result[i] = shape[order[i]];
   return result;
 }
 
 /// True when giving a tensor of `shape` that order of axes moves an element.
-bool moves_elements(const Shape& shape, const Shape& order) {
-  Shape moved;
+bool moves_elements(const Shape& shape, const IndexList& order) {
+  IndexList moved;
   for (const Index axis : order)
     if (shape[axis] > 1) moved.push_back(axis);
   return !std::is_sorted(moved.begin(), moved.end());
@@ -261,7 +261,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
   LoadReport report;
   std::unordered_set<std::string> known;
   std::vector<std::pair<Tensor*, Tensor>> changes;
-  std::unordered_map<std::string, Shape> orders;
+  std::unordered_map<std::string, IndexList> orders;
 
   const auto consider = [&](const std::string& path, Tensor& present) {
     known.insert(path);
@@ -298,7 +298,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
     }
   };
   detail::Walk()
-      .reordered([&](const std::string& path, const Shape& order) { orders.emplace(path, order); })
+      .reordered([&](const std::string& path, const IndexList& order) { orders.emplace(path, order); })
       .parameters([&](const std::string& path, Variable& parameter) {
         consider(path, xgrad::detail::Access::mutable_value(parameter));
       })

@@ -30,7 +30,7 @@ class Visitor {
   }
   /// A parameter whose axis i is axis pytorch_order[i] of PyTorch's: loading a dictionary marked as PyTorch's
   /// permutes it.
-  void operator()(std::string_view name, Variable& parameter, const Shape& pytorch_order) {
+  void operator()(std::string_view name, Variable& parameter, const IndexList& pytorch_order) {
     check_name(name);
     if (parameter.defined()) visit_reordered(name, parameter, pytorch_order);
   }
@@ -43,7 +43,7 @@ class Visitor {
 
  protected:
   virtual void visit_parameter(std::string_view name, Variable& parameter) = 0;
-  virtual void visit_reordered(std::string_view name, Variable& parameter, const Shape&) {
+  virtual void visit_reordered(std::string_view name, Variable& parameter, const IndexList&) {
     visit_parameter(name, parameter);
   }
   virtual void visit_buffer(std::string_view name, Tensor& buffer) = 0;

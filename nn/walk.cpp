@@ -50,7 +50,7 @@ std::string Walk::claim(std::string_view name) {
   return path;
 }
 
-void Walk::enter_parameter(std::string_view name, Variable& parameter, const Shape* pytorch_order) {
+void Walk::enter_parameter(std::string_view name, Variable& parameter, const IndexList* pytorch_order) {
   const std::string path = claim(name);
   if (!seen_.insert(xgrad::detail::Access::state(parameter).get()).second) return;
   if (pytorch_order != nullptr && on_reordered_) on_reordered_(path, *pytorch_order);

@@ -17,7 +17,7 @@ class Walk final : private Visitor {
  public:
   using OnParameter = Callback<void(const std::string& path, Variable&)>;
   /// Called before OnParameter, for parameters whose axes PyTorch has in another order.
-  using OnReordered = Callback<void(const std::string& path, const Shape& pytorch_order)>;
+  using OnReordered = Callback<void(const std::string& path, const IndexList& pytorch_order)>;
   using OnBuffer = Callback<void(const std::string& path, Tensor&)>;
   /// Called before the module's own parts; depth 0 is the root.
   using OnModule = Callback<void(const std::string& path, Module&, int depth)>;
@@ -36,13 +36,13 @@ class Walk final : private Visitor {
   void visit_parameter(std::string_view name, Variable& parameter) override {
     enter_parameter(name, parameter, nullptr);
   }
-  void visit_reordered(std::string_view name, Variable& parameter, const Shape& pytorch_order) override {
+  void visit_reordered(std::string_view name, Variable& parameter, const IndexList& pytorch_order) override {
     enter_parameter(name, parameter, &pytorch_order);
   }
   void visit_buffer(std::string_view name, Tensor& buffer) override;
   void visit_child(std::string_view name, Module& child) override;
   std::string visited() const override;
-  void enter_parameter(std::string_view name, Variable& parameter, const Shape* pytorch_order);
+  void enter_parameter(std::string_view name, Variable& parameter, const IndexList* pytorch_order);
   std::string claim(std::string_view name);
   void enter(const std::string& path, Module& module);
 

@@ -18,12 +18,6 @@ std::vector<Variable> gradients_of(const std::vector<Variable>& parameters) {
   return gradients;
 }
 
-Shape all_axes(const Tensor& tensor) {
-  Shape axes;
-  for (Index axis = 0; axis < tensor.rank(); ++axis) axes.push_back(axis);
-  return axes;
-}
-
 // Replaces every element x of the gradients by f(x), off the tape; once where a Variable is the gradient of
 // several parameters. All of them or, when memory runs out, none.
 template <class F>
@@ -53,7 +47,7 @@ double clip_grad_norm(const std::vector<Variable>& parameters, double max_norm,
   Tensor norms = Tensor::uninitialized({static_cast<Index>(gradients.size())}, float64);
   double* each = norms.mutable_data<double>();
   for (const Variable& gradient : gradients)
-    *each++ = kernels::norm(gradient.value(), options.p, all_axes(gradient.value())).item();
+    *each++ = kernels::norm(gradient.value(), options.p, Axes().sorted(gradient.value().rank())).item();
   const double norm = kernels::norm(norms, options.p, {0}).item();
   if (options.error_if_nonfinite && !std::isfinite(norm))
     fail<NumericError>("the norm of the gradients is " + std::to_string(norm));

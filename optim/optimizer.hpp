@@ -58,7 +58,7 @@ class Optimizer {
   /// Sets the rate of every group.
   void set_learning_rate(double rate, Place place = Place::here());
 
-  /// "groups.0.learning_rate" (all options: float64 or bool scalars), "state.3.step" (int64),
+  /// "groups.0.learning_rate" (all options: float64 or boolean scalars), "state.3.step" (int64),
   /// "state.3.exp_avg", ...; parameters are numbered through all groups, those without state are left out.
   [[nodiscard]] StateDict state_dict() const;
   /// Restores what state_dict() returned, bitwise, options included. Throws ValueError listing every mismatch

@@ -49,12 +49,6 @@ double excess(T actual, T expected, const Tolerance& tolerance, double allowed) 
   return std::isnan(allowed) ? infinity : gap - allowed;
 }
 
-Shape index_of(Index flat, const Shape& shape) {
-  Shape index = shape;
-  for (Index axis = shape.rank(); axis-- > 0; flat /= shape[axis]) index[axis] = flat % shape[axis];
-  return index;
-}
-
 }  // namespace
 
 std::ostream& operator<<(std::ostream& stream, const CheckResult& result) {

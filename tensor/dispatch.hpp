@@ -27,8 +27,8 @@ namespace xgrad::detail {
   fail<DTypeError>("expects float32 or float64, got " + std::string(to_string(dtype)),
                    "convert with cast(x, float32)");
 }
-[[noreturn, gnu::noinline, gnu::cold]] inline void reject_bool() {
-  fail<DTypeError>("expects numbers, got bool", "convert with cast(x, int64)");
+[[noreturn, gnu::noinline, gnu::cold]] inline void reject_boolean() {
+  fail<DTypeError>("expects numbers, got boolean", "convert with cast(x, int64)");
 }
 
 /// Calls f(std::type_identity<T>{}) with the C++ type of any dtype.
@@ -43,34 +43,32 @@ decltype(auto) dispatch(DType dtype, F&& f) {
       return f(std::type_identity<std::int64_t>{});
     case DType::uint8:
       return f(std::type_identity<std::uint8_t>{});
-    default:
+    case DType::boolean:
       return f(std::type_identity<bool>{});
   }
+  __builtin_unreachable();
 }
 
 /// The same for float32 and float64; throws DTypeError on the others.
 template <class F>
 decltype(auto) dispatch_floating(DType dtype, F&& f) {
-  if (dtype == DType::float32) return f(std::type_identity<float>{});
-  if (dtype == DType::float64) return f(std::type_identity<double>{});
-  reject_not_floating(dtype);
+  using Result = decltype(f(std::type_identity<float>{}));
+  if (!is_floating(dtype)) reject_not_floating(dtype);
+  return dispatch(dtype, [&]<class T>(std::type_identity<T> type) -> Result {
+    if constexpr (is_floating(dtype_of<T>)) return f(type);
+    __builtin_unreachable();
+  });
 }
 
-/// The same for numbers (everything but bool); throws DTypeError on bool.
+/// The same for numbers (everything but boolean); throws DTypeError on that.
 template <class F>
 decltype(auto) dispatch_number(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::float32:
-      return f(std::type_identity<float>{});
-    case DType::float64:
-      return f(std::type_identity<double>{});
-    case DType::int64:
-      return f(std::type_identity<std::int64_t>{});
-    case DType::uint8:
-      return f(std::type_identity<std::uint8_t>{});
-    default:
-      reject_bool();
-  }
+  using Result = decltype(f(std::type_identity<float>{}));
+  if (dtype == DType::boolean) reject_boolean();
+  return dispatch(dtype, [&]<class T>(std::type_identity<T> type) -> Result {
+    if constexpr (!std::is_same_v<T, bool>) return f(type);
+    __builtin_unreachable();
+  });
 }
 
 /// The number as an element. Throws ValueError when T has no room for it.

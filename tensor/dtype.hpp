@@ -1,17 +1,22 @@
-// Element types. Invariant: DType is the only run-time description of an element; element_size and name are
-// total.
+// Element types. Invariant: DType is the only run-time description of an element, and what is known of one
+// stands in facts_of() alone.
 #pragma once
 
+#include <xgrad/tensor/convert.hpp>
+
 #include <cstdint>
+#include <iosfwd>
 #include <limits>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 namespace xgrad {
 
 /// The element type of a Tensor. Only float32 and float64 are differentiable.
 enum class DType : std::uint8_t { float32, float64, int64, uint8, boolean };
+
+/// What kind of number an element is, ascending: the highest category among operands decides.
+enum class Category : std::uint8_t { boolean, integer, floating };
 
 inline constexpr DType float32 = DType::float32;
 inline constexpr DType float64 = DType::float64;
@@ -19,68 +24,92 @@ inline constexpr DType int64 = DType::int64;
 inline constexpr DType uint8 = DType::uint8;
 inline constexpr DType boolean = DType::boolean;
 
-/// Bytes of one element.
-constexpr std::int64_t element_size(DType dtype) {
-  switch (dtype) {
-    case DType::float32:
-      return 4;
-    case DType::float64:
-    case DType::int64:
-      return 8;
-    default:
-      return 1;
-  }
-}
+namespace detail {
 
-/// "float32", "int64", "bool", ...
-constexpr std::string_view to_string(DType dtype) {
+struct DTypeFacts {
+  std::string_view name;
+  std::uint8_t size;  // bytes
+  Category category;
+  std::uint8_t order;  // a type holds the values of those below it
+};
+
+// Asked in every operation, and a comparison or two where it is inlined, as what is derived from it below.
+[[gnu::always_inline]] constexpr DTypeFacts facts_of(DType dtype) {
   switch (dtype) {
     case DType::float32:
-      return "float32";
+      return {"float32", sizeof(float), Category::floating, 3};
     case DType::float64:
-      return "float64";
+      return {"float64", sizeof(double), Category::floating, 4};
     case DType::int64:
-      return "int64";
+      return {"int64", sizeof(std::int64_t), Category::integer, 2};
     case DType::uint8:
-      return "uint8";
-    default:
-      return "bool";
+      return {"uint8", sizeof(std::uint8_t), Category::integer, 1};
+    case DType::boolean:
+      return {"boolean", sizeof(bool), Category::boolean, 0};
   }
+  __builtin_unreachable();
 }
 
-constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+/// The DType of a C++ type, where that is an element's.
+template <class T>
+struct DTypeOf {};
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::float32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::float64;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+  static constexpr DType value = DType::int64;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = DType::uint8;
+};
+template <>
+struct DTypeOf<bool> {
+  static constexpr DType value = DType::boolean;
+};
 
-/// The type that holds values of both: bool < uint8 < int64 < float32 < float64.
-constexpr DType promote(DType a, DType b) {
-  constexpr auto order = [](DType d) {
-    switch (d) {
-      case DType::boolean:
-        return 0;
-      case DType::uint8:
-        return 1;
-      case DType::int64:
-        return 2;
-      case DType::float32:
-        return 3;
-      default:
-        return 4;
-    }
-  };
-  return order(a) > order(b) ? a : b;
-}
+}  // namespace detail
 
 /// Types that a Tensor stores.
 template <class T>
-concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> ||
-    std::is_same_v<T, std::uint8_t> || std::is_same_v<T, bool>;
+concept Element = requires {
+  detail::DTypeOf<T>::value;
+};
 
 /// The DType of a C++ element type.
 template <Element T>
-inline constexpr DType dtype_of = std::is_same_v<T, float>          ? DType::float32
-                                  : std::is_same_v<T, double>       ? DType::float64
-                                  : std::is_same_v<T, std::int64_t> ? DType::int64
-                                  : std::is_same_v<T, std::uint8_t> ? DType::uint8
-                                                                    : DType::boolean;
+inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
+
+/// Bytes of one element.
+[[gnu::always_inline]] constexpr std::int64_t element_size(DType dtype) {
+  return detail::facts_of(dtype).size;
+}
+
+/// The dtype as its constant is spelled: "float32", "int64", "boolean", ...
+constexpr std::string_view to_string(DType dtype) { return detail::facts_of(dtype).name; }
+std::ostream& operator<<(std::ostream& stream, DType dtype);
+
+[[gnu::always_inline]] constexpr Category category_of(DType dtype) {
+  return detail::facts_of(dtype).category;
+}
+[[gnu::always_inline]] constexpr bool is_floating(DType dtype) {
+  return category_of(dtype) == Category::floating;
+}
+/// True for int64 and uint8; a boolean is no integer.
+[[gnu::always_inline]] constexpr bool is_integer(DType dtype) {
+  return category_of(dtype) == Category::integer;
+}
+
+/// The type that holds values of both: boolean < uint8 < int64 < float32 < float64.
+constexpr DType promote(DType a, DType b) {
+  return detail::facts_of(a).order > detail::facts_of(b).order ? a : b;
+}
 
 /// A number of the caller's, kept exactly: integers stay integers. It adapts to the dtype of what it meets.
 class Scalar {
@@ -89,16 +118,17 @@ class Scalar {
   requires std::is_arithmetic_v<T>
   constexpr Scalar(T value)
       : real_(static_cast<double>(value)),
-        integer_(integer_of(value)),
-        beyond_(std::is_integral_v<T> && std::is_unsigned_v<T> && sizeof(T) == 8 &&
-                value > static_cast<T>(std::numeric_limits<std::int64_t>::max())),
+        bits_(std::is_integral_v<T> ? static_cast<std::int64_t>(value) : 0),
+        beyond_(!detail::fits<std::int64_t>(value) && std::is_integral_v<T>),
         dtype_(std::is_same_v<T, bool> ? DType::boolean
                : std::is_integral_v<T> ? DType::int64
                                        : DType::float32) {}
 
   constexpr double real() const { return real_; }
   /// 0 for reals; the largest int64 for an unsigned number beyond it.
-  constexpr std::int64_t integer() const { return integer_; }
+  constexpr std::int64_t integer() const {
+    return beyond_ ? std::numeric_limits<std::int64_t>::max() : bits_;
+  }
   /// boolean, int64, or float32 for every floating number: the category that takes part in type promotion.
   constexpr DType dtype() const { return dtype_; }
 
@@ -107,23 +137,7 @@ class Scalar {
   template <class T>
   requires std::is_arithmetic_v<T>
   constexpr bool fits() const {
-    if constexpr (std::is_same_v<T, bool>) {
-      return true;
-    } else if constexpr (std::is_floating_point_v<T>) {
-      // Halfway between the largest number and the next power of two, which is where rounding gives infinity.
-      constexpr double end = sizeof(T) == 4 ? 0x1.ffffffp127 : std::numeric_limits<double>::infinity();
-      return (real_ > -end && real_ < end) || real_ - real_ != 0;
-    } else {
-      constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
-      if (beyond_) return std::is_unsigned_v<T> && sizeof(T) == 8;
-      if (!is_floating(dtype_))
-        return std::cmp_less_equal(low, integer_) && std::cmp_less_equal(integer_, high);
-      // One above the largest is a power of two, and no double lies between the two.
-      constexpr double end = 2.0 * static_cast<double>(high / 2 + 1);
-      return real_ > (sizeof(T) == 8 && std::is_signed_v<T> ? -0x1.0000000000001p63
-                                                            : static_cast<double>(low) - 1) &&
-             real_ < end;
-    }
+    return visit([](auto value) { return detail::fits<T>(value); });
   }
 
   /// The number as T. A real becomes an integer by dropping its fraction; what is out of range saturates, NaN
@@ -131,39 +145,20 @@ class Scalar {
   template <class T>
   requires std::is_arithmetic_v<T>
   constexpr T as() const {
-    if constexpr (std::is_same_v<T, bool>) {
-      return is_floating(dtype_) ? real_ != 0 : integer_ != 0;
-    } else if constexpr (std::is_floating_point_v<T>) {
-      return static_cast<T>(real_);
-    } else {
-      constexpr T low = std::numeric_limits<T>::min(), high = std::numeric_limits<T>::max();
-      if (!is_floating(dtype_) && !beyond_)
-        return std::cmp_less(integer_, low)       ? low
-               : std::cmp_greater(integer_, high) ? high
-                                                  : static_cast<T>(integer_);
-      if (real_ != real_) return T{0};
-      if (real_ <= static_cast<double>(low)) return low;
-      // The bound is rounded up where T has more digits than double, so that equality is out of range too.
-      return real_ >= static_cast<double>(high) ? high : static_cast<T>(real_);
-    }
+    return visit([](auto value) { return detail::convert<T>(value); });
   }
 
  private:
-  template <class T>
-  static constexpr std::int64_t integer_of(T value) {
-    if constexpr (std::is_same_v<T, bool>)
-      return value ? 1 : 0;
-    else if constexpr (std::is_integral_v<T>)
-      return std::cmp_less_equal(value, std::numeric_limits<std::int64_t>::max())
-                 ? static_cast<std::int64_t>(value)
-                 : std::numeric_limits<std::int64_t>::max();
-    else
-      return 0;
+  // f of the number in the type that holds it exactly.
+  template <class F>
+  constexpr auto visit(F f) const {
+    if (is_floating(dtype_)) return f(real_);
+    return beyond_ ? f(static_cast<std::uint64_t>(bits_)) : f(bits_);
   }
 
-  double real_;
-  std::int64_t integer_;
-  bool beyond_;
+  double real_;        // rounded for large integers
+  std::int64_t bits_;  // of an integer
+  bool beyond_;        // the bits are those of a std::uint64_t
   DType dtype_;
 };
 

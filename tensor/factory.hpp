@@ -8,7 +8,7 @@ namespace xgrad {
 Tensor zeros(const Shape& shape, DType dtype = float32, Place place = Place::here());
 Tensor ones(const Shape& shape, DType dtype = float32, Place place = Place::here());
 Tensor full(const Shape& shape, Scalar value, DType dtype = float32, Place place = Place::here());
-/// A tensor of shape (). Without a dtype: int64 for integers, bool for bool, float32 otherwise.
+/// A tensor of shape (). Without a dtype: int64 for integers, boolean for bool, float32 otherwise.
 Tensor scalar(Scalar value, Place place = Place::here());
 Tensor scalar(Scalar value, DType dtype, Place place = Place::here());
 /// start, start + step, ... below `stop` (above it for a negative step). int64 when all three are integers,

@@ -1,6 +1,7 @@
 #include <xgrad/tensor/shape.hpp>
 
 #include <algorithm>
+#include <ostream>
 
 namespace xgrad {
 
@@ -12,22 +13,20 @@ void Shape::reject(Subscript axis) const {
       axis.position() < 0 ? "axes of a Shape count from 0; size(axis) of a tensor wraps" : "");
 }
 
-void Shape::push_back(Index size, Place place) { insert(rank_, size, place); }
+void Shape::reject_longer(Place place) const {
+  fail_at<ShapeError>(place, "a shape has at most " + std::to_string(max_rank) + " axes, got one more than " +
+                                 to_string(*this));
+}
 
 void Shape::insert(Index axis, Index size, Place place) {
-  if (rank_ == max_rank)
-    fail_at<ShapeError>(place, "a shape has at most " + std::to_string(max_rank) +
-                                   " axes, got one more than " + to_string(*this));
-  if (axis != rank_) (void)checked(Subscript(axis, place.file, place.line));
-  ++rank_;
-  for (Index i = rank_ - 1; i > axis; --i) (*this)[i] = (*this)[i - 1];
-  (*this)[axis] = size;
+  if (rank() == max_rank) reject_longer(place);
+  if (axis != rank()) (void)checked(Subscript(axis, place.file, place.line));
+  sizes_.insert(axis, size, place);
 }
 
 void Shape::erase(Index axis, Place place) {
   (void)checked(Subscript(axis, place.file, place.line));
-  for (Index i = axis; i + 1 < rank_; ++i) (*this)[i] = (*this)[i + 1];
-  --rank_;
+  sizes_.erase(axis, place);
 }
 
 Index Shape::count(Place place) const {
@@ -45,11 +44,9 @@ Index Shape::count(Place place) const {
   return zero ? 0 : total;
 }
 
-std::string to_string(const Shape& shape) {
-  std::string text = "(";
-  for (Index i = 0; i < shape.rank(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-  return text + (shape.rank() == 1 ? ",)" : ")");
-}
+std::string to_string(const Shape& shape) { return to_string(shape.sizes()); }
+
+std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
 Index wrap_axis(Index axis, Index rank, Place place) {
   if (axis < -rank || axis >= rank) {
@@ -61,14 +58,18 @@ Index wrap_axis(Index axis, Index rank, Place place) {
   return axis < 0 ? axis + rank : axis;
 }
 
-Shape Axes::ordered(Index rank, Place place) const {
-  Shape axes;
+Index axis_along(const Shape& shape, Index axis, Place place) {
+  return wrap_axis(axis, std::max<Index>(shape.rank(), 1), place);
+}
+
+IndexList Axes::ordered(Index rank, Place place) const {
+  IndexList axes;
   if (all_) {
     for (Index i = 0; i < rank; ++i) axes.push_back(i);
     return axes;
   }
   // A scalar counts as one element along an axis of its own.
-  if (rank == 0 && list_.rank() == 1 && (list_[0] == 0 || list_[0] == -1)) return axes;
+  if (rank == 0 && list_.size() == 1 && (list_[0] == 0 || list_[0] == -1)) return axes;
   for (Index given : list_) {
     const Index axis = wrap_axis(given, rank, place);
     if (std::find(axes.begin(), axes.end(), axis) != axes.end())
@@ -78,9 +79,9 @@ Shape Axes::ordered(Index rank, Place place) const {
   return axes;
 }
 
-Shape Axes::sorted(Index rank, Place place) const {
-  Shape axes = ordered(rank, place);
-  if (axes.rank() > 1) std::sort(&axes[0], &axes[0] + axes.rank());
+IndexList Axes::sorted(Index rank, Place place) const {
+  IndexList axes = ordered(rank, place);
+  std::sort(axes.begin(), axes.end());
   return axes;
 }
 
@@ -112,8 +113,8 @@ bool broadcasts_to(const Shape& from, const Shape& to) {
   return true;
 }
 
-Shape contiguous_strides(const Shape& shape) {
-  Shape strides = shape;
+IndexList contiguous_strides(const Shape& shape) {
+  IndexList strides = shape.sizes();
   Index stride = 1;
   for (Index i = shape.rank(); i-- > 0;) {
     strides[i] = stride;
@@ -123,10 +124,16 @@ Shape contiguous_strides(const Shape& shape) {
   return strides;
 }
 
+IndexList index_of(Index flat, const Shape& shape) {
+  IndexList index = shape.sizes();
+  for (Index axis = shape.rank(); axis-- > 0; flat /= shape[axis]) index[axis] = flat % shape[axis];
+  return index;
+}
+
 Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims, Place place) {
-  const Shape sorted = axes.sorted(shape.rank(), place);
+  const IndexList sorted = axes.sorted(shape.rank(), place);
   Shape result = shape;
-  for (Index i = sorted.rank(); i-- > 0;) {
+  for (Index i = sorted.size(); i-- > 0;) {
     if (keepdims)
       result[sorted[i]] = 1;
     else

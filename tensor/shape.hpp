@@ -1,40 +1,17 @@
 // Shapes and axes. Invariant: a Shape holds at most max_rank sizes in place, so copying one never allocates.
 #pragma once
 
-#include <xgrad/tensor/error.hpp>
-#include <xgrad/tensor/index.hpp>
+#include <xgrad/tensor/index_list.hpp>
 
-#include <array>
 #include <concepts>
-#include <cstdint>
-#include <initializer_list>
-#include <string>
-#include <type_traits>
-#include <vector>
 
 namespace xgrad {
-
-/// A position in brackets, x[i], which knows the line that it is written on.
-class Subscript {
- public:
-  template <class T>
-  requires std::is_integral_v<T>
-  constexpr Subscript(T position, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-      : position_(static_cast<Index>(position)), place_{file, line} {}
-
-  constexpr Index position() const { return position_; }
-  constexpr Place place() const { return place_; }
-
- private:
-  Index position_;
-  Place place_;
-};
 
 /// The sizes of a tensor, outermost first. {} is the shape of a scalar. At most 8 axes (throws ShapeError
 /// beyond).
 class Shape {
  public:
-  static constexpr Index max_rank = 8;
+  static constexpr Index max_rank = IndexList::max_size;
 
   Shape() = default;
   Shape(std::initializer_list<Index> sizes, Place place = Place::here())
@@ -46,23 +23,29 @@ class Shape {
     for (; first != last; ++first) push_back(static_cast<Index>(*first), place);
   }
 
-  Index rank() const { return rank_; }
-  [[nodiscard]] bool empty() const { return rank_ == 0; }
+  Index rank() const { return sizes_.size(); }
+  [[nodiscard]] bool empty() const { return sizes_.empty(); }
   /// The size of an axis in [0, rank). Throws IndexError on another one: size() of a tensor counts negative
   /// axes from the end.
-  Index operator[](Subscript axis) const& { return sizes_[checked(axis)]; }
-  Index& operator[](Subscript axis) & { return sizes_[checked(axis)]; }
-  const Index* begin() const& { return sizes_.data(); }
-  const Index* end() const& { return sizes_.data() + rank_; }
+  Index operator[](Subscript axis) const& { return sizes_.begin()[checked(axis)]; }
+  Index& operator[](Subscript axis) & { return sizes_.begin()[checked(axis)]; }
+  const Index* begin() const& { return sizes_.begin(); }
+  const Index* end() const& { return sizes_.end(); }
   const Index* begin() const&& = delete;  // the sizes would be gone: name the Shape first
   const Index* end() const&& = delete;    // the sizes would be gone: name the Shape first
   /// The last size. Throws IndexError on the shape of a scalar.
   Index back(Place place = Place::here()) const {
-    return sizes_[checked(Subscript(rank_ - 1, place.file, place.line))];
+    return sizes_.begin()[checked(Subscript(rank() - 1, place.file, place.line))];
   }
+  /// The sizes as a list, say of as many strides or positions.
+  const IndexList& sizes() const& { return sizes_; }
+  IndexList sizes() const&& { return sizes_; }
 
   /// Throws ShapeError beyond 8 axes.
-  void push_back(Index size, Place place = Place::here());
+  void push_back(Index size, Place place = Place::here()) {
+    if (rank() == max_rank) reject_longer(place);
+    sizes_.push_back(size, place);
+  }
   /// The new axis comes before `axis`. Throws as push_back, and IndexError unless axis is in [0, rank].
   void insert(Index axis, Index size, Place place = Place::here());
   /// Throws IndexError unless axis is in [0, rank).
@@ -72,26 +55,22 @@ class Shape {
   /// does not fit an Index: beside an axis of 0 the other sizes are held to the same limit.
   Index count(Place place = Place::here()) const;
 
-  friend bool operator==(const Shape& a, const Shape& b) {
-    if (a.rank_ != b.rank_) return false;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(a.rank_); ++i)
-      if (a.sizes_[i] != b.sizes_[i]) return false;
-    return true;
-  }
+  friend bool operator==(const Shape& a, const Shape& b) { return a.sizes_ == b.sizes_; }
 
  private:
-  std::size_t checked(Subscript axis) const {
-    if (static_cast<std::uint64_t>(axis.position()) >= static_cast<std::uint64_t>(rank_)) reject(axis);
-    return static_cast<std::size_t>(axis.position());
+  Index checked(Subscript axis) const {
+    if (!sizes_.has(axis.position())) reject(axis);
+    return axis.position();
   }
   [[noreturn]] void reject(Subscript axis) const;
+  [[noreturn]] void reject_longer(Place place) const;
 
-  std::array<Index, max_rank> sizes_{};
-  Index rank_ = 0;
+  IndexList sizes_;
 };
 
 /// "(2, 3)", "(4,)", "()".
 [[nodiscard]] std::string to_string(const Shape& shape);
+std::ostream& operator<<(std::ostream& stream, const Shape& shape);
 
 /// Axes of a reduction or permutation: one number, a list, or nothing (all axes). Negative ones count from
 /// the end.
@@ -106,22 +85,28 @@ class Axes {
   template <class... T>
   requires(sizeof...(T) > 0 && sizeof...(T) <= Shape::max_rank && (is_position<T> && ...)) Axes(T... axes)
       : list_{static_cast<Index>(axes)...}, all_(false) {}
-  template <std::same_as<std::vector<Index>> V>
-  Axes(const V& axes, Place place = Place::here()) : list_(axes.begin(), axes.end(), place), all_(false) {}
+  template <class List>
+  requires(std::same_as<List, std::vector<Index>> || std::same_as<List, IndexList>)
+  Axes(const List& axes, Place place = Place::here())
+      : list_(axes.begin(), axes.end(), place), all_(false) {}
 
   bool all() const { return all_; }
   /// Ascending axes within [0, rank). Throws IndexError out of range and ValueError on duplicates.
-  [[nodiscard]] Shape sorted(Index rank, Place place = Place::here()) const;
+  [[nodiscard]] IndexList sorted(Index rank, Place place = Place::here()) const;
   /// The axes in the order given, wrapped and checked as by sorted().
-  [[nodiscard]] Shape ordered(Index rank, Place place = Place::here()) const;
+  [[nodiscard]] IndexList ordered(Index rank, Place place = Place::here()) const;
 
  private:
-  Shape list_;
+  IndexList list_;
   bool all_ = true;
 };
 
 /// `axis` in [0, rank), negative ones counted from the end. Throws IndexError that names the legal interval.
 [[nodiscard]] Index wrap_axis(Index axis, Index rank, Place place = Place::here());
+
+/// The same for an operation that works along one axis of `shape`, where a scalar counts as one element along
+/// an axis 0.
+[[nodiscard]] Index axis_along(const Shape& shape, Index axis, Place place = Place::here());
 
 /// The common shape of two operands under NumPy's broadcasting. Throws ShapeError naming both.
 [[nodiscard]] Shape broadcast_shapes(const Shape& a, const Shape& b, Place place = Place::here());
@@ -130,7 +115,10 @@ class Axes {
 [[nodiscard]] bool broadcasts_to(const Shape& from, const Shape& to);
 
 /// Row-major strides in elements.
-[[nodiscard]] Shape contiguous_strides(const Shape& shape);
+[[nodiscard]] IndexList contiguous_strides(const Shape& shape);
+
+/// The position along each axis of the element that stands at `flat` in row-major order.
+[[nodiscard]] IndexList index_of(Index flat, const Shape& shape);
 
 /// `shape` with the reduced axes removed, or kept as 1. Throws as Axes::sorted.
 [[nodiscard]] Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims,

@@ -3,9 +3,7 @@
 #include <xgrad/tensor/dispatch.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace xgrad {
 namespace {
@@ -24,22 +22,14 @@ DType nested_dtype(std::initializer_list<Nested> items) {
   return dtype;
 }
 
+// The number as To. Throws ValueError when an integer type has no room for it.
 template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return value != From{0};
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // The bounds are exact in the source type: -2^63 and 2^63, or 0 and 256.
-    constexpr From low = std::is_signed_v<To> ? From(-9223372036854775808.0) : From(-1);
-    constexpr From high = std::is_signed_v<To> ? From(9223372036854775808.0) : From(256);
-    const bool fits = std::is_signed_v<To> ? value >= low && value < high : value > low && value < high;
-    if (!fits)
+To converted(From value) {
+  if constexpr (std::is_integral_v<To>)
+    if (!detail::fits<To>(value))
       fail<ValueError>("cannot convert " + std::to_string(value) + " to " +
                        std::string(to_string(dtype_of<To>)));
-    return static_cast<To>(value);
-  } else {
-    return static_cast<To>(value);
-  }
+  return detail::convert<To>(value);
 }
 
 template <class T>
@@ -203,7 +193,7 @@ Tensor Tensor::to(DType dtype, Place place) const {
     detail::dispatch(dtype, [&]<class To>(std::type_identity<To>) {
       const From* in = data<From>();
       To* out = result.mutable_data<To>();
-      for (Index i = 0; i < count(); ++i) out[i] = convert<To>(in[i]);
+      for (Index i = 0; i < count(); ++i) out[i] = converted<To>(in[i]);
     });
   });
   return result;

@@ -15,12 +15,6 @@ namespace {
 
 using detail::ArrayFunction, detail::map_by_input, detail::map_by_output, detail::map_saturating;
 
-template <class F>
-Variable map_one(const char* name, F f, const Operand& x) {
-  Op op(name, x);
-  return detail::map_operands<1>(op, f);
-}
-
 constexpr double selu_alpha = 1.6732632423543772848170429916717;
 constexpr double selu_scale = 1.0507009873554804934193349852946;
 constexpr double gelu_factor = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
@@ -180,24 +174,24 @@ Variable relu(const Operand& x) {
 Variable leaky_relu(const Operand& x, double slope) {
   // Zero times minus infinity is not wanted.
   if (slope == 0) return relu(x);
-  return map_one(
+  return map(
       "leaky_relu", [slope](const auto& v) { return where(v > 0, v, slope * v); }, x);
 }
 
 Variable elu(const Operand& x, double alpha) {
-  return map_one(
+  return map(
       "elu", [alpha](const auto& v) { return where(v > 0, v, alpha * expm1(v)); }, x);
 }
 
 Variable selu(const Operand& x) {
-  return map_one(
+  return map(
       "selu", [](const auto& v) { return selu_scale * where(v > 0, v, selu_alpha * expm1(v)); }, x);
 }
 
 Variable celu(const Operand& x, double alpha) {
   const Scope scope("celu", x.place());
   if (alpha == 0) fail<ValueError>("alpha must not be zero");
-  return map_one(
+  return map(
       "celu", [alpha](const auto& v) { return where(v > 0, v, alpha * expm1(v / alpha)); }, x);
 }
 
@@ -256,12 +250,12 @@ Variable relu6(const Operand& x) {
 }
 
 Variable hardsigmoid(const Operand& x) {
-  return map_one(
+  return map(
       "hardsigmoid", [](const auto& v) { return where(v <= -3, 0.0, where(v >= 3, 1.0, v / 6 + 0.5)); }, x);
 }
 
 Variable hardswish(const Operand& x) {
-  return map_one(
+  return map(
       "hardswish", [](const auto& v) { return where(v <= -3, 0.0, where(v >= 3, v, v * (v / 6 + 0.5))); }, x);
 }
 
@@ -281,7 +275,7 @@ Variable tanhshrink(const Operand& x) {
 Variable softshrink(const Operand& x, double lambda) {
   const Scope scope("softshrink", x.place());
   if (!(lambda >= 0)) fail<ValueError>("lambda must not be negative, got " + std::to_string(lambda));
-  return map_one(
+  return map(
       "softshrink",
       [lambda](const auto& v) {
         return where(v > lambda, v - lambda, where(v < -lambda, v + lambda, where(v == v, 0.0, v)));
@@ -290,12 +284,12 @@ Variable softshrink(const Operand& x, double lambda) {
 }
 
 Variable hardshrink(const Operand& x, double lambda) {
-  return map_one(
+  return map(
       "hardshrink", [lambda](const auto& v) { return where(abs(v) <= lambda, 0.0, v); }, x);
 }
 
 Variable threshold(const Operand& x, double limit, double value) {
-  return map_one(
+  return map(
       "threshold", [limit, value](const auto& v) { return where(v <= limit, value, v); }, x);
 }
 

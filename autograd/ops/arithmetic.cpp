@@ -3,6 +3,7 @@
 #include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/kernels/elementwise.hpp>
+#include <xgrad/tensor/dispatch.hpp>
 
 namespace xgrad {
 namespace {
@@ -17,10 +18,11 @@ bool adapts(const Operand& number, const Operand& other) {
   const Scalar value = number.number();
   if (!other.variable().defined() || value.dtype() == boolean) return true;
   if (is_floating(other.dtype())) {
-    if (is_floating(value.dtype())) return other.dtype() == float64 || value.fits<float>();
-    const double as_element = other.dtype() == float32 ? value.as<float>() : value.real();
-    return value.fits<Index>() && Scalar(as_element).fits<Index>() &&
-           Scalar(as_element).as<Index>() == value.integer();
+    return detail::dispatch_floating(other.dtype(), [&]<class T>(std::type_identity<T>) {
+      if (is_floating(value.dtype())) return value.fits<T>();
+      const Scalar as_element = value.as<T>();
+      return value.fits<Index>() && as_element.fits<Index>() && as_element.as<Index>() == value.integer();
+    });
   }
   return !is_floating(value.dtype()) &&
          (other.dtype() == uint8 ? value.fits<std::uint8_t>() : value.fits<Index>());
@@ -66,8 +68,7 @@ template <class F>
 Variable integer_or_map(const char* name, Tensor (*integers)(const Tensor&, const Tensor&), F f,
                         const Operand& a, const Operand& b) {
   Op op(name, a, b);
-  const DType type = op.promote();
-  if (type == int64 || type == uint8) return op.constant(integers(op.value(0), op.value(1)));
+  if (is_integer(op.promote())) return op.constant(integers(op.value(0), op.value(1)));
   return detail::map_operands<2>(op, f);
 }
 
@@ -126,9 +127,7 @@ Variable minimum(const Operand& a, const Operand& b) {
 
 Variable floor_divide(const Operand& a, const Operand& b) {
   Op op("floor_divide", a, b);
-  const DType type = op.promote();
-  if (type == int64 || type == uint8)
-    return op.constant(kernels::integer_floor_divide(op.value(0), op.value(1)));
+  if (is_integer(op.promote())) return op.constant(kernels::integer_floor_divide(op.value(0), op.value(1)));
   op.promote_floating();
   const auto quotient = [](const auto& x, const auto& y) { return floor_divide(x, y); };
   const Tensor* operands[] = {&op.value(0), &op.value(1)};
@@ -187,7 +186,7 @@ Variable& operator%=(Variable& x, const Operand& y) { return rebind("%=", x, y, 
 Variable where(const Operand& condition, const Operand& a, const Operand& b) {
   const Scope scope("where", condition.place());
   if (condition.dtype() != boolean)
-    fail<DTypeError>("the condition must be bool, got " + std::string(to_string(condition.dtype())),
+    fail<DTypeError>("the condition must be boolean, got " + std::string(to_string(condition.dtype())),
                      "compare first, as in where(x > 0, ...)");
   const DType type = result_type({&a, &b});
   Op op("where", condition.place(),

@@ -44,7 +44,7 @@ Variable logical_or(const Operand& a, const Operand& b);
 Variable logical_xor(const Operand& a, const Operand& b);
 Variable logical_not(const Operand& x);
 
-/// bool tests of the class of each element, without gradient.
+/// Booleans: tests of the class of each element, without gradient.
 Variable isnan(const Operand& x);
 Variable isinf(const Operand& x);
 Variable isfinite(const Operand& x);

@@ -118,8 +118,8 @@ Scores checked(const AttentionOptions& options, Shape batch, Index queries, Inde
   const Shape score_shape = with(batch, queries, keys);
   mask = options.mask;
   if (mask.defined()) {
-    if (mask.dtype() != boolean && !is_floating(mask.dtype()))
-      fail<DTypeError>("expects a bool or floating mask, got " + describe(mask.value()));
+    if (is_integer(mask.dtype()))
+      fail<DTypeError>("expects a boolean or floating mask, got " + describe(mask.value()));
     if (!broadcasts_to(mask.shape(), score_shape))
       fail<ShapeError>("a mask of shape " + to_string(mask.shape()) +
                        " does not broadcast to the scores' shape " + to_string(score_shape) + " of " +

@@ -10,7 +10,7 @@ namespace xgrad {
 
 Variable embedding(const Operand& ids, const Operand& weight, std::optional<Index> padding_idx) {
   Op op("embedding", ids, weight);
-  if (op.dtype(0) != int64 && op.dtype(0) != uint8)
+  if (!is_integer(op.dtype(0)))
     fail<DTypeError>("expects integer ids, got " + describe(op.value(0)), "convert with cast(ids, int64)");
   if (op.shape(1).rank() != 2)
     fail<ShapeError>("expects a table of shape (count, size), got " + to_string(op.shape(1)));

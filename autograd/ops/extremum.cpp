@@ -26,7 +26,7 @@ template <class Kernel>
 Variable extreme_position(const char* name, const Operand& x, Index axis, ReduceOptions options,
                           Kernel kernel) {
   const Op op(name, x);
-  axis = detail::axis_along(op.shape(), axis);
+  axis = axis_along(op.shape(), axis);
   const ReducedAxes over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
   return op.constant(kernel(op.value(), axis).reshape(over.result));
 }
@@ -43,7 +43,7 @@ template <class Kernel>
 ValueAndIndex with_index(const char* name, const Operand& x, Index axis, ReduceOptions options,
                          Kernel kernel) {
   const Op op(name, x);
-  axis = detail::axis_along(op.shape(), axis);
+  axis = axis_along(op.shape(), axis);
   const ReducedAxes over(op.shape(), detail::axes_along(op.shape(), axis), options.keepdims);
   const std::pair<Tensor, Tensor> found = kernel(op.value(), axis);
   auto outputs = op.record_many(

@@ -17,22 +17,11 @@ Tensor positions(const Variable& x, Index axis, const Operand& index) {
   return kernels::normalize_indices(index.as_variable().value(), x.rank() == 0 ? 1 : x.shape()[axis], axis);
 }
 
-/// True where no later element of the index names the same place; undefined when that is everywhere.
-Tensor last_writers(const Shape& target, Index axis, const Tensor& index) {
-  Tensor order = Tensor::uninitialized(index.shape(), int64);
-  std::iota(order.mutable_data<Index>(), order.mutable_data<Index>() + order.count(), Index{0});
-  Tensor last = Tensor::uninitialized(target, int64);
-  kernels::scatter(last, axis, index, order);
-  const Tensor mask = kernels::compare(kernels::Comparison::equal, kernels::gather(last, axis, index), order);
-  const auto bits = mask.span<bool>();
-  return std::find(bits.begin(), bits.end(), false) == bits.end() ? Tensor() : mask;
-}
-
 }  // namespace
 
 Variable gather(const Operand& x, Index axis, const Operand& index) {
   Op op("gather", x, index);
-  axis = detail::line_axis(axis, op.value().rank());
+  axis = axis_along(op.shape(), axis);
   op.replace(1, Variable(positions(op[0], axis, index)));
   return op.record(
       kernels::gather(op.value(), axis, op.value(1)),
@@ -44,7 +33,7 @@ Variable gather(const Operand& x, Index axis, const Operand& index) {
 Variable scatter(const Operand& x, Index axis, const Operand& index, const Operand& source) {
   const Scope scope("scatter", x.place());
   const Variable v = x.as_variable();
-  axis = detail::line_axis(axis, v.rank());
+  axis = axis_along(v.shape(), axis);
   const Variable at(positions(v, axis, index));
   Op op("scatter", {}, {v, at, detail::spread_to(detail::fitted(source, v), at.shape(), "the index")});
   Tensor value = op.value();
@@ -55,7 +44,7 @@ Variable scatter(const Operand& x, Index axis, const Operand& index, const Opera
                                                  if (r.needs(0)) r.give(0, scatter(g, axis, to, 0));
                                                  if (!r.needs(2)) return;
                                                  const Tensor kept =
-                                                     last_writers(g.shape(), axis, to.value());
+                                                     detail::last_writers(g.shape(), axis, to.value());
                                                  Variable picked = gather(g, axis, to);
                                                  r.give(2, kept.defined() ? where(kept, picked, 0) : picked);
                                                }});
@@ -64,7 +53,7 @@ Variable scatter(const Operand& x, Index axis, const Operand& index, const Opera
 Variable scatter_add(const Operand& x, Index axis, const Operand& index, const Operand& source) {
   const Scope scope("scatter_add", x.place());
   const Variable v = x.as_variable();
-  axis = detail::line_axis(axis, v.rank());
+  axis = axis_along(v.shape(), axis);
   const Variable at(positions(v, axis, index));
   Op op("scatter_add", {}, {v, at, detail::spread_to(detail::fitted(source, v), at.shape(), "the index")});
   Tensor value = op.value();

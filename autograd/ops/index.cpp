@@ -133,7 +133,7 @@ Variable index_select(const Operand& x, Index axis, const Operand& index) {
 Variable masked_fill(const Operand& x, const Operand& mask, const Operand& value) {
   const Scope scope("masked_fill", x.place());
   const Variable v = x.as_variable(), m = mask.as_variable(), fill = detail::fitted(value, v);
-  if (m.dtype() != boolean) fail<DTypeError>("expects a bool mask, got " + describe(m.value()));
+  if (m.dtype() != boolean) fail<DTypeError>("expects a boolean mask, got " + describe(m.value()));
   for (const Variable& other : {m, fill})
     if (!broadcasts_to(other.shape(), v.shape()))
       fail<ShapeError>(to_string(other.shape()) + " does not broadcast to " + to_string(v.shape()));
@@ -143,7 +143,7 @@ Variable masked_fill(const Operand& x, const Operand& mask, const Operand& value
 Variable masked_select(const Operand& x, const Operand& mask) {
   const Scope scope("masked_select", x.place());
   const Variable v = x.as_variable(), m = mask.as_variable();
-  if (m.dtype() != boolean) fail<DTypeError>("expects a bool mask, got " + describe(m.value()));
+  if (m.dtype() != boolean) fail<DTypeError>("expects a boolean mask, got " + describe(m.value()));
   if (m.shape() != v.shape())
     fail<ShapeError>("a mask of shape " + to_string(m.shape()) + " for " + to_string(v.shape()));
   return index(v, {m});

@@ -15,7 +15,7 @@ struct MatmulOptions {
 };
 /// NumPy's matmul: vectors (inner product, matrix-vector), matrices, stacks with broadcast batch axes. The
 /// options transpose the last two axes without a copy (matrices and stacks only). An inner size of 0 gives
-/// zeros. Integers and bool keep their type. Throws ShapeError naming both shapes.
+/// zeros. Integers and booleans keep their type. Throws ShapeError naming both shapes.
 Variable matmul(const Operand& a, const Operand& b, MatmulOptions options = {});
 /// Inner product of two vectors.
 Variable dot(const Operand& a, const Operand& b);

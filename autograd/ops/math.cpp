@@ -18,12 +18,6 @@ namespace {
 using detail::ArrayFunction, detail::map_by_input, detail::map_by_output, detail::map_saturating;
 using detail::map_operands;
 
-template <class F>
-Variable map_one(const char* name, F f, const Operand& x) {
-  Op op(name, x);
-  return map_operands<1>(op, f);
-}
-
 // Constant almost everywhere: integers stay, and the gradient is zero, not absent.
 template <class F>
 Variable stepwise(const char* name, F f, const Operand& x) {
@@ -37,10 +31,10 @@ Variable stepwise(const char* name, F f, const Operand& x) {
 
 // The integers of the dtype between two bounds.
 std::pair<Index, Index> integer_bounds(DType dtype, Scalar low, Scalar high) {
-  const auto [least, most] =
-      dtype == int64   ? std::pair{std::numeric_limits<Index>::min(), std::numeric_limits<Index>::max()}
-      : dtype == uint8 ? std::pair{Index{0}, Index{255}}
-                       : std::pair{Index{0}, Index{1}};
+  const auto [least, most] = detail::dispatch(dtype, []<class T>(std::type_identity<T>) {
+    using Limits = std::numeric_limits<T>;
+    return std::pair{detail::convert<Index>(Limits::lowest()), detail::convert<Index>(Limits::max())};
+  });
   // Saturating: what lies beyond int64 is seen by its real.
   const auto rounded = [](Scalar bound, double (*round)(double)) {
     return is_floating(bound.dtype()) ? Scalar(round(bound.real())).as<Index>() : bound.as<Index>();
@@ -111,19 +105,19 @@ Variable expm1(const Operand& x) {
       [](const Variable& v) { return exp(v); }, x);
 }
 Variable log(const Operand& x) {
-  return map_one(
+  return map(
       "log", [](const auto& v) { return log(v); }, x);
 }
 Variable log2(const Operand& x) {
-  return map_one(
+  return map(
       "log2", [](const auto& v) { return log2(v); }, x);
 }
 Variable log10(const Operand& x) {
-  return map_one(
+  return map(
       "log10", [](const auto& v) { return log10(v); }, x);
 }
 Variable log1p(const Operand& x) {
-  return map_one(
+  return map(
       "log1p", [](const auto& v) { return log1p(v); }, x);
 }
 Variable sqrt(const Operand& x) {
@@ -166,11 +160,11 @@ Variable sign(const Operand& x) {
       "sign", [](const auto& v) { return sign(v); }, op[0]);
 }
 Variable sin(const Operand& x) {
-  return map_one(
+  return map(
       "sin", [](const auto& v) { return sin(v); }, x);
 }
 Variable cos(const Operand& x) {
-  return map_one(
+  return map(
       "cos", [](const auto& v) { return cos(v); }, x);
 }
 Variable tan(const Operand& x) {
@@ -178,15 +172,15 @@ Variable tan(const Operand& x) {
       "tan", ArrayFunction{vmath::tan, vmath::tan}, [](const auto& y) { return 1 + y * y; }, x);
 }
 Variable asin(const Operand& x) {
-  return map_one(
+  return map(
       "asin", [](const auto& v) { return asin(v); }, x);
 }
 Variable acos(const Operand& x) {
-  return map_one(
+  return map(
       "acos", [](const auto& v) { return acos(v); }, x);
 }
 Variable atan(const Operand& x) {
-  return map_one(
+  return map(
       "atan", [](const auto& v) { return atan(v); }, x);
 }
 Variable atan2(const Operand& y, const Operand& x) {
@@ -194,11 +188,11 @@ Variable atan2(const Operand& y, const Operand& x) {
   return map_operands<2>(op, [](const auto& a, const auto& b) { return atan2(a, b); });
 }
 Variable sinh(const Operand& x) {
-  return map_one(
+  return map(
       "sinh", [](const auto& v) { return sinh(v); }, x);
 }
 Variable cosh(const Operand& x) {
-  return map_one(
+  return map(
       "cosh", [](const auto& v) { return cosh(v); }, x);
 }
 Variable tanh(const Operand& x) {
@@ -207,15 +201,15 @@ Variable tanh(const Operand& x) {
       [](const Variable& v) { return detail::tanh_slope(v); }, x);
 }
 Variable asinh(const Operand& x) {
-  return map_one(
+  return map(
       "asinh", [](const auto& v) { return asinh(v); }, x);
 }
 Variable acosh(const Operand& x) {
-  return map_one(
+  return map(
       "acosh", [](const auto& v) { return acosh(v); }, x);
 }
 Variable atanh(const Operand& x) {
-  return map_one(
+  return map(
       "atanh", [](const auto& v) { return atanh(v); }, x);
 }
 Variable detail::erf_slope(const Variable& x) {
@@ -223,26 +217,26 @@ Variable detail::erf_slope(const Variable& x) {
                            {vmath::erf_slope, vmath::erf_slope}, x);
 }
 Variable erf(const Operand& x) {
-  return map_one(
+  return map(
       "erf", [](const auto& v) { return erf(v); }, x);
 }
 Variable erfc(const Operand& x) {
-  return map_one(
+  return map(
       "erfc", [](const auto& v) { return erfc(v); }, x);
 }
 Variable lgamma(const Operand& x) {
-  return map_one(
+  return map(
       "lgamma", [](const auto& v) { return lgamma(v); }, x);
 }
 Variable digamma(const Operand& x) {
-  return map_one(
+  return map(
       "digamma", [](const auto& v) { return digamma(v); }, x);
 }
 Variable polygamma(int order, const Operand& x) {
   const Scope scope("polygamma", x.place());
   if (order < 0) fail<ValueError>("the order must not be negative, got " + std::to_string(order));
   if (order == 0) return digamma(x);
-  return map_one(
+  return map(
       "polygamma", [order](const auto& v) { return polygamma(order, v); }, x);
 }
 Variable floor(const Operand& x) {

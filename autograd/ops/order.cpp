@@ -27,19 +27,19 @@ ValueAndIndex recorded(const Op& op, Index axis, std::pair<Tensor, Tensor> found
 
 ValueAndIndex sort(const Operand& x, Index axis, SortOptions options) {
   Op op("sort", x);
-  axis = detail::line_axis(axis, op.value().rank());
+  axis = axis_along(op.shape(), axis);
   return recorded(op, axis, kernels::sort(op.value(), axis, options.descending));
 }
 
 Variable argsort(const Operand& x, Index axis, SortOptions options) {
   Op op("argsort", x);
-  axis = detail::line_axis(axis, op.value().rank());
+  axis = axis_along(op.shape(), axis);
   return op.constant(kernels::sort(op.value(), axis, options.descending).second);
 }
 
 ValueAndIndex topk(const Operand& x, Index k, Index axis, TopkOptions options) {
   Op op("topk", x);
-  axis = detail::line_axis(axis, op.value().rank());
+  axis = axis_along(op.shape(), axis);
   const Index size = op.value().rank() == 0 ? 1 : op.shape()[axis];
   if (k < 0 || k > size)
     fail<ValueError>("k must lie in [0, " + std::to_string(size) + "] for axis " + std::to_string(axis) +
@@ -51,7 +51,7 @@ ValueAndIndex topk(const Operand& x, Index k, Index axis, TopkOptions options) {
 Variable one_hot(const Operand& classes_of, Index classes, DType dtype) {
   Op op("one_hot", classes_of);
   if (classes < 0) fail<ValueError>("expects a number of classes, got " + std::to_string(classes));
-  if (op.dtype() != int64 && op.dtype() != uint8)
+  if (!is_integer(op.dtype()))
     fail<DTypeError>("expects class numbers of int64 or uint8, got " + describe(op.value()),
                      "convert with cast(x, int64)");
   const Tensor numbers = op.value().to(int64);

@@ -36,10 +36,10 @@ Variable others(const Variable& x, Index axis) {
 }
 
 // The same over several axes: the others on the last axis times the others among the products along it.
-Variable others(const Variable& x, Shape axes) {
+Variable others(const Variable& x, IndexList axes) {
   if (axes.empty()) return Variable(ones_like(x.value()));
   const Index last = axes.back();
-  axes.erase(axes.rank() - 1);
+  axes.erase(axes.size() - 1);
   Variable along = others(x, last);
   return axes.empty() ? along : along * others(prod(x, last, {.keepdims = true}), axes);
 }

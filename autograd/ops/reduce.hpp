@@ -18,7 +18,7 @@ struct [[nodiscard]] ValueAndIndex {
   Variable indices;  ///< int64
 };
 
-/// Sum; bool and integers sum to int64. An empty sum is 0.
+/// Sum; booleans and integers sum to int64. An empty sum is 0.
 Variable sum(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 /// Mean; floating, integers as float32. NaN when empty, with gradients of no elements.
 Variable mean(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
@@ -64,7 +64,7 @@ void norm(const Operand& x, T axis_or_p, NormOptions options = {}) = delete;
 /// log(sum(exp(x))), stable. -inf when empty or when all x are -inf, with gradient 0. Infinite x share the
 /// gradient, the others get 0.
 Variable logsumexp(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
-/// bool and counts of non-zero elements; no gradient.
+/// Booleans and counts of non-zero elements; no gradient.
 Variable all(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable any(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
 Variable count_nonzero(const Operand& x, const Axes& axes = {}, ReduceOptions options = {});
@@ -72,8 +72,8 @@ Variable count_nonzero(const Operand& x, const Axes& axes = {}, ReduceOptions op
 struct ScanOptions {
   bool reverse = false;  ///< from the last element to the first
 };
-/// Running sum and product along an axis; right gradients also where factors are zero. bool and integers give
-/// int64.
+/// Running sum and product along an axis; right gradients also where factors are zero. Booleans and integers
+/// give int64.
 Variable cumsum(const Operand& x, Index axis, ScanOptions options = {});
 Variable cumprod(const Operand& x, Index axis, ScanOptions options = {});
 /// y[i] = a[i] y[i - 1] + b[i] along an axis, y[0] = b[0]; floating. A number for `a` makes a decaying sum.

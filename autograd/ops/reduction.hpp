@@ -14,18 +14,13 @@ struct ReducedAxes {
     for (Index axis : axes) count *= static_cast<double>(shape[axis]);
   }
 
-  Shape axes;        ///< ascending
+  IndexList axes;    ///< ascending
   Shape kept;        ///< the input's shape with 1 for every reduced axis
   Shape result;      ///< kept, or without the reduced axes
   double count = 1;  ///< elements per result
 };
 
-/// One axis of an operation that works along it: a scalar counts as one element along axis 0.
-inline Index axis_along(const Shape& shape, Index axis) {
-  return wrap_axis(axis, shape.rank() > 0 ? shape.rank() : 1);
-}
-
-/// That axis as a reduction's.
+/// The axis of an operation that works along one, as a reduction's.
 inline Axes axes_along(const Shape& shape, Index axis) { return shape.rank() == 0 ? Axes() : Axes(axis); }
 
 /// `gradient` (broadcast to x) spread evenly over the elements of every group of x that equal `extreme`, or,

@@ -49,7 +49,7 @@ Variable recurrence(const Operand& a, const Operand& b, Index axis, bool reverse
   Op op("recurrence", a, b);
   const DType dtype = op.promote_floating();
   const Shape shape = broadcast_shapes(op.shape(0), op.shape(1));
-  axis = detail::axis_along(shape, axis);
+  axis = axis_along(shape, axis);
   for (std::size_t i = 0; i < 2; ++i)
     if (op.shape(i) != shape) op.replace(i, broadcast_to(op[i], shape));
 
@@ -83,7 +83,7 @@ Variable recurrence(const Operand& a, const Operand& b, Index axis, ScanOptions 
 
 Variable cumsum(const Operand& x, Index axis, ScanOptions options) {
   const Op op("cumsum", x);
-  axis = detail::axis_along(op.shape(), axis);
+  axis = axis_along(op.shape(), axis);
   return op.record(kernels::cumsum(op.value(), axis, options.reverse),
                    Rule{saves_nothing, [axis, reverse = options.reverse](Backward& r) {
                           return cumsum(r.gradient(), axis, {.reverse = !reverse});
@@ -92,7 +92,7 @@ Variable cumsum(const Operand& x, Index axis, ScanOptions options) {
 
 Variable cumprod(const Operand& x, Index axis, ScanOptions options) {
   const Op op("cumprod", x);
-  axis = detail::axis_along(op.shape(), axis);
+  axis = axis_along(op.shape(), axis);
   if (options.reverse && !op.shape().empty()) return flip(cumprod(flip(op[0], axis), axis), axis);
   // dy_i/dx_k is the product before k times the product from k + 1 to i; the recurrence adds up the latter
   // over i.

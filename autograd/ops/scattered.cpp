@@ -3,8 +3,13 @@
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/kernels/gather.hpp>
 #include <xgrad/tensor/factory.hpp>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
 
 namespace xgrad::detail {
 
@@ -41,8 +46,14 @@ Variable spread_to(const Variable& values, const Shape& shape, const char* what)
   return broadcast_to(values, shape);
 }
 
-Index line_axis(Index axis, Index rank) {
-  return rank == 0 && (axis == 0 || axis == -1) ? 0 : wrap_axis(axis, rank);
+Tensor last_writers(const Shape& target, Index axis, const Tensor& index) {
+  Tensor order = Tensor::uninitialized(index.shape(), int64);
+  std::iota(order.mutable_data<Index>(), order.mutable_data<Index>() + order.count(), Index{0});
+  Tensor last = Tensor::uninitialized(target, int64);
+  kernels::scatter(last, axis, index, order);
+  const Tensor mask = kernels::compare(kernels::Comparison::equal, kernels::gather(last, axis, index), order);
+  const auto bits = mask.span<bool>();
+  return std::find(bits.begin(), bits.end(), false) == bits.end() ? Tensor() : mask;
 }
 
 }  // namespace xgrad::detail

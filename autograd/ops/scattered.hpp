@@ -15,7 +15,8 @@ Variable fitted(const Operand& values, const Variable& x);
 /// has the shape.
 Variable spread_to(const Variable& values, const Shape& shape, const char* what);
 
-/// wrap_axis; a scalar counts as a vector of one element.
-Index line_axis(Index axis, Index rank);
+/// True where no later element of the index (in range, int64) names the same place of `target` along an axis:
+/// whose source scatter() keeps. Undefined when that is everywhere.
+Tensor last_writers(const Shape& target, Index axis, const Tensor& index);
 
 }  // namespace xgrad::detail

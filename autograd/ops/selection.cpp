@@ -1,5 +1,6 @@
 #include <xgrad/autograd/ops/selection.hpp>
 
+#include <xgrad/autograd/ops/scattered.hpp>
 #include <xgrad/autograd/ops/views.hpp>
 #include <xgrad/kernels/gather.hpp>
 
@@ -72,7 +73,7 @@ Selection::Selection(const Shape& x, const std::vector<IndexItem>& items, Tensor
 
   const kernels::View all = whole(x);
   std::vector<Part> parts;
-  Shape indexed;  // axes of the view that the parts address
+  IndexList indexed;  // axes of the view that the parts address
   Index axis = 0, first = 0;
   bool gap = false, separated = false;
   const auto keep = [&](Index count) {
@@ -128,7 +129,7 @@ Selection::Selection(const Shape& x, const std::vector<IndexItem>& items, Tensor
     for (Index i = 0; i < view_.shape.rank(); ++i)
       if (std::find(indexed.begin(), indexed.end(), i) == indexed.end()) order_.push_back(i);
   }
-  merge(first, indexed.rank(), positions.shape());
+  merge(first, indexed.size(), positions.shape());
 }
 
 Selection::Selection(const Shape& x, Index axis, const Shape& index) : view_(whole(x)) {
@@ -137,7 +138,7 @@ Selection::Selection(const Shape& x, Index axis, const Shape& index) : view_(who
 
 void Selection::merge(Index first, Index count, const Shape& index) {
   Shape ordered = view_.shape;
-  for (Index i = 0; i < order_.rank(); ++i) ordered[i] = view_.shape[order_[i]];
+  for (Index i = 0; i < order_.size(); ++i) ordered[i] = view_.shape[order_[i]];
   const auto begin = ordered.begin() + first, end = begin + count;
   axis_ = first;
   index_ = index;
@@ -172,11 +173,12 @@ void Selection::update(Tensor& x, const Tensor& positions, const Tensor& source,
     return;
   }
   Tensor y = detail::read(x, view_);
-  Shape ordered = y.shape(), inverse = order_;
+  Shape ordered = y.shape();
+  IndexList inverse = order_;
   if (!order_.empty()) {
     y = kernels::permute(y, order_);
     ordered = y.shape();
-    for (Index i = 0; i < order_.rank(); ++i) inverse[order_[i]] = i;
+    for (Index i = 0; i < order_.size(); ++i) inverse[order_[i]] = i;
   }
   y = y.reshape(merged_);
   write_indexed(y, axis_, positions, source);
@@ -195,17 +197,11 @@ void Selection::add(Tensor& x, const Tensor& positions, const Tensor& source) co
 
 Tensor Selection::last_writers(const Tensor& positions) const {
   if (!indexed()) return {};
-  const auto index = positions.span<Index>();
-  std::vector<std::size_t> last(static_cast<std::size_t>(merged_[axis_]));
-  for (std::size_t i = 0; i < index.size(); ++i) last[static_cast<std::size_t>(index[i])] = i;
+  const Tensor mask = detail::last_writers({merged_[axis_]}, 0, positions.reshape({positions.count()}));
+  if (!mask.defined()) return mask;
   Shape shape = index_;
   for (Index i = axis_ + 1; i < merged_.rank(); ++i) shape.push_back(1);
-  Tensor mask = Tensor::uninitialized(shape, boolean);
-  bool* is_last = mask.mutable_data<bool>();
-  bool all = true;
-  for (std::size_t i = 0; i < index.size(); ++i)
-    all &= is_last[i] = last[static_cast<std::size_t>(index[i])] == i;
-  return all ? Tensor() : mask;
+  return mask.reshape(shape);
 }
 
 }  // namespace xgrad::detail

@@ -39,7 +39,7 @@ class Selection {
               Indexed write_indexed) const;
 
   kernels::View view_;
-  Shape order_;      // of the view's axes; empty: as they are
+  IndexList order_;  // of the view's axes; empty: as they are
   Shape merged_;     // the ordered view with its indexed axes as one
   Index axis_ = -1;  // that one, or -1
   Shape index_;      // shape of the positions

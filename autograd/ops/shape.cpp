@@ -18,7 +18,7 @@ Shape part(const Shape& shape, Index begin, Index end) {
 }
 
 /// x with `order` applied; O(1) when no two axes longer than 1 change places.
-Tensor permuted(const Tensor& x, const Shape& order) {
+Tensor permuted(const Tensor& x, const IndexList& order) {
   Shape shape;
   Index last = -1;
   bool moves = false;
@@ -70,8 +70,8 @@ Variable squeeze(const Operand& x, const Axes& axes) {
   const Scope scope("squeeze", x.place());
   const Variable v = x.as_variable();
   Shape shape = v.shape();
-  const Shape chosen = axes.sorted(v.rank());
-  for (Index i = chosen.rank(); i-- > 0;)
+  const IndexList chosen = axes.sorted(v.rank());
+  for (Index i = chosen.size(); i-- > 0;)
     if (shape[chosen[i]] == 1) shape.erase(chosen[i]);
   return reshape(v, shape);
 }
@@ -88,23 +88,22 @@ Variable transpose(const Operand& x, Index a, Index b) {
   const Scope scope("transpose", x.place());
   const Variable v = x.as_variable();
   const Index first = wrap_axis(a, v.rank()), second = wrap_axis(b, v.rank());
-  Shape order = Axes().ordered(v.rank());
+  IndexList order = Axes().ordered(v.rank());
   std::swap(order[first], order[second]);
-  return permute(v, detail::as_axes(order));
+  return permute(v, order);
 }
 
 Variable permute(const Operand& x, const Axes& order) {
   Op op("permute", x);
   const Index rank = op.value().rank();
-  const Shape axes = order.all() ? Shape() : order.ordered(rank);
-  if (axes.rank() != rank)
+  const IndexList axes = order.all() ? IndexList() : order.ordered(rank);
+  if (axes.size() != rank)
     fail<ShapeError>("expects every axis of " + to_string(op.shape()) + " exactly once, got " +
                      to_string(axes));
-  Shape inverse = axes;
+  IndexList inverse = axes;
   for (Index i = 0; i < rank; ++i) inverse[axes[i]] = i;
-  return op.record(permuted(op.value(), axes), Rule{saves_nothing, [inverse](Backward& r) {
-                                                      return permute(r.gradient(), detail::as_axes(inverse));
-                                                    }});
+  return op.record(permuted(op.value(), axes),
+                   Rule{saves_nothing, [inverse](Backward& r) { return permute(r.gradient(), inverse); }});
 }
 
 Variable broadcast_to(const Operand& x, const Shape& shape) {
@@ -123,7 +122,7 @@ Variable broadcast_to(const Operand& x, const Shape& shape) {
 Variable flip(const Operand& x, const Axes& axes) {
   Op op("flip", x);
   kernels::View view = detail::whole(op.shape());
-  const Shape flipped = axes.sorted(op.value().rank());
+  const IndexList flipped = axes.sorted(op.value().rank());
   if (op.value().count() > 0)
     for (Index axis : flipped)
       view = detail::restricted(view, axis, {op.shape()[axis] - 1, -1, op.shape()[axis]});

@@ -33,7 +33,7 @@ Variable where_gradient_arrives(const Variable& y, const Variable& g, Index axis
 Variable softmax(const Operand& x, Index axis) {
   Op op("softmax", x);
   op.promote_floating();
-  axis = detail::axis_along(op.shape(), axis);
+  axis = axis_along(op.shape(), axis);
   return op.record(kernels::softmax(op.value(), axis),
                    Rule{saves_output(), [axis](Backward& r) {
                           const Variable& g = r.gradient();
@@ -47,7 +47,7 @@ Variable softmax(const Operand& x, Index axis) {
 Variable log_softmax(const Operand& x, Index axis) {
   Op op("log_softmax", x);
   op.promote_floating();
-  axis = detail::axis_along(op.shape(), axis);
+  axis = axis_along(op.shape(), axis);
   return op.record(kernels::log_softmax(op.value(), axis),
                    Rule{saves_output(), [axis](Backward& r) {
                           const Variable& g = r.gradient();

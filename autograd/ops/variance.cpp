@@ -33,7 +33,7 @@ Tensor centred_value(const Variable& x, const Axes& axes) {
 
 // x as the kernel for statistics sees it, where the reduced axes are neighbours and long enough to be worth
 // its tables.
-std::optional<Grouping> grouping_of(const Shape& shape, const Shape& axes) {
+std::optional<Grouping> grouping_of(const Shape& shape, const IndexList& axes) {
   Index outer = 1, size = 1, inner = 1;
   for (Index i = 0; i < shape.rank(); ++i) {
     const bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();

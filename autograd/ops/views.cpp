@@ -25,7 +25,7 @@ Positions resolve(const Slice& range, Index size) {
 
 kernels::View whole(const Shape& shape) {
   kernels::View view{0, shape, contiguous_strides(shape)};
-  if (shape.count() == 0) std::fill_n(&view.strides[0], view.strides.rank(), Index{0});
+  if (shape.count() == 0) std::fill(view.strides.begin(), view.strides.end(), Index{0});
   return view;
 }
 
@@ -52,7 +52,5 @@ Tensor read(const Tensor& x, const kernels::View& view) {
   if (!is_block(view)) return kernels::copy(x, view);
   return x.reshape({x.count()}).rows(view.offset, view.offset + count).reshape(view.shape);
 }
-
-Axes as_axes(const Shape& axes) { return std::vector<Index>(axes.begin(), axes.end()); }
 
 }  // namespace xgrad::detail

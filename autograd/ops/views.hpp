@@ -25,7 +25,4 @@ bool is_block(const kernels::View& view);
 /// The view's elements: O(1) when they are a block of x, otherwise a copy.
 Tensor read(const Tensor& x, const kernels::View& view);
 
-/// The axes as an argument of an operation.
-Axes as_axes(const Shape& axes);
-
 }  // namespace xgrad::detail

@@ -254,7 +254,7 @@ TEST_CASE("attention: errors name the shapes and the caller's line") {
   expects(masked(zeros({5, 3}, boolean)),
           "mask of shape (5, 3) does not broadcast to the scores' shape (2, 3, 5)");
   expects(masked(zeros({4, 2, 3, 5}, boolean)), "mask of shape (4, 2, 3, 5)");
-  expects(masked(zeros({3, 5}, int64)), "bool or floating mask");
+  expects(masked(zeros({3, 5}, int64)), "boolean or floating mask");
   expects([&] { scaled_dot_product_attention(q, k, v, {.dropout = 1.5}); }, "dropout in [0, 1]");
   CHECK_THROWS_AS(masked(zeros({5, 3}, boolean))(), ShapeError);
   CHECK_THROWS_AS(masked(zeros({3, 5}, int64))(), DTypeError);

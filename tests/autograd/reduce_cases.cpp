@@ -317,7 +317,7 @@ const std::vector<Form> one_axis{{"first axis", {3, 4}, {{0}}},     {"last axis 
 template <class F>
 Reduce first_axis(F f) {
   return [f](const Variable& x, const Axes& axes, bool keepdims) {
-    const Shape sorted = axes.sorted(x.rank());
+    const IndexList sorted = axes.sorted(x.rank());
     return f(x, sorted.empty() ? 0 : sorted[0], ReduceOptions{keepdims});
   };
 }

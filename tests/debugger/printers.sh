@@ -35,6 +35,7 @@ print recorded
 set print elements 3
 print many
 set print elements 200
+print strides
 info line 'xgrad::debug_print(xgrad::Variable const&)'
 info line 'xgrad::debug_print(xgrad::Tensor const&)'
 kill
@@ -58,7 +59,7 @@ expect '$4 = float32 (2, 3) [[1.5, -2, 3.25], [4, 5, 6]]'
 expect '$5 = float64 (2,) [0.5, 1e-09]'
 expect '$6 = int64 (2,) [1, -2]'
 expect '$7 = uint8 (2,) [7, 255]'
-expect '$8 = bool (2,) [true, false]'
+expect '$8 = boolean (2,) [true, false]'
 expect '$9 = float32 (0, 3) []'
 expect '$10 = float64 () 2.5'
 expect '$11 = undefined'
@@ -68,6 +69,7 @@ expect '$14 = leaf: float32 (2, 3) [[1.5, -2, 3.25], [4, 5, 6]]'
 expect '$15 = leaf: float64 (2,) [0.5, 1e-09]'
 expect "\$16 = mul at program.cpp:$line: float32 (2, 3) [[3, -4, 6.5], [8, 10, 12]]"
 expect '$17 = int64 (1000,) [0, 1, 2, ...]'
+expect '$18 = (3, 1)'
 # What a call prints is tested in print_test.cpp: not every machine lets a debugger call functions.
 expect 'debug_printERKNS_8VariableE>'
 expect 'debug_printERKNS_6TensorE>'

@@ -18,10 +18,10 @@ constexpr DType all_dtypes[] = {float32, float64, int64, uint8, boolean};
 double tolerance(DType dtype) { return dtype == float32 ? 2e-5 : dtype == float64 ? 1e-12 : 0; }
 
 /// Every subset of the axes of a shape, ascending.
-std::vector<Shape> axis_sets(const Shape& shape) {
-  std::vector<Shape> sets;
+std::vector<IndexList> axis_sets(const Shape& shape) {
+  std::vector<IndexList> sets;
   for (int bits = 0; bits < 1 << shape.rank(); ++bits) {
-    Shape axes;
+    IndexList axes;
     for (Index i = 0; i < shape.rank(); ++i)
       if ((bits >> i & 1) != 0) axes.push_back(i);
     sets.push_back(axes);
@@ -29,7 +29,7 @@ std::vector<Shape> axis_sets(const Shape& shape) {
   return sets;
 }
 
-bool empties(const Shape& shape, const Shape& axes) {
+bool empties(const Shape& shape, const IndexList& axes) {
   for (Index axis : axes)
     if (shape[axis] == 0) return true;
   return false;
@@ -37,7 +37,7 @@ bool empties(const Shape& shape, const Shape& axes) {
 
 /// finish(fold of f(element) from `start`) for every group of elements.
 using Combine = std::function<double(double, double)>;
-Naive folded(const Tensor& x, const Shape& axes, double start, const Combine& combine) {
+Naive folded(const Tensor& x, const IndexList& axes, double start, const Combine& combine) {
   const Naive values(x);
   Naive result(without(x.shape(), axes), start);
   for_each_index(x.shape(), [&](const Shape& i) {
@@ -51,7 +51,7 @@ template <class F>
 void for_samples(unsigned seed, F f) {
   RandomTensors random(seed);
   for (const Shape& shape : sample_shapes(random))
-    for (const Shape& axes : axis_sets(shape)) {
+    for (const IndexList& axes : axis_sets(shape)) {
       CAPTURE(to_string(shape));
       CAPTURE(to_string(axes));
       f(random, shape, axes);
@@ -103,7 +103,7 @@ const std::vector<Shape> line_shapes{{1},       {5},       {100},       {5000}, 
 
 TEST_SUITE("tensor") {
   TEST_CASE("reduce: sums, extremes and truth agree with loops over every set of axes") {
-    for_samples(1, [](RandomTensors& random, const Shape& shape, const Shape& axes) {
+    for_samples(1, [](RandomTensors& random, const Shape& shape, const IndexList& axes) {
       for (DType dtype : all_dtypes) {
         const Tensor x = random(shape, dtype);
         const DType wide = is_floating(dtype) ? dtype : int64;
@@ -135,7 +135,7 @@ TEST_SUITE("tensor") {
     RandomTensors random(2);
     for (const Shape& shape :
          {Shape{}, Shape{0}, Shape{3, 0}, Shape{0, 3}, Shape{7}, Shape{3, 4}, Shape{2, 3, 4}})
-      for (const Shape& axes : axis_sets(shape))
+      for (const IndexList& axes : axis_sets(shape))
         for (DType dtype : all_dtypes) {
           const Tensor x = random(shape, dtype);
           check_equal(kernels::prod(x, axes), folded(x, axes, 1, std::multiplies<>()), 10 * tolerance(dtype));
@@ -143,7 +143,7 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("reduce: sum_product and sum_to") {
-    for_samples(4, [](RandomTensors& random, const Shape& shape, const Shape& axes) {
+    for_samples(4, [](RandomTensors& random, const Shape& shape, const IndexList& axes) {
       for (DType dtype : {float32, float64}) {
         const Tensor a = random(shape, dtype), b = random(shape, dtype);
         Tensor product = Tensor::uninitialized(shape, float64);
@@ -209,8 +209,8 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("reduce: argmax and argmin find the first of equals") {
-    for_samples(5, [](RandomTensors& random, const Shape& shape, const Shape& axes) {
-      if (axes.rank() != 1) return;
+    for_samples(5, [](RandomTensors& random, const Shape& shape, const IndexList& axes) {
+      if (axes.size() != 1) return;
       for (DType dtype : all_dtypes) {
         const Tensor x = random(shape, dtype);
         const Index axis = axes[0];
@@ -252,6 +252,8 @@ TEST_SUITE("tensor") {
               if (values[i] == 0 && i % 2 != 0) values[i] = -0.0;
               if (broken && i % 997 == 500) values[i] = not_a_number;
             }
+          } else {
+            for (Index& value : x.mutable_span<Index>()) value &= 255;  // both ends of the type
           }
           x = x.to(dtype);
           const Naive values(x);
@@ -286,7 +288,7 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("reduce: norms of every order") {
-    for_samples(6, [](RandomTensors& random, const Shape& shape, const Shape& axes) {
+    for_samples(6, [](RandomTensors& random, const Shape& shape, const IndexList& axes) {
       if (shape.count() > 3000) return;
       for (DType dtype : {float32, float64})
         for (double p : {0.0, 0.5, 1.0, 2.0, 3.0, -1.0, -2.5, inf, -inf}) {
@@ -459,7 +461,7 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("reduce: logsumexp over every set of axes") {
-    for_samples(9, [](RandomTensors& random, const Shape& shape, const Shape& axes) {
+    for_samples(9, [](RandomTensors& random, const Shape& shape, const IndexList& axes) {
       for (DType dtype : {float32, float64}) {
         const Tensor x = random(shape, dtype);
         Naive expected = folded(x, axes, 0, [](double n, double v) { return n + std::exp(v); });
@@ -479,7 +481,7 @@ TEST_SUITE("threads") {
       const auto results = [&](int threads) {
         const Threads scope(threads);
         std::vector<Tensor> list;
-        for (const Shape& axes : axis_sets(shape)) {
+        for (const IndexList& axes : axis_sets(shape)) {
           list.push_back(kernels::sum(x, axes));
           list.push_back(kernels::max(x, axes));
           list.push_back(kernels::norm(x, 2, axes));

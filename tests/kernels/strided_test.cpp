@@ -17,7 +17,7 @@ constexpr DType all_dtypes[] = {float32, float64, int64, uint8, boolean};
 /// place.
 kernels::View random_view(const Shape& shape, RandomTensors& random) {
   kernels::View view;
-  const Shape strides = contiguous_strides(shape);
+  const IndexList strides = contiguous_strides(shape);
   std::vector<Index> order(static_cast<std::size_t>(shape.rank()));
   std::iota(order.begin(), order.end(), 0);
   for (std::size_t i = order.size(); i > 1; --i)
@@ -113,10 +113,10 @@ TEST_SUITE("tensor") {
   TEST_CASE("strided: large transposes, rows and flips") {
     RandomTensors random(2);
     const Tensor x = random({70, 5, 3, 67}, float32);
-    for (const Shape& order :
-         {Shape{3, 1, 2, 0}, Shape{0, 3, 1, 2}, Shape{3, 0, 2, 1}, Shape{1, 0, 2, 3}, Shape{0, 1, 3, 2}}) {
-      const Shape s = contiguous_strides(x.shape());
-      kernels::View view{0, order, order};
+    for (const IndexList& order : {IndexList{3, 1, 2, 0}, IndexList{0, 3, 1, 2}, IndexList{3, 0, 2, 1},
+                                   IndexList{1, 0, 2, 3}, IndexList{0, 1, 3, 2}}) {
+      const IndexList s = contiguous_strides(x.shape());
+      kernels::View view{0, x.shape(), s};
       for (Index i = 0; i < 4; ++i) {
         view.shape[i] = x.shape()[order[i]];
         view.strides[i] = s[order[i]];
@@ -206,7 +206,7 @@ TEST_SUITE("threads") {
   TEST_CASE("strided: several threads copy what one does") {
     RandomTensors random(4);
     const Tensor x = random({301, 17, 211});
-    for (const Shape& order : {Shape{2, 1, 0}, Shape{1, 0, 2}, Shape{0, 2, 1}}) {
+    for (const IndexList& order : {IndexList{2, 1, 0}, IndexList{1, 0, 2}, IndexList{0, 2, 1}}) {
       const Tensor one = (Threads(1), kernels::permute(x, order));
       const Tensor three = (Threads(3), kernels::permute(x, order));
       CHECK(same_bits(one, three));

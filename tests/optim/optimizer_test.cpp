@@ -318,7 +318,7 @@ TEST_CASE("optim: a state that does not fit lists every mismatch and changes not
   const std::string text = message<ValueError>([&] { optimizer.load_state_dict(bad); });
   for (const char* part :
        {"learning_rate must be finite and at least 0, got -1",
-        "groups.0.amsgrad: expects bool (), got int64 ()", "groups.0.eps: missing",
+        "groups.0.amsgrad: expects boolean (), got int64 ()", "groups.0.eps: missing",
         "groups.0.epsilon: unexpected", "state.0.exp_avg: expects float32 (3, 4), got float32 (4, 3)",
         "state.0.step: must be at least 1, got 0", "state.1.exp_avg: expects float64 (5,), got float32 (5,)",
         "state.1.exp_avg_sq: missing", "state.2.exp_avg_sq: unexpected", "extra: unexpected"}) {

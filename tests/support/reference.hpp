@@ -46,8 +46,8 @@ void for_each_index(const Shape& shape, F f) {
 }
 
 /// An index without the given ascending axes.
-inline Shape without(Shape index, const Shape& axes) {
-  for (Index i = axes.rank(); i-- > 0;) index.erase(axes[i]);
+inline Shape without(Shape index, const IndexList& axes) {
+  for (Index i = axes.size(); i-- > 0;) index.erase(axes[i]);
   return index;
 }
 

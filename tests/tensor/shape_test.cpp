@@ -1,9 +1,11 @@
 // Shapes, axes and broadcasting.
+#include <xgrad/tensor/dtype.hpp>
 #include <xgrad/tensor/shape.hpp>
 
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <sstream>
 
 namespace {
 
@@ -40,6 +42,10 @@ TEST_SUITE("tensor") {
     CHECK(to_string(Shape{}) == "()");
     CHECK(to_string(Shape{4}) == "(4,)");
     CHECK(to_string(shape) == "(2, 3, 4)");
+    CHECK(shape.sizes() == IndexList{2, 3, 4});
+    std::ostringstream text;
+    text << shape << Shape{} << boolean << shape.sizes();
+    CHECK(text.str() == "(2, 3, 4)()boolean(2, 3, 4)");
   }
 
   TEST_CASE("shape: insert and erase") {
@@ -59,7 +65,42 @@ TEST_SUITE("tensor") {
     Shape shape{1, 2, 3, 4, 5, 6, 7, 8};
     CHECK(shape.rank() == Shape::max_rank);
     CHECK_THROWS_AS(shape.push_back(9), ShapeError);
+    CHECK_THROWS_AS(shape.insert(0, 9), ShapeError);
     CHECK(shape == Shape{1, 2, 3, 4, 5, 6, 7, 8});
+    CHECK(contains(message<ShapeError>([&] { shape.push_back(9); }), "a shape has at most 8 axes"));
+    CHECK(contains(message<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}; }),
+                   "a shape has at most 8 axes"));
+    CHECK(contains(message<IndexError>([&] { static_cast<void>(shape[8]); }), "axis 8 of the shape (1, 2"));
+  }
+
+  TEST_CASE("lists of positions") {
+    IndexList list{2, 4};
+    list.insert(1, 3);
+    list.insert(0, 1);
+    list.insert(4, 5);
+    CHECK(list == IndexList{1, 2, 3, 4, 5});
+    CHECK(list.size() == 5);
+    CHECK(list.back() == 5);
+    list.erase(4);
+    list.erase(0);
+    list.erase(1);
+    CHECK(list == IndexList{2, 4});
+    CHECK_FALSE(list == IndexList{2});
+    CHECK_FALSE(list == IndexList{2, 5});
+    CHECK(list.has(1));
+    CHECK_FALSE(list.has(2));
+    CHECK_FALSE(list.has(-1));
+    CHECK(
+        contains(message<IndexError>([&] { static_cast<void>(list[2]); }), "position 2 of the list (2, 4)"));
+    CHECK_THROWS_AS(list.erase(2), IndexError);
+    CHECK_THROWS_AS(list.insert(3, 0), IndexError);
+    CHECK_THROWS_AS(list.insert(-1, 0), IndexError);
+    CHECK(list == IndexList{2, 4});
+    CHECK_THROWS_AS(static_cast<void>(IndexList{}.back()), IndexError);
+    CHECK_THROWS_AS(IndexList(std::vector<Index>(9)), ShapeError);
+    list = IndexList{1, 2, 3, 4, 5, 6, 7, 8};
+    CHECK_THROWS_AS(list.insert(0, 9), ShapeError);
+    CHECK(list == IndexList{1, 2, 3, 4, 5, 6, 7, 8});
   }
 
   TEST_CASE("shape: count") {
@@ -78,10 +119,17 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("shape: strides") {
-    CHECK(contiguous_strides({}) == Shape{});
-    CHECK(contiguous_strides({2, 3, 4}) == Shape{12, 4, 1});
-    CHECK(contiguous_strides({2, 0, 4}) == Shape{4, 4, 1});
+    CHECK(contiguous_strides({}) == IndexList{});
+    CHECK(contiguous_strides({2, 3, 4}) == IndexList{12, 4, 1});
+    CHECK(contiguous_strides({2, 0, 4}) == IndexList{4, 4, 1});
     CHECK(contiguous_strides({huge, huge, 0})[2] == 1);
+  }
+
+  TEST_CASE("shape: the position of an element") {
+    CHECK(index_of(0, {}) == IndexList{});
+    CHECK(index_of(0, {2, 3}) == IndexList{0, 0});
+    CHECK(index_of(5, {2, 3}) == IndexList{1, 2});
+    CHECK(index_of(13, {2, 3, 4}) == IndexList{1, 0, 1});
   }
 
   TEST_CASE("axes: wrapping") {
@@ -96,18 +144,30 @@ TEST_SUITE("tensor") {
     CHECK(contains(text, "-3 to 2"));
   }
 
+  TEST_CASE("axes: one axis") {
+    CHECK(axis_along({2, 3}, -1) == 1);
+    CHECK(axis_along({}, 0) == 0);
+    CHECK(axis_along({}, -1) == 0);
+    CHECK(
+        contains(message<IndexError>([] { axis_along({}, 1); }), "axis 1 is out of range, expected -1 to 0"));
+    CHECK_THROWS_AS(axis_along({2, 3}, 2), IndexError);
+  }
+
   TEST_CASE("axes: lists") {
     CHECK(Axes().all());
-    CHECK(Axes().sorted(3) == Shape{0, 1, 2});
-    CHECK(Axes().sorted(0) == Shape{});
-    CHECK(Axes(-1).sorted(3) == Shape{2});
-    CHECK(Axes{2, -3}.sorted(3) == Shape{0, 2});
-    CHECK(Axes{2, -3}.ordered(3) == Shape{2, 0});
-    CHECK(Axes(std::vector<Index>{}).sorted(3) == Shape{});
+    CHECK(Axes().sorted(3) == IndexList{0, 1, 2});
+    CHECK(Axes().sorted(0) == IndexList{});
+    CHECK(Axes(-1).sorted(3) == IndexList{2});
+    CHECK(Axes{2, -3}.sorted(3) == IndexList{0, 2});
+    CHECK(Axes{2, -3}.ordered(3) == IndexList{2, 0});
+    CHECK(Axes(std::vector<Index>{}).sorted(3) == IndexList{});
     CHECK_THROWS_AS((Axes{0, 3}.sorted(3)), IndexError);
     CHECK_THROWS_AS((Axes{1, 1}.sorted(3)), ValueError);
     CHECK_THROWS_AS((Axes{1, -2}.ordered(3)), ValueError);
     CHECK(contains(message<ValueError>([] { Axes{1, -2}.sorted(3); }), "axis -2 is given twice in (1, -2)"));
+    CHECK(Axes(IndexList{2, 0}).ordered(3) == IndexList{2, 0});
+    const std::string text = message<ShapeError>([] { Axes{0, 1, 2, 3, 4, 5, 6, 7, 8}; });
+    CHECK(contains(text, "a list has at most 8 numbers, one for each axis, got one more than (0, 1, 2"));
   }
 
   TEST_CASE("axes: reduced shapes") {

@@ -1,4 +1,4 @@
-"""Pretty-printers for gdb: Shape, Tensor and Variable (with Parameter) by value instead of by pointer.
+"""Pretty-printers for gdb: Shape, IndexList, Tensor and Variable (with Parameter) by value instead of by pointer.
 
 Loaded with `source .../xgrad_printers.py` in gdb or ~/.gdbinit; an installed library in gdb's own prefix loads it by
 itself. Only the debug information of the user's program is needed, not the library's. At most as many elements are
@@ -11,15 +11,20 @@ import gdb
 import gdb.printing
 
 # In the order of xgrad::DType: name, struct code, bytes.
-DTYPES = (("float32", "f", 4), ("float64", "d", 8), ("int64", "q", 8), ("uint8", "B", 1), ("bool", "?", 1))
+DTYPES = (("float32", "f", 4), ("float64", "d", 8), ("int64", "q", 8), ("uint8", "B", 1), ("boolean", "?", 1))
+
+
+def numbers_of(index_list):
+    """The numbers of an IndexList."""
+    storage = index_list["items_"]
+    # A std::array, whose one member has a name of the implementation's.
+    elements = storage[storage.type.fields()[0]]
+    return [int(elements[i]) for i in range(int(index_list["size_"]))]
 
 
 def sizes_of(shape):
     """The sizes of a Shape as numbers."""
-    storage = shape["sizes_"]
-    # A std::array, whose one member has a name of the implementation's.
-    elements = storage[storage.type.fields()[0]]
-    return [int(elements[i]) for i in range(int(shape["rank_"]))]
+    return numbers_of(shape["sizes_"])
 
 
 def text_of_shape(sizes):
@@ -89,6 +94,11 @@ class Printer:
             return "unreadable (%s)" % error
 
 
+class IndexListPrinter(Printer):
+    def text(self):
+        return text_of_shape(numbers_of(self.value))
+
+
 class ShapePrinter(Printer):
     def text(self):
         return text_of_shape(sizes_of(self.value))
@@ -110,6 +120,7 @@ class VariablePrinter(Printer):
 
 def printers():
     collection = gdb.printing.RegexpCollectionPrettyPrinter("xgrad")
+    collection.add_printer("IndexList", "^xgrad::IndexList$", IndexListPrinter)
     collection.add_printer("Shape", "^xgrad::Shape$", ShapePrinter)
     collection.add_printer("Tensor", "^xgrad::Tensor$", TensorPrinter)
     collection.add_printer("Variable", "^xgrad::(Variable|nn::Parameter)$", VariablePrinter)

@@ -1,0 +1,9 @@
+#include <xgrad/tensor/dtype.hpp>
+
+#include <ostream>
+
+namespace xgrad {
+
+std::ostream& operator<<(std::ostream& stream, DType dtype) { return stream << to_string(dtype); }
+
+}  // namespace xgrad
