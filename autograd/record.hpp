@@ -4,11 +4,12 @@
 //   Variable mul(const Operand& a, const Operand& b) {
 //     Op op("mul", a, b);
 //     return op.record(product(op.value(0), op.value(1)),
-//                      Rule{saves_input(1), [](Backward& r) { return r.gradient() * r.input(1); }},
-//                      Rule{saves_input(0), [](Backward& r) { return r.gradient() * r.input(0); }});
+//                      Rule{saves_input(1), [](Backward& r) { return detail::chain_input(r, 1); }},
+//                      Rule{saves_input(0), [](Backward& r) { return detail::chain_input(r, 0); }});
 //   }
 //
-// Rules are closures over shapes and options only; values come from the node. They are written in
+// chain_input (autograd/chain.hpp) multiplies the gradient by a saved input; zero stays zero, whatever it
+// meets. Rules are closures over shapes and options only; values come from the node. They are written in
 // differentiable operations, so one rule serves every order.
 #pragma once
 

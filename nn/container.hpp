@@ -86,7 +86,7 @@ struct PlacedLayer {
 }  // namespace detail
 
 /// Modules in a row, named "0", "1", ...: calling them is up to the owner.
-///   for (Module& block : blocks) x = block(x);
+///   for (nn::Module& block : blocks) x = block(x);
 class ModuleList : public Module {
  public:
   ModuleList() = default;

@@ -156,7 +156,11 @@ class Module {
 
  protected:
   /// Runs `f` as this module's call. For modules with several inputs:
-  ///   Variable operator()(const Operand& q, const Operand& k) { return call(q.place(), [&] { ... }); }
+  ///   struct Product : nn::Module {
+  ///     Variable operator()(const Operand& a, const Operand& b) {
+  ///       return call(a.place(), [&] { return a * b; });
+  ///     }
+  ///   };
   template <class F>
   auto call(Place place, F&& f) {
     if (!presence_) reject_call(place);

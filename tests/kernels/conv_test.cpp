@@ -5,7 +5,6 @@
 #include "support/signal_storm.hpp"
 
 #include <xgrad/kernels/conv.hpp>
-#include <xgrad/kernels/pooling.hpp>
 
 using namespace xgrad;
 using namespace xgrad::test;
@@ -182,26 +181,6 @@ TEST_SUITE("tensor") {
       CHECK(y.at({0, 0, 2, 0}) == 0);
       CHECK(y.at({0, 2, 2, 0}) == 1);
     }
-  }
-
-  TEST_CASE("pooling does not depend on the number of threads") {
-    RandomTensors random(24);
-    const Tensor x = random({3, 40, 37, 70}), g = random({3, 19, 18, 70});
-    const Window h{.input = 40, .kernel = 3, .stride = 2}, w{.input = 37, .kernel = 3, .stride = 2};
-    const kernels::Averaging ah{.input = 40, .output = 19, .kernel = 3, .stride = 2},
-        aw{.input = 37, .output = 18, .kernel = 3, .stride = 2};
-    const auto all = [&] {
-      const auto [values, positions] = kernels::max_pool2d(x, h, w);
-      return std::vector<Tensor>{values, positions, kernels::avg_pool2d(x, ah, aw),
-                                 kernels::avg_pool2d_input_gradient(g, ah, aw)};
-    };
-    const auto alone = [&] {
-      const Threads one(1);
-      return all();
-    }();
-    const Threads three(3);
-    const auto together = all();
-    for (std::size_t i = 0; i < alone.size(); ++i) CHECK(same_bits(alone[i], together[i]));
   }
 
   TEST_CASE("convolution on any number of threads") {

@@ -3,7 +3,6 @@
 #include <xgrad/kernels/strided.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <numeric>
 
 using namespace xgrad;
@@ -175,34 +174,6 @@ TEST_SUITE("tensor") {
 }
 
 TEST_SUITE("threads") {
-  TEST_CASE("parallel: ranges cover everything once, exceptions arrive, regions do not nest") {
-    CHECK_THROWS_AS(set_num_threads(0), ValueError);
-    const Threads threads(4);
-    CHECK(num_threads() == 4);
-    for (Index count : {0, 1, 7, 8, 1000, 4097}) {
-      std::vector<std::atomic<int>> seen(static_cast<std::size_t>(count));
-      detail::parallel_for(count, 2, [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
-      });
-      CHECK(std::all_of(seen.begin(), seen.end(), [](const auto& n) { return n == 1; }));
-    }
-    std::atomic<int> calls{0}, inner_calls{0};
-    detail::parallel_for(4, 1, [&](Index, Index) {
-      ++calls;
-      detail::parallel_for(100, 1, [&](Index, Index) { ++inner_calls; });
-    });
-    CHECK(calls == 4);
-    CHECK(inner_calls == 4);
-    calls = 0;
-    detail::parallel_for(10, 6, [&](Index, Index) { ++calls; });
-    CHECK(calls == 1);
-    CHECK_THROWS_WITH_AS(detail::parallel_for(100, 1,
-                                              [](Index begin, Index end) {
-                                                if (begin <= 60 && 60 < end) throw std::out_of_range("sixty");
-                                              }),
-                         "sixty", std::out_of_range);
-  }
-
   TEST_CASE("strided: several threads copy what one does") {
     RandomTensors random(4);
     const Tensor x = random({301, 17, 211});

@@ -162,14 +162,3 @@ TEST_CASE("names that are empty or hold a dot are refused, the numbers of contai
   CHECK(listed[1].first == "rows.1.0.weight");
   CHECK(listed[2].first == "list.0.weight");
 }
-
-TEST_CASE("StateDict: a name without a part throws and changes nothing") {
-  StateDict dict{{"a.b", ones({1})}};
-  for (const char* name : {"", ".", ".a", "a.", "a..b"}) {
-    CAPTURE(std::string(name));
-    CHECK_THROWS_AS(dict.set(name, ones({1})), ValueError);
-  }
-  CHECK(dict.size() == 1);
-  dict.set("0", ones({1}));
-  CHECK(dict.contains("0"));
-}

@@ -127,4 +127,12 @@ class Threads {
   int before_;
 };
 
+/// While it lives products and convolutions are parted by their sizes alone.
+struct ByTheirSizes {
+  ByTheirSizes() { set_reproducible(true); }
+  ~ByTheirSizes() { set_reproducible(false); }
+  ByTheirSizes(const ByTheirSizes&) = delete;
+  ByTheirSizes& operator=(const ByTheirSizes&) = delete;
+};
+
 }  // namespace xgrad::test

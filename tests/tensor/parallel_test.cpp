@@ -36,12 +36,6 @@ F* openmp(const char* name) {
 int openmp_threads() { return openmp<int()>("omp_get_max_threads")(); }
 void set_openmp_threads(int threads) { openmp<void(int)>("omp_set_num_threads")(threads); }
 
-/// While it lives products and convolutions are parted by their sizes alone.
-struct ByTheirSizes {
-  ByTheirSizes() { set_reproducible(true); }
-  ~ByTheirSizes() { set_reproducible(false); }
-};
-
 Tensor small_integers(RandomTensors& random, const Shape& shape, DType dtype) {
   return random.integers(shape, -3, 3).to(dtype);
 }
@@ -343,5 +337,35 @@ TEST_SUITE("tensor") {
         }
       }
     }
+  }
+}
+
+TEST_SUITE("threads") {
+  TEST_CASE("parallel: ranges cover everything once, exceptions arrive, regions do not nest") {
+    CHECK_THROWS_AS(set_num_threads(0), ValueError);
+    const Threads threads(4);
+    CHECK(num_threads() == 4);
+    for (Index count : {0, 1, 7, 8, 1000, 4097}) {
+      std::vector<std::atomic<int>> seen(static_cast<std::size_t>(count));
+      detail::parallel_for(count, 2, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
+      });
+      CHECK(std::all_of(seen.begin(), seen.end(), [](const auto& n) { return n == 1; }));
+    }
+    std::atomic<int> calls{0}, inner_calls{0};
+    detail::parallel_for(4, 1, [&](Index, Index) {
+      ++calls;
+      detail::parallel_for(100, 1, [&](Index, Index) { ++inner_calls; });
+    });
+    CHECK(calls == 4);
+    CHECK(inner_calls == 4);
+    calls = 0;
+    detail::parallel_for(10, 6, [&](Index, Index) { ++calls; });
+    CHECK(calls == 1);
+    CHECK_THROWS_WITH_AS(detail::parallel_for(100, 1,
+                                              [](Index begin, Index end) {
+                                                if (begin <= 60 && 60 < end) throw std::out_of_range("sixty");
+                                              }),
+                         "sixty", std::out_of_range);
   }
 }
