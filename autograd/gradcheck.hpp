@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/autograd/functional.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
 #include <concepts>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct GradcheckOptions {
@@ -86,3 +88,4 @@ GradcheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vecto
                                  const GradcheckOptions& options = {});
 
 }  // namespace xgrad
+XGRAD_API_END

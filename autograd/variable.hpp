@@ -3,6 +3,7 @@
 #pragma once
 
 #include <xgrad/autograd/node.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 class Variable;
@@ -51,11 +53,13 @@ struct BackwardOptions;
 class HookHandle {
  public:
   HookHandle() = default;
-  HookHandle(std::weak_ptr<detail::HookList> hooks, std::uint64_t id) : hooks_(std::move(hooks)), id_(id) {}
   /// Removes the hook; harmless when done twice, or from inside the hook.
   void remove();
 
  private:
+  friend class Variable;
+  HookHandle(std::weak_ptr<detail::HookList> hooks, std::uint64_t id) : hooks_(std::move(hooks)), id_(id) {}
+
   std::weak_ptr<detail::HookList> hooks_;
   std::uint64_t id_ = 0;
 };
@@ -197,3 +201,4 @@ struct Access {
 
 }  // namespace detail
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,6 +2,7 @@
 // Invariant: reading a dataset does not change it, so a loader may read it from another thread.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad::data {
 
 /// Stacks equal tensors along a new first axis. Throws ValueError on an empty list, ShapeError or DTypeError
@@ -121,3 +123,4 @@ template <class... T>
 TensorDataset(T...) -> TensorDataset<sizeof...(T)>;
 
 }  // namespace xgrad::data
+XGRAD_API_END

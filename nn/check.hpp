@@ -2,11 +2,13 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
 #include <iosfwd>
 #include <string>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// The outcome of a check: converts to bool; `text` names every disagreement when it is false.
@@ -26,3 +28,4 @@ CheckResult check_parameters(Module& module, const Callback<Variable()>& forward
 CheckResult check_parameters(Module& module, const Variable& input, Place place = Place::here());
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -3,7 +3,9 @@
 
 #include <xgrad/autograd/ops/conv.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct Conv2dOptions {
@@ -65,3 +67,4 @@ class ConvTranspose2d : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

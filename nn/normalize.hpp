@@ -3,9 +3,11 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct LayerNormOptions {
@@ -138,3 +140,4 @@ class BatchNorm2d : public BatchNorm {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -4,7 +4,9 @@
 
 #include <xgrad/autograd/ops/pooling.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// max_pool2d: nn::MaxPool2d pool({.kernel = 2}). Throws ValueError unless the kernel is at least 1.
@@ -42,3 +44,4 @@ class AdaptiveAvgPool2d : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -1,10 +1,12 @@
 // Comparison of tensors for tests and tools.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <string>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// The outcome of allclose: converts to bool; `text` names the worst element when it is false.
@@ -29,3 +31,4 @@ Closeness allclose(const Tensor& actual, const Tensor& expected, const Tolerance
 [[nodiscard]] bool bitwise_equal(const Tensor& a, const Tensor& b);
 
 }  // namespace xgrad
+XGRAD_API_END

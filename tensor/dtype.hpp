@@ -2,12 +2,15 @@
 // total.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
+
 #include <cstdint>
 #include <limits>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// The element type of a Tensor. Only float32 and float64 are differentiable.
@@ -168,3 +171,4 @@ class Scalar {
 };
 
 }  // namespace xgrad
+XGRAD_API_END

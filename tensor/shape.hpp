@@ -1,6 +1,7 @@
 // Shapes and axes. Invariant: a Shape holds at most max_rank sizes in place, so copying one never allocates.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/error.hpp>
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// Counts and positions of elements.
@@ -133,3 +135,4 @@ class Axes {
                                   Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

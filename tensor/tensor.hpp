@@ -2,6 +2,7 @@
 // Invariant: copying is O(1), and writing through one Tensor never changes another (copy-on-write).
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/dtype.hpp>
 #include <xgrad/tensor/shape.hpp>
 #include <xgrad/tensor/storage.hpp>
@@ -19,6 +20,7 @@ template <class D>
 class xexpression;
 }
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// Anything xtensor evaluates: arrays, adaptors, views, lazy expressions.
@@ -270,3 +272,4 @@ void debug_print(const Tensor& tensor);
 [[nodiscard]] std::string describe(const Tensor& tensor);
 
 }  // namespace xgrad
+XGRAD_API_END

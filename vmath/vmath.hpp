@@ -3,8 +3,10 @@
 // position or on n.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/shape.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::vmath {
 
 // Each is defined for float and double; `out` may be an input. Within 4 units in the last place of the exact
@@ -89,3 +91,4 @@ void polygamma(int order, const float* x, float* out, Index n);
 void polygamma(int order, const double* x, double* out, Index n);
 
 }  // namespace xgrad::vmath
+XGRAD_API_END

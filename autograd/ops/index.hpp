@@ -4,9 +4,11 @@
 
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <concepts>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// A new axis of size 1 in an index.
@@ -69,3 +71,4 @@ Variable argsort(const Operand& x, Index axis = -1, bool descending = false);
 ValueAndIndex topk(const Operand& x, Index k, Index axis = -1, bool largest = true);
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 Variable exp(const Operand& x);
@@ -111,3 +113,4 @@ Variable hardshrink(const Operand& x, double lambda = 0.5);
 Variable threshold(const Operand& x, double threshold, double value);
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last axes, whose sizes are `normalized_shape`;
@@ -42,3 +44,4 @@ Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance
                     const Variable& bias = {}, double eps = 1e-5);
 
 }  // namespace xgrad
+XGRAD_API_END
