@@ -53,5 +53,6 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/memory.hpp>
-#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/random.hpp>
+#include <xgrad/tensor/threads.hpp>
+#include <xgrad/tensor/version.hpp>

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad::detail {
 
 /// cotangent * slope, where a zero cotangent gives zero; differentiable.
@@ -27,3 +29,4 @@ inline Tensor value_of(Variable taken) {
 }
 
 }  // namespace xgrad::detail
+XGRAD_API_END

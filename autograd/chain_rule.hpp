@@ -4,6 +4,7 @@
 #pragma once
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/vmath/lanes.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <type_traits>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// What is known of a partial derivative without reading it; `general` is the one that is stored.
@@ -189,3 +191,4 @@ concept DualPair = (is_dual<A> && (is_dual<B> || Number<B>)) || (Number<A> && is
 }  // namespace detail
 
 }  // namespace xgrad
+XGRAD_API_END

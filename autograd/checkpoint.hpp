@@ -2,8 +2,10 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 using CheckpointFunction = Callback<Variable(const std::vector<Variable>&)>;
@@ -18,3 +20,4 @@ using CheckpointFunction = Callback<Variable(const std::vector<Variable>&)>;
 Variable checkpoint(CheckpointFunction f, const std::vector<Variable>& inputs, Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <string>
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct DrawOptions {
@@ -26,3 +28,4 @@ struct DrawOptions {
                                    Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

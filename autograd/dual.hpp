@@ -4,10 +4,12 @@
 
 #include <xgrad/autograd/chain_rule.hpp>
 #include <xgrad/autograd/ops/math.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <limits>
 #include <numbers>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 namespace detail {
@@ -452,3 +454,4 @@ Dual<S, N> polygamma(int order, const Dual<S, N>& x) {
 }
 
 }  // namespace xgrad
+XGRAD_API_END

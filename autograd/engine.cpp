@@ -9,6 +9,7 @@
 #include <xgrad/autograd/engine.hpp>
 
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/hook_list.hpp>
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
@@ -119,8 +120,8 @@ void Run::show(Node& node, Variable* gradients) {
 
 void Run::run_hooks(Node& node, Variable* gradients) {
   // A copy of the list, because a hook may remove itself or add others.
-  const HookList hooks = *node.extras->hooks;
-  for (const auto& hook : hooks) {
+  const HookList list = *node.extras->hooks;
+  for (const auto& hook : list.hooks) {
     Variable& gradient = gradients[hook->output];
     if (!gradient.defined()) continue;
     Variable replacement = [&] {

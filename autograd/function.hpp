@@ -12,12 +12,14 @@
 #pragma once
 
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
 #include <memory>
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// What the forward of a Function may note for its backward.
@@ -113,3 +115,4 @@ class Function {
 };
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -8,11 +8,13 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
 #include <type_traits>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// A function of several variables with several results.
@@ -178,3 +180,4 @@ HvpResult hvp(F f, const std::vector<Variable>& inputs, const std::vector<Variab
 }
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/autograd/functional.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/check_result.hpp>
 
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct GradcheckOptions {
@@ -87,3 +89,4 @@ CheckResult gradcheck_leaves(const Callback<Variable()>& f, const std::vector<Va
                              const GradcheckOptions& options = {});
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -3,9 +3,11 @@
 
 #include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/dual.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <array>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 namespace detail {
@@ -173,3 +175,4 @@ Variable map(const char* name, F f, const Operand& a, const Operand& b, const Op
 }
 
 }  // namespace xgrad
+XGRAD_API_END

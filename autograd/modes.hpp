@@ -2,8 +2,11 @@
 // block.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
+
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 namespace detail {
@@ -65,3 +68,4 @@ class [[nodiscard]] AnomalyMode {
 };
 
 }  // namespace xgrad
+XGRAD_API_END

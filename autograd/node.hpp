@@ -2,6 +2,7 @@
 // holds no handle on its own outputs' Variables, so a graph has no reference cycle.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/tensor.hpp>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 class Variable;
@@ -87,16 +89,8 @@ struct Saved {
   }
 };
 
-using HookFunction = Callback<Variable(const Variable&)>;
-
-struct Hook {
-  std::uint64_t id;
-  std::uint32_t output;
-  HookFunction function;
-};
-/// The hooks of a node, in order of registration. A run holds those that it calls, so that one may remove
-/// itself.
-using HookList = std::vector<std::shared_ptr<const Hook>>;
+/// The hooks of a node.
+struct HookList;
 
 /// What few nodes have: hooks, a gradient to show, a checkpoint, the module they were recorded in.
 struct NodeExtras {
@@ -279,3 +273,4 @@ void Node::destroy_rule(const Node& node) noexcept {
 
 }  // namespace detail
 }  // namespace xgrad
+XGRAD_API_END

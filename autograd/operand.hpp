@@ -3,9 +3,11 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// An argument of an operation, valid during the call. Numbers adapt to the dtype of the other operands.
@@ -52,3 +54,4 @@ class Operand {
 [[nodiscard]] DType result_type(std::initializer_list<const Operand*> operands);
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -6,8 +6,10 @@
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/autograd/ops/cast.hpp>
 #include <xgrad/autograd/reach.hpp>
+#include <xgrad/autograd/tracking.hpp>
 #include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/running_module.hpp>
 
 #include <atomic>
 #include <mutex>
@@ -25,9 +27,9 @@ std::set<std::string>& names() {
 
 }  // namespace
 
-void track_operations(bool enabled) { tracking = enabled; }
+void detail::track_operations(bool enabled) { tracking = enabled; }
 
-std::vector<std::string> tracked_operations() {
+std::vector<std::string> detail::tracked_operations() {
   const std::scoped_lock lock(names_mutex);
   return {names().begin(), names().end()};
 }

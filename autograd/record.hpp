@@ -15,11 +15,13 @@
 
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <memory>
 #include <tuple>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 namespace detail {
@@ -308,8 +310,5 @@ class Op {
   bool recording_ = false;
 };
 
-/// While enabled, every operation called in the process notes its name: what a test table must cover.
-void track_operations(bool enabled);
-std::vector<std::string> tracked_operations();
-
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,6 +2,7 @@
 
 #include <xgrad/autograd/checkpoint_frame.hpp>
 #include <xgrad/autograd/gradient_slot.hpp>
+#include <xgrad/autograd/hook_list.hpp>
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/new_variable.hpp>
 #include <xgrad/tensor/memory_blocks.hpp>
@@ -150,19 +151,21 @@ HookHandle Variable::add_hook(Callback<Variable(const Variable&)> hook, Place pl
   const std::uint64_t id = next_id++;
   auto& hooks = state_->node->require_extras().hooks;
   if (!hooks) hooks = std::make_shared<detail::HookList>();
-  hooks->push_back(std::make_shared<const detail::Hook>(detail::Hook{id, state_->output, std::move(hook)}));
+  hooks->hooks.push_back(
+      std::make_shared<const detail::Hook>(detail::Hook{id, state_->output, std::move(hook)}));
   return HookHandle(hooks, id);
 }
 
 void HookHandle::remove() {
-  const auto hooks = std::exchange(hooks_, {}).lock();
-  if (!hooks) return;
+  const auto list = std::exchange(hooks_, {}).lock();
+  if (!list) return;
+  auto& hooks = list->hooks;
   const auto place =
-      std::find_if(hooks->begin(), hooks->end(), [&](const auto& hook) { return hook->id == id_; });
-  if (place == hooks->end()) return;
+      std::find_if(hooks.begin(), hooks.end(), [&](const auto& hook) { return hook->id == id_; });
+  if (place == hooks.end()) return;
   // What dies with the hook may reach the list itself.
   const auto removed = std::move(*place);
-  hooks->erase(place);
+  hooks.erase(place);
 }
 
 Variable Variable::detach(Place place) const { return detail::Access::make(value(place)); }

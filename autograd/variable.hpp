@@ -4,6 +4,7 @@
 #pragma once
 
 #include <xgrad/autograd/node.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 class Variable;
@@ -54,11 +56,13 @@ struct BackwardOptions;
 class HookHandle {
  public:
   HookHandle() = default;
-  HookHandle(std::weak_ptr<detail::HookList> hooks, std::uint64_t id) : hooks_(std::move(hooks)), id_(id) {}
   /// Removes the hook; harmless when done twice, or from inside the hook.
   void remove();
 
  private:
+  friend class Variable;
+  HookHandle(std::weak_ptr<detail::HookList> hooks, std::uint64_t id) : hooks_(std::move(hooks)), id_(id) {}
+
   std::weak_ptr<detail::HookList> hooks_;
   std::uint64_t id_ = 0;
 };
@@ -239,3 +243,4 @@ struct Access {
 
 }  // namespace detail
 }  // namespace xgrad
+XGRAD_API_END

@@ -61,6 +61,12 @@ Tensor gather_rows(const Tensor& tensor, const Tensor& indices, Place place) {
 
 namespace detail {
 
+void reject_history(Place place) {
+  const Scope scope("TensorDataset", place);
+  fail<GraphError>("expects Variables without history, got one that requires a gradient",
+                   "give x.detach(), or x.value()");
+}
+
 Index common_rows(std::span<const Tensor> tensors, Place place) {
   const Scope scope("TensorDataset", place);
   std::string shapes;

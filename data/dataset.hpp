@@ -2,6 +2,7 @@
 // Invariant: reading a dataset does not change it, so a loader may read it from another thread.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad::data {
 
 /// Stacks equal tensors along a new first axis. Throws ValueError on an empty list, ShapeError or DTypeError
@@ -69,24 +71,45 @@ namespace detail {
 /// The common size of the first axis. Throws ShapeError naming the shapes.
 Index common_rows(std::span<const Tensor> tensors, Place place);
 
+/// A Variable, of which datasets need not know more.
+template <class V>
+concept Recorded = requires(const V& variable, Place place) {
+  { variable.value(place) } -> std::same_as<const Tensor&>;
+  { variable.requires_grad(place) } -> std::same_as<bool>;
+};
+template <class T>
+concept TensorOrRecorded = std::same_as<T, Tensor> || Recorded<T>;
+
+[[noreturn]] void reject_history(Place place);
+inline const Tensor& without_history(const Tensor& tensor, Place) { return tensor; }
+/// The value. Throws GraphError when the Variable requires a gradient, which no batch would ever give it.
+template <Recorded V>
+const Tensor& without_history(const V& variable, Place place) {
+  if (variable.requires_grad(place)) reject_history(place);
+  return variable.value(place);
+}
+
 /// A Tensor that knows the line where it became an argument.
 struct PlacedTensor {
-  PlacedTensor(Tensor tensor, const char* file = __builtin_FILE(), int line = __builtin_LINE())
-      : value(std::move(tensor)), place{file, line} {}
+  template <TensorOrRecorded T>
+  PlacedTensor(const T& tensor, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : value(without_history(tensor, {file, line})), place{file, line} {}
   Tensor value;
   Place place;
 };
 
 }  // namespace detail
 
-/// Tensors whose rows belong together: `TensorDataset dataset(images, labels);`. Holding them copies nothing.
+/// Tensors, or Variables without history, whose rows belong together: `TensorDataset dataset(images,
+/// labels);`. Holding them copies nothing.
 template <std::size_t N>
 class TensorDataset {
  public:
-  /// Throws ShapeError when the first axes differ or a tensor has none.
-  template <std::same_as<Tensor>... T>
-  requires(sizeof...(T) + 1 == N) explicit TensorDataset(detail::PlacedTensor first, T... others)
-      : tensors_{std::move(first.value), std::move(others)...},
+  /// Throws ShapeError when the first axes differ or a tensor has none, GraphError on a Variable that
+  /// requires a gradient.
+  template <detail::TensorOrRecorded... T>
+  requires(sizeof...(T) + 1 == N) explicit TensorDataset(detail::PlacedTensor first, const T&... others)
+      : tensors_{std::move(first.value), detail::without_history(others, first.place)...},
         size_(detail::common_rows(tensors_, first.place)) {}
 
   Index size() const { return size_; }
@@ -121,3 +144,4 @@ template <class... T>
 TensorDataset(T...) -> TensorDataset<sizeof...(T)>;
 
 }  // namespace xgrad::data
+XGRAD_API_END

@@ -1,10 +1,12 @@
 // The IDX format of the MNIST data: zero, zero, type, rank, then big-endian sizes and elements.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <string>
 
+XGRAD_API_BEGIN
 namespace xgrad::data {
 
 /// Reads an IDX file, raw or gzipped (told by its content). uint8 stays; int8, int16 and int32 become int64,
@@ -14,3 +16,4 @@ namespace xgrad::data {
 Tensor read_idx(const std::string& path, Place place = Place::here());
 
 }  // namespace xgrad::data
+XGRAD_API_END

@@ -1,8 +1,10 @@
 // Preparing images for a network.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::data {
 
 /// (x - mean) / deviation as float32, in the same shape; bytes are scaled to [0, 1] first. Throws ValueError
@@ -24,3 +26,4 @@ Tensor flatten_images(const Tensor& images, Place place = Place::here());
 Tensor channels_last(const Tensor& images, Place place = Place::here());
 
 }  // namespace xgrad::data
+XGRAD_API_END

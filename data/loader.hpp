@@ -4,6 +4,7 @@
 #pragma once
 
 #include <xgrad/data/dataset.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/random.hpp>
 
@@ -12,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad::data {
 
 struct LoaderOptions {
@@ -160,3 +162,4 @@ class DataLoader {
 };
 
 }  // namespace xgrad::data
+XGRAD_API_END

@@ -1,10 +1,12 @@
 // The MNIST digits, and sets of the same form such as Fashion-MNIST.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <string>
 
+XGRAD_API_BEGIN
 namespace xgrad::data {
 
 /// Images uint8 (N, 28, 28), 0 is background; labels int64 (N,), 0 to 9.
@@ -21,3 +23,4 @@ struct [[nodiscard]] Mnist {
 Mnist read_mnist(const std::string& directory, Place place = Place::here());
 
 }  // namespace xgrad::data
+XGRAD_API_END

@@ -1,5 +1,5 @@
-// Convolution of images with channels last, and its two adjoints. What the backend has no convolution for is a
-// matrix product with the windows as rows.
+// Convolution of images with channels last, and its two adjoints. What the backend has no convolution for is
+// a matrix product with the windows as rows.
 #pragma once
 
 #include <xgrad/tensor/tensor.hpp>

@@ -3,7 +3,9 @@
 
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// The module form of an elementwise operation without options: struct Cosine : Elementwise<cos> {};
@@ -128,3 +130,4 @@ class LogSoftmax : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/nn/linear.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct MultiheadAttentionOptions {
@@ -52,3 +54,4 @@ class MultiheadAttention : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 #include <xgrad/tensor/check_result.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// Fails when `forward`'s output reaches a trainable leaf that visit() omits, or when a listed trainable
@@ -16,3 +18,4 @@ CheckResult check_parameters(Module& module, const Callback<Variable()>& forward
 CheckResult check_parameters(Module& module, const Variable& input, Place place = Place::here());
 
 }  // namespace xgrad::nn
+XGRAD_API_END

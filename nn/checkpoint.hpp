@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// module(x) under xgrad::checkpoint, with the module's state looked after: the second computation starts
@@ -11,3 +13,4 @@ namespace xgrad::nn {
 Variable checkpoint(Module& module, const Variable& x, Place place = Place::here());
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
 #include <memory>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 namespace detail {
@@ -161,3 +163,4 @@ class Lambda : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

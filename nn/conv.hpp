@@ -3,7 +3,9 @@
 
 #include <xgrad/autograd/ops/conv.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// The operation's options and defaults, with what a layer has besides. The kernel must be given.
@@ -77,3 +79,4 @@ class ConvTranspose2d : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

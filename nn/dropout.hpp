@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// Each element of x set to 0 with probability p, infinities and NaN included, the others divided by 1 - p:
@@ -23,3 +25,4 @@ class Dropout : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

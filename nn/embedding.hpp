@@ -2,9 +2,11 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct EmbeddingOptions {
@@ -28,3 +30,4 @@ class Embedding : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

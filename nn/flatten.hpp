@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// Merges axes first ... last into one; by default all but the batch.
@@ -17,3 +19,4 @@ class Flatten : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

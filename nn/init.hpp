@@ -4,8 +4,10 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/random.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn::init {
 
 void zeros(Variable parameter, Place place = Place::here());
@@ -56,3 +58,4 @@ void orthogonal(Variable weight, double gain = 1, Generator& generator = default
                 Place place = Place::here());
 
 }  // namespace xgrad::nn::init
+XGRAD_API_END

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct LinearOptions {
@@ -25,3 +27,4 @@ class Linear : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// What becomes of the elements of a loss.
@@ -89,3 +91,4 @@ struct KlDivOptions {
 Variable kl_div(const Operand& log_probabilities, const Operand& target, KlDivOptions options = {});
 
 }  // namespace xgrad::nn
+XGRAD_API_END

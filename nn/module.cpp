@@ -1,7 +1,10 @@
 #include <xgrad/nn/module.hpp>
 
 #include <xgrad/kernels/strided.hpp>
+#include <xgrad/nn/call_observer.hpp>
+#include <xgrad/nn/replace_value.hpp>
 #include <xgrad/nn/walk.hpp>
+#include <xgrad/tensor/running_module.hpp>
 
 #include <cxxabi.h>
 
@@ -21,14 +24,6 @@ namespace {
 thread_local const Call* innermost_call = nullptr;
 thread_local CallObserver* observer = nullptr;
 
-const bool provider_installed = [] {
-  xgrad::detail::module_path_provider = &running_path;
-  xgrad::detail::module_place_provider = [] {
-    return innermost_call != nullptr ? innermost_call->place() : Place{};
-  };
-  return true;
-}();
-
 std::string path_below(Module& root, const Module& target) {
   std::string path;
   Walk()
@@ -38,6 +33,29 @@ std::string path_below(Module& root, const Module& target) {
       .run(root);
   return path;
 }
+
+// Dotted path of the innermost module that runs on this thread, seen from the outermost one; "" at the top.
+std::string running_path() {
+  if (innermost_call == nullptr) return {};
+  const Call* outermost = innermost_call;
+  while (outermost->outer() != nullptr) outermost = outermost->outer();
+  try {
+    // A module that the outermost one does not list is named by the nearest caller that is listed.
+    for (const Call* call = innermost_call; call != outermost; call = call->outer())
+      if (std::string path = path_below(outermost->module(), call->module()); !path.empty()) return path;
+  } catch (...) {
+    // A message is being made: a faulty visit must not replace it.
+  }
+  return {};
+}
+
+const bool provider_installed = [] {
+  xgrad::detail::module_path_provider = &running_path;
+  xgrad::detail::module_place_provider = [] {
+    return innermost_call != nullptr ? innermost_call->place() : Place{};
+  };
+  return true;
+}();
 
 }  // namespace
 
@@ -70,20 +88,6 @@ std::string type_name(const Module& module) {
     if (depth == 0 && name.compare(i, 2, "::") == 0) start = i + 2;
   }
   return name.substr(start);
-}
-
-std::string running_path() {
-  if (innermost_call == nullptr) return {};
-  const Call* outermost = innermost_call;
-  while (outermost->outer() != nullptr) outermost = outermost->outer();
-  try {
-    // A module that the outermost one does not list is named by the nearest caller that is listed.
-    for (const Call* call = innermost_call; call != outermost; call = call->outer())
-      if (std::string path = path_below(outermost->module(), call->module()); !path.empty()) return path;
-  } catch (...) {
-    // A message is being made: a faulty visit must not replace it.
-  }
-  return {};
 }
 
 }  // namespace detail

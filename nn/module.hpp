@@ -6,6 +6,7 @@
 #include <xgrad/autograd/operand.hpp>
 #include <xgrad/nn/parameter.hpp>
 #include <xgrad/nn/visitor.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/state_dict.hpp>
 
 #include <concepts>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// How strictly a StateDict must match the module.
@@ -33,19 +35,6 @@ struct LoadReport {
 class Module;
 
 namespace detail {
-
-/// Told of every finished call of a module on this thread while it is in scope.
-class CallObserver {
- public:
-  [[nodiscard]] CallObserver();
-  virtual ~CallObserver();
-  CallObserver(const CallObserver&) = delete;
-  CallObserver& operator=(const CallObserver&) = delete;
-  virtual void returned(Module& module, const Variable& output) = 0;
-
- private:
-  CallObserver* outer_;
-};
 
 /// False in a module that was moved from, until it is assigned another.
 class Presence {
@@ -184,13 +173,5 @@ class Module {
 [[nodiscard]] std::string to_string(const Module& module, Place place = Place::here());
 std::ostream& operator<<(std::ostream& stream, const Module& module);
 
-namespace detail {
-
-/// The type's name without namespaces, as describe() gives it.
-std::string type_name(const Module& module);
-
-/// Dotted path of the innermost module that runs on this thread, seen from the outermost one; "" at the top.
-std::string running_path();
-
-}  // namespace detail
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -4,9 +4,11 @@
 
 #include <xgrad/autograd/ops/normalize.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct LayerNormOptions {
@@ -139,3 +141,4 @@ class BatchNorm2d : public BatchNorm {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

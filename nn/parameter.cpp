@@ -1,5 +1,7 @@
 #include <xgrad/nn/parameter.hpp>
 
+#include <xgrad/nn/replace_value.hpp>
+
 namespace xgrad::nn {
 namespace detail {
 

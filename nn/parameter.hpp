@@ -4,9 +4,11 @@
 
 #include <xgrad/autograd/operand.hpp>
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <concepts>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// A tensor that is part of a module's state and is not trained. A Tensor is a value, so copies are
@@ -43,11 +45,5 @@ Parameter& operator*=(Parameter& weight, const Operand& y) = delete;  // use wei
 Parameter& operator/=(Parameter& weight, const Operand& y) = delete;  // use weight.set_value(...)
 Parameter& operator%=(Parameter& weight, const Operand& y) = delete;  // use weight.set_value(...)
 
-namespace detail {
-
-/// Gives a leaf another value, of any shape and dtype, for all handles; a gradient that no longer fits is
-/// cleared.
-void replace_value(Variable& leaf, Tensor value);
-
-}  // namespace detail
 }  // namespace xgrad::nn
+XGRAD_API_END

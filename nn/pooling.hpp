@@ -4,7 +4,9 @@
 
 #include <xgrad/autograd/ops/pooling.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// max_pool2d: nn::MaxPool2d pool(2), nn::MaxPool2d pool({.kernel = 3, .stride = 2}). Throws ValueError
@@ -47,3 +49,4 @@ class AdaptiveAvgPool2d : public Module {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 struct RecurrentOptions {
@@ -110,3 +112,4 @@ class GRU : public detail::Recurrent {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

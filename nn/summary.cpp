@@ -1,6 +1,7 @@
 #include <xgrad/nn/summary.hpp>
 
 #include <xgrad/autograd/modes.hpp>
+#include <xgrad/nn/call_observer.hpp>
 #include <xgrad/nn/walk.hpp>
 
 #include <algorithm>

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <xgrad/nn/module.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
 #include <string>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 /// Layers with the shapes of their outputs and their own parameter counts, then the totals, as text. Runs the
@@ -17,3 +19,4 @@ namespace xgrad::nn {
                                   Place place = Place::here());
 
 }  // namespace xgrad::nn
+XGRAD_API_END

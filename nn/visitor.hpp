@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <array>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad::nn {
 
 class Module;
@@ -89,3 +91,4 @@ class Visitor {
 };
 
 }  // namespace xgrad::nn
+XGRAD_API_END

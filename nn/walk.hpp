@@ -9,6 +9,8 @@
 
 namespace xgrad::nn::detail {
 
+/// The type's name without namespaces, as describe() gives it.
+std::string type_name(const Module& module);
 /// describe() for a message: the type's name where it throws, because it must not replace the error under
 /// way.
 std::string description(const Module& module);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::optim {
 
 struct AdagradOptions {
@@ -30,3 +32,4 @@ class Adagrad final : public OptimizerWith<AdagradOptions> {
 };
 
 }  // namespace xgrad::optim
+XGRAD_API_END

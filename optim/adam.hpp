@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::optim {
 
 /// `decoupled` tells AdamW from Adam.
@@ -51,3 +53,4 @@ using AdamWOptions = BasicAdamOptions<true>;
 using AdamW = BasicAdam<true>;
 
 }  // namespace xgrad::optim
+XGRAD_API_END

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad::optim {
 
 struct ClipNormOptions {
@@ -24,3 +26,4 @@ double clip_grad_norm(const std::vector<Variable>& parameters, double max_norm,
 void clip_grad_value(const std::vector<Variable>& parameters, double bound, Place place = Place::here());
 
 }  // namespace xgrad::optim
+XGRAD_API_END

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/state_dict.hpp>
 
 #include <limits>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad::optim {
 
 /// Describes one field of an options aggregate, so that it can be validated and saved: a number, which is
@@ -200,3 +202,4 @@ class OptimizerWith : public Optimizer {
 };
 
 }  // namespace xgrad::optim
+XGRAD_API_END

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/callback.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::optim {
 
 /// The rate after `step` steps (0 at the start) of a group whose options had the rate `base`.
@@ -80,3 +82,4 @@ class Schedule {
 };
 
 }  // namespace xgrad::optim
+XGRAD_API_END

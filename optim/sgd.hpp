@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/optim/optimizer.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::optim {
 
 struct SGDOptions {
@@ -32,3 +34,4 @@ class SGD final : public OptimizerWith<SGDOptions> {
 };
 
 }  // namespace xgrad::optim
+XGRAD_API_END

@@ -2,6 +2,7 @@
 // searchers and hash tables would be a fifth of the time in which the library's headers parse.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/error.hpp>
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 namespace detail {
@@ -82,3 +84,4 @@ class Callback<Result(Arguments...)> {
 };
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -1,9 +1,12 @@
 // The outcome of a check that explains itself: of allclose, gradcheck, check_parameters.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
+
 #include <iosfwd>
 #include <string>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// Converts to bool; `text` says what was found.
@@ -16,3 +19,4 @@ struct [[nodiscard]] CheckResult {
 std::ostream& operator<<(std::ostream& stream, const CheckResult& result);
 
 }  // namespace xgrad
+XGRAD_API_END

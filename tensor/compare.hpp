@@ -1,9 +1,11 @@
 // Comparison of tensors for tests and tools.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/check_result.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct Tolerance {
@@ -20,3 +22,4 @@ CheckResult allclose(const Tensor& actual, const Tensor& expected, const Toleran
 [[nodiscard]] bool bitwise_equal(const Tensor& a, const Tensor& b);
 
 }  // namespace xgrad
+XGRAD_API_END

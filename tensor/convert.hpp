@@ -2,11 +2,14 @@
 // Invariant: defined for every value of every arithmetic type.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
+
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad::detail {
 
 /// True when To has room for the number, a real without its fraction. A floating To has none for a finite
@@ -53,3 +56,4 @@ requires(std::is_arithmetic_v<To>&& std::is_arithmetic_v<From>) constexpr To con
 }
 
 }  // namespace xgrad::detail
+XGRAD_API_END

@@ -2,6 +2,7 @@
 // stands in facts_of() alone.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/convert.hpp>
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// The element type of a Tensor. Only float32 and float64 are differentiable.
@@ -163,3 +165,4 @@ class Scalar {
 };
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -1,5 +1,7 @@
 #include <xgrad/tensor/error.hpp>
 
+#include <xgrad/tensor/running_module.hpp>
+
 #include <cstdio>
 #include <cstring>
 

@@ -3,6 +3,9 @@
 // given, hint.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
+#include <xgrad/tensor/version.hpp>
+
 #include <array>
 #include <cstddef>
 #include <new>
@@ -10,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// A line of the user's source: where an operation was called. `file` must be a string literal.
@@ -136,14 +140,8 @@ class Scope {
 
 namespace detail {
 
-/// "train.cpp:41: encoder.fc: matmul: " for the current scope; the module path comes from
-/// `module_path_provider`.
+/// "train.cpp:41: encoder.fc: matmul: " for the current scope.
 std::string message_prefix();
-
-/// Returns the dotted path of the module whose forward runs on this thread, or "". Set by the layer above.
-extern std::string (*module_path_provider)();
-/// Returns the line where that module was called, for what has no line of its own. Set by the layer above.
-extern Place (*module_place_provider)();
 
 }  // namespace detail
 
@@ -169,3 +167,4 @@ template <class E>
 }  // namespace detail
 
 }  // namespace xgrad
+XGRAD_API_END

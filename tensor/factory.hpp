@@ -1,8 +1,10 @@
 // Tensors made from a rule rather than from data.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 Tensor zeros(const Shape& shape, DType dtype = float32, Place place = Place::here());
@@ -28,3 +30,4 @@ Tensor ones_like(const Tensor& like, Place place = Place::here());
 Tensor full_like(const Tensor& like, Scalar value, Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

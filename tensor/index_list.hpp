@@ -2,6 +2,7 @@
 // Invariant: at most max_size numbers, in place, so copying a list never allocates.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/index.hpp>
 
@@ -13,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// A position in brackets, x[i], which knows the line that it is written on.
@@ -100,3 +102,4 @@ class IndexList {
 std::ostream& operator<<(std::ostream& stream, const IndexList& list);
 
 }  // namespace xgrad
+XGRAD_API_END

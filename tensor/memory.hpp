@@ -1,8 +1,11 @@
 // What the library's recycled memory holds.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
+
 #include <cstddef>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// Bytes and blocks in use by tensors now, and the highest number of bytes so far.
@@ -27,3 +30,4 @@ void reset_peak_memory();
 void release_cached_memory();
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -1,27 +1,13 @@
-// Threads: how many the library uses, and what is bitwise the same with any number of them. Invariant: the
-// caller's own OpenMP and BLAS settings are never changed; parallel.cpp alone includes omp.h.
+// Work shared among threads; private to the library. Invariant: the caller's own OpenMP and BLAS settings are
+// never changed; parallel.cpp alone includes omp.h.
 #pragma once
 
-#include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/index.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include <type_traits>
 
-namespace xgrad {
-
-/// Threads that one operation may use, the caller included; at first as many as OpenMP gives. An operation
-/// under way keeps its number. Throws ValueError below 1; and above 1 in a process that was forked off once
-/// the library had started threads: those do not exist there, and it works on one.
-void set_num_threads(int threads, Place place = Place::here());
-[[nodiscard]] int num_threads();
-
-/// While set, in the whole process, matrix products, convolutions and recurrent layers are parted among
-/// threads by their sizes alone: with any number of threads the same bits, at a cost that docs/semantics.md
-/// names. All other operations always have this property.
-void set_reproducible(bool on);
-bool reproducible();
-
-namespace detail {
+namespace xgrad::detail {
 
 /// The threads that work begun here may be shared by: num_threads(), or 1 where it is a share of such
 /// already.
@@ -87,5 +73,4 @@ void parallel_parts(Index count, Index grain, Index part, F&& f) {
   });
 }
 
-}  // namespace detail
-}  // namespace xgrad
+}  // namespace xgrad::detail

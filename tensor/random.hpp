@@ -2,10 +2,12 @@
 // Invariant: the same seed gives the same stream at any thread count.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <cstdint>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// The state of a random stream: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
@@ -50,3 +52,4 @@ Tensor bernoulli(const Shape& shape, double p, DType dtype = float32,
 Tensor permutation(Index count, Generator& generator = default_generator(), Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

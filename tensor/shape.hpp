@@ -1,10 +1,12 @@
 // Shapes and axes. Invariant: a Shape holds at most max_rank sizes in place, so copying one never allocates.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/index_list.hpp>
 
 #include <concepts>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// The sizes of a tensor, outermost first. {} is the shape of a scalar. At most 8 axes (throws ShapeError
@@ -87,7 +89,7 @@ class Axes {
       : list_{static_cast<Index>(axes)...}, all_(false) {}
   template <class List>
   requires(std::same_as<List, std::vector<Index>> || std::same_as<List, IndexList>)
-  Axes(const List& axes, Place place = Place::here())
+      Axes(const List& axes, Place place = Place::here())
       : list_(axes.begin(), axes.end(), place), all_(false) {}
 
   bool all() const { return all_; }
@@ -125,3 +127,4 @@ class Axes {
                                   Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

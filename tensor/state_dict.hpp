@@ -2,6 +2,7 @@
 // Invariant: names are unique.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <string>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// An ordered map from dotted names to tensors. The tensors share storage with their owner until one is
@@ -59,3 +61,4 @@ class StateDict {
 };
 
 }  // namespace xgrad
+XGRAD_API_END

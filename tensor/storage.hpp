@@ -2,6 +2,7 @@
 // owns them, and live as long as any handle.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/dtype.hpp>
 #include <xgrad/tensor/shape.hpp>
 
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <utility>
 
+XGRAD_API_BEGIN
 namespace xgrad::detail {
 
 /// True as long as the process surely has one thread; counting needs no atomic instructions until then.
@@ -130,3 +132,4 @@ class TensorBody {
 };
 
 }  // namespace xgrad::detail
+XGRAD_API_END

@@ -3,6 +3,7 @@
 // Defined in tensor.cpp, what prints in print.cpp.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/dtype.hpp>
 #include <xgrad/tensor/shape.hpp>
 #include <xgrad/tensor/storage.hpp>
@@ -20,6 +21,7 @@ template <class D>
 class xexpression;
 }
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// Anything xtensor evaluates: arrays, adaptors, views, lazy expressions.
@@ -281,3 +283,4 @@ void debug_print(const Tensor& tensor);
 [[nodiscard]] std::string describe(const Tensor& tensor);
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,6 +2,7 @@
 // tensors. Invariant: elements meet by their indices; the expression's memory layout never shows.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 // xtensor's own code is not held to the warnings of those who include it.
@@ -24,6 +25,7 @@
 #include <type_traits>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 namespace detail {
 
@@ -76,3 +78,4 @@ auto Tensor::mutable_array(Place place) & {
 }
 
 }  // namespace xgrad
+XGRAD_API_END

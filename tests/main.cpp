@@ -3,7 +3,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "support/cases.hpp"
 
-#include <xgrad/autograd/record.hpp>
+#include <xgrad/autograd/tracking.hpp>
 
 #include <doctest/doctest.h>
 
@@ -26,7 +26,7 @@ bool picks_tests(std::string_view argument) {
 
 int main(int argc, char** argv) {
   doctest::Context context(argc, argv);
-  xgrad::track_operations(true);
+  xgrad::detail::track_operations(true);
   const int result = context.run();
   if (context.shouldExit() || std::any_of(argv + 1, argv + argc, picks_tests)) return result;
   const std::vector<std::string> missing = xgrad::test::operations_without_row();

@@ -1,5 +1,6 @@
 #include <xgrad/vmath/lanes.hpp>
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/vmath/simd.hpp>
 
 namespace xgrad::detail {
@@ -58,6 +59,9 @@ auto always(T x) {
 }
 
 }  // namespace
+
+// The instances below are as visible as these definitions.
+XGRAD_API_BEGIN
 
 template <class T>
 void lane_fill(T value, T* out) {
@@ -165,4 +169,5 @@ template bool lane_any<double>(const LaneMask<double>::Bits*);
 template void lane_select<float>(const LaneMask<float>::Bits*, const float*, const float*, float*);
 template void lane_select<double>(const LaneMask<double>::Bits*, const double*, const double*, double*);
 
+XGRAD_API_END
 }  // namespace xgrad::detail

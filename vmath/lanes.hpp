@@ -4,10 +4,12 @@
 // where that is 0, as in a constant, which fits any number of lanes.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/vmath/vmath.hpp>
 
 #include <type_traits>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 template <class T>
@@ -518,3 +520,4 @@ Lanes<T> lerp(const Lanes<T>& a, const Lanes<T>& b, const Lanes<T>& t) {
   return r;
 }
 }  // namespace xgrad
+XGRAD_API_END

@@ -4,8 +4,10 @@
 // Defined in arc.cpp, erf.cpp, exp.cpp, gamma.cpp, log.cpp, pow.cpp, round.cpp and trig.cpp.
 #pragma once
 
+#include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/index.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::vmath {
 
 // Each is defined for float and double; `out` may be an input. Within 4 units in the last place of the exact
@@ -90,3 +92,4 @@ void polygamma(int order, const float* x, float* out, Index n);
 void polygamma(int order, const double* x, double* out, Index n);
 
 }  // namespace xgrad::vmath
+XGRAD_API_END

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// a + b, a - b, a * b: operands of two dtypes meet in their result_type.
@@ -101,3 +103,4 @@ template <class A, class B>
 requires detail::VariableAndExpression<B, A> Variable operator/(A&& a, B&& b) { return div(Tensor(a), b); }
 
 }  // namespace xgrad
+XGRAD_API_END

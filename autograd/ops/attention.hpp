@@ -2,9 +2,11 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct AttentionOptions {
@@ -35,3 +37,4 @@ Variable scaled_dot_product_attention(const Operand& query, const Operand& key, 
 Variable self_attention(const Operand& packed, const AttentionOptions& options = {});
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// x converted to `dtype`; differentiable between float32 and float64. NaN or out-of-range reals to integers
@@ -10,3 +12,4 @@ namespace xgrad {
 Variable cast(const Operand& x, DType dtype);
 
 }  // namespace xgrad
+XGRAD_API_END

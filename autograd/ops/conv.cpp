@@ -4,6 +4,7 @@
 
 #include <xgrad/autograd/one_floating.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/windows_on.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/kernels/conv.hpp>
 

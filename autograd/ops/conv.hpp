@@ -3,7 +3,9 @@
 #pragma once
 
 #include <xgrad/autograd/ops/window.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct Conv2dOptions {
@@ -42,3 +44,4 @@ Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variabl
                           const ConvTranspose2dOptions& options = {});
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// weight[ids] for a table (count, size) and integer ids of any shape (...): (..., size). The gradient adds
@@ -13,3 +15,4 @@ namespace xgrad {
 Variable embedding(const Operand& ids, const Operand& weight, std::optional<Index> padding_idx = {});
 
 }  // namespace xgrad
+XGRAD_API_END

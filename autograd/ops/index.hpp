@@ -5,9 +5,11 @@
 
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <concepts>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// A new axis of size 1 in an index.
@@ -77,3 +79,4 @@ struct TopkOptions {
 ValueAndIndex topk(const Operand& x, Index k, Index axis = -1, TopkOptions options = {});
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <string_view>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct MatmulOptions {
@@ -30,3 +32,4 @@ Variable einsum(std::string_view formula, const std::vector<Variable>& operands,
 Variable linear(const Operand& x, const Operand& weight, const Variable& bias = {});
 
 }  // namespace xgrad
+XGRAD_API_END

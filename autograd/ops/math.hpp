@@ -4,9 +4,11 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 Variable exp(const Operand& x);
@@ -126,3 +128,4 @@ Variable hardshrink(const Operand& x, double lambda = 0.5);
 Variable threshold(const Operand& x, double threshold, double value);
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <optional>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct NormalizeOptions {
@@ -50,3 +52,4 @@ Variable batch_norm(const Operand& x, const Tensor& mean, const Tensor& variance
                     const Variable& bias = {}, NormalizeOptions options = {});
 
 }  // namespace xgrad
+XGRAD_API_END

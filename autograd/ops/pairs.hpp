@@ -1,8 +1,11 @@
-// Products over pairs of rows, of which some are hidden: closed under differentiation.
+// Products over pairs of rows, of which some are hidden: closed under differentiation. Not installed, but
+// exported for the table of cases.
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad::detail {
 
 /// True where a query may look at a key, to be broadcast to (..., queries, keys); undefined where each may
@@ -20,3 +23,4 @@ Variable pair_products(const Variable& x, const Variable& y, const Tensor& allow
 Variable pair_sums(const Variable& w, const Variable& x, const Tensor& allowed, bool transposed = false);
 
 }  // namespace xgrad::detail
+XGRAD_API_END

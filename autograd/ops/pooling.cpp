@@ -3,6 +3,7 @@
 #include <xgrad/autograd/ops/pooling.hpp>
 
 #include <xgrad/autograd/ops/scattered.hpp>
+#include <xgrad/autograd/ops/windows_on.hpp>
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/kernels/pooling.hpp>
 

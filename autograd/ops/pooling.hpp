@@ -5,7 +5,9 @@
 #pragma once
 
 #include <xgrad/autograd/ops/window.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 struct MaxPool2dOptions {
@@ -38,3 +40,4 @@ Variable adaptive_avg_pool2d(const Operand& x, Size2d output);
 Variable adaptive_avg_pool2d_input_gradient(const Operand& gradient, const Shape& input);
 
 }  // namespace xgrad
+XGRAD_API_END

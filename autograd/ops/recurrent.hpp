@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// Every hidden state and every cell state, (T, N, H).
@@ -22,3 +24,4 @@ LstmStates lstm(const Operand& projected, const Operand& hidden, const Operand& 
 Variable gru(const Operand& projected, const Operand& hidden, const Operand& weight, const Operand& bias);
 
 }  // namespace xgrad
+XGRAD_API_END

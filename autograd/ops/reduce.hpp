@@ -4,7 +4,9 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// How a reduction treats the reduced axes.
@@ -88,3 +90,4 @@ Variable log_softmax(const Operand& x, Index axis);
 Variable sum_to(const Operand& x, const Shape& shape);
 
 }  // namespace xgrad
+XGRAD_API_END

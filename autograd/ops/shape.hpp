@@ -4,10 +4,12 @@
 #pragma once
 
 #include <xgrad/autograd/operand.hpp>
+#include <xgrad/tensor/api.hpp>
 
 #include <concepts>
 #include <vector>
 
+XGRAD_API_BEGIN
 namespace xgrad {
 
 /// The same elements under another shape, O(1); one size may be -1. Throws ShapeError when the counts differ.
@@ -88,3 +90,4 @@ Variable triu(const Operand& x, Index k = 0);
 [[nodiscard]] std::vector<Variable> meshgrid(const std::vector<Variable>& axes, Place place = Place::here());
 
 }  // namespace xgrad
+XGRAD_API_END

@@ -1,5 +1,7 @@
 #include <xgrad/autograd/ops/window.hpp>
 
+#include <xgrad/autograd/ops/windows_on.hpp>
+
 namespace xgrad {
 namespace {
 

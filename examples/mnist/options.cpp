@@ -1,6 +1,6 @@
 #include "options.hpp"
 
-#include <xgrad/tensor/parallel.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include <CLI/CLI.hpp>
 

@@ -1,6 +1,7 @@
 #include "support/reference.hpp"
 
 #include <xgrad/kernels/strided.hpp>
+#include <xgrad/tensor/parallel.hpp>
 
 #include <algorithm>
 #include <numeric>

@@ -9,8 +9,8 @@
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/random.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include "goldens/recurrent.hpp"
 #include "support/signal_storm.hpp"

@@ -1,6 +1,7 @@
 #include "support/cases.hpp"
 
 #include <xgrad/autograd/record.hpp>
+#include <xgrad/autograd/tracking.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/memory.hpp>
@@ -166,7 +167,7 @@ std::vector<std::string> operations_without_row() {
   std::set<std::string> known;
   for (const Case& row : all_cases()) known.insert(row.operation);
   std::vector<std::string> missing;
-  for (const std::string& name : tracked_operations())
+  for (const std::string& name : detail::tracked_operations())
     if (known.count(name) == 0 && name.rfind("test_", 0) != 0) missing.push_back(name);
   return missing;
 }

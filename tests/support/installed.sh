@@ -6,9 +6,9 @@ trap 'rm -rf "$temporary"' EXIT
 meson install -C "$BUILD" --destdir "$temporary/root" --no-rebuild --quiet
 
 pc=$(find "$temporary/root" -name xgrad.pc)
+PKG_CONFIG_PATH=$(dirname "$pc")
+export PKG_CONFIG_PATH
 # The destination replaces what the package was configured for.
 prefix=$(sed -n 's/^prefix=//p' "$pc")
 installed=$temporary/root$prefix
-sed -i "s|^prefix=.*|prefix=$installed|" "$pc"
-PKG_CONFIG_PATH=$(dirname "$pc")
-export PKG_CONFIG_PATH
+sed -i "s|^prefix=.*|prefix=$installed|" "$PKG_CONFIG_PATH"/*.pc

@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 
-#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/tensor.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include <cmath>
 #include <cstring>

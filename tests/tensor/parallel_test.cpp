@@ -6,6 +6,7 @@
 #include <xgrad/kernels/elementwise.hpp>
 #include <xgrad/kernels/matmul.hpp>
 #include <xgrad/tensor/compare.hpp>
+#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <dlfcn.h>

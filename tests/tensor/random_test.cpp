@@ -1,9 +1,9 @@
 // The random streams: known answers, bounds, distributions, independence of threads.
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/philox.hpp>
 #include <xgrad/tensor/random.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include <doctest/doctest.h>
 

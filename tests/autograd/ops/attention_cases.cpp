@@ -4,7 +4,7 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/attention.hpp>
 #include <xgrad/autograd/ops/pairs.hpp>
-#include <xgrad/kernels/strided.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <cmath>
@@ -74,7 +74,7 @@ Tensor reference(std::vector<Tensor> x, Options options) {
     Shape shape = batch;
     shape.push_back(rows);
     shape.push_back(columns);
-    return kernels::broadcast_to(tensor, shape);
+    return broadcast_to(tensor, shape).value();
   };
   const Tensor q = spread_over_batch(x[0], queries, width), k = spread_over_batch(x[1], keys, width),
                v = spread_over_batch(x[2], keys, features);
@@ -137,15 +137,8 @@ Case packed(const std::string& name, const Shape& shape, const Tensor& mask = {}
           .reference =
               [options](const std::vector<Tensor>& x) {
                 const Tensor parts = apart(x[0], 3);
-                const Index axis = parts.rank() - 3;
                 std::vector<Tensor> operands;
-                for (Index i = 0; i < 3; ++i) {
-                  kernels::View view = kernels::View::of(parts);
-                  view.offset = i * view.strides[axis];
-                  view.shape.erase(axis);
-                  view.strides.erase(axis);
-                  operands.push_back(kernels::copy(parts, view));
-                }
+                for (const Variable& part : unbind(parts, -3)) operands.push_back(part.value());
                 if (x.size() > 1) operands.push_back(x[1]);
                 return reference(operands, options);
               }};

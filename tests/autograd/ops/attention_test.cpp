@@ -10,8 +10,8 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/memory.hpp>
-#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/random.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include <doctest/doctest.h>
 

@@ -5,8 +5,8 @@
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/random.hpp>
+#include <xgrad/tensor/threads.hpp>
 
 #include "support/leaf.hpp"
 
