@@ -1,6 +1,7 @@
 // Losses of pairs of one shape; those of classes are in class_loss.cpp.
 #include <xgrad/nn/loss.hpp>
 
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/map.hpp>
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
@@ -142,11 +143,12 @@ Variable binary_cross_entropy(const Operand& probability, const Operand& target,
       losses_of(op[0], op[1]).value(),
       Rule{saves_input(0) | saves_input(1),
            [](Backward& r) {
-             return r.gradient() * map("binary_cross_entropy", probability_slope, r.input(0), r.input(1));
+             return xgrad::detail::chain(
+                 r.gradient(), map("binary_cross_entropy", probability_slope, r.input(0), r.input(1)));
            }},
       Rule{saves_input(0), [](Backward& r) {
              const Variable p = r.input(0);
-             return r.gradient() * (limited(log1p(-p)) - limited(log(p)));
+             return xgrad::detail::chain(r.gradient(), limited(log1p(-p)) - limited(log(p)));
            }});
   return reduce(weighted(losses, options.weight), options.reduction);
 }

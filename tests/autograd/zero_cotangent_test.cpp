@@ -16,8 +16,26 @@ using namespace xgrad;
 
 namespace {
 
-// Sums of products along an inner size: a matrix product has no place to look at a factor in.
-const std::set<std::string> multiplies_plainly{};
+// Where the law ends: sums of products along an inner size, which have no place to look at a factor in, and
+// normalisations, each of whose results depends on all elements of its group.
+const std::set<std::string> multiplies_plainly{"batch_norm",
+                                               "conv2d",
+                                               "conv2d_input_gradient",
+                                               "conv2d_weight_gradient",
+                                               "conv_transpose2d",
+                                               "dot",
+                                               "einsum",
+                                               "group_norm",
+                                               "gru",
+                                               "layer_norm",
+                                               "linear",
+                                               "lstm",
+                                               "matmul",
+                                               "pair_products",
+                                               "pair_sums",
+                                               "rms_norm",
+                                               "scaled_dot_product_attention",
+                                               "self_attention"};
 
 // The first gradient other than zero, or "".
 std::string trace(const test::Case& row, const std::vector<Tensor>& inputs) {

@@ -144,8 +144,8 @@ TEST_SUITE("tensor") {
   TEST_CASE("fold: axes are reduced one run of neighbours after the other") {
     const Tensor x = RandomTensors(4)({3, 4, 5, 2}, float64);
     const Naive values(x);
-    for (const Shape& axes :
-         {Shape{}, Shape{0}, Shape{1, 2}, Shape{0, 3}, Shape{0, 2, 3}, Shape{0, 1, 2, 3}, Shape{1, 3}}) {
+    for (const IndexList& axes : {IndexList{}, IndexList{0}, IndexList{1, 2}, IndexList{0, 3},
+                                  IndexList{0, 2, 3}, IndexList{0, 1, 2, 3}, IndexList{1, 3}}) {
       CAPTURE(to_string(axes));
       Naive expected(without(x.shape(), axes));
       for_each_index(x.shape(), [&](const Shape& i) { expected[without(i, axes)] += values[i]; });

@@ -75,7 +75,7 @@ TEST_SUITE("tensor") {
           "2 of 6 elements differ, worst at (1, 2): actual 8, expected 6, difference 2, allowed 0.25");
     std::ostringstream stream;
     stream << result << '|' << allclose(expected, expected);
-    CHECK(stream.str() == result.text + "|close");
+    CHECK(stream.str() == result.text + "|passed");
   }
 
   TEST_CASE("allclose: names an element that is off by little") {

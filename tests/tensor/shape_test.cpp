@@ -166,7 +166,7 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS((Axes{1, -2}.ordered(3)), ValueError);
     CHECK(contains(message<ValueError>([] { Axes{1, -2}.sorted(3); }), "axis -2 is given twice in (1, -2)"));
     CHECK(Axes(IndexList{2, 0}).ordered(3) == IndexList{2, 0});
-    const std::string text = message<ShapeError>([] { Axes{0, 1, 2, 3, 4, 5, 6, 7, 8}; });
+    const std::string text = message<ShapeError>([] { Axes(std::vector<Index>{0, 1, 2, 3, 4, 5, 6, 7, 8}); });
     CHECK(contains(text, "a list has at most 8 numbers, one for each axis, got one more than (0, 1, 2"));
   }
 

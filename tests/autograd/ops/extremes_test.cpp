@@ -136,7 +136,7 @@ const std::vector<Case>& reduce_cases() {
       along_axis("argmax", [](const Variable& x, Index axis) { return argmax(x, axis); }),
       along_axis("argmin", [](const Variable& x, Index axis) { return argmin(x, axis); }),
       {"var", [](Draw& d) { differentiate(var(operand(d), d.or_else(0), {.correction = d()})); }},
-      {"std", [](Draw& d) { differentiate(stddev(operand(d), d.or_else(0), {.correction = d()})); }},
+      {"stddev", [](Draw& d) { differentiate(stddev(operand(d), d.or_else(0), {.correction = d()})); }},
       {"norm", [](Draw& d) { differentiate(norm(operand(d), d.list(2), {.p = static_cast<double>(d())})); }},
       {"logsumexp", [](Draw& d) { differentiate(logsumexp(operand(d), d.list(2))); }},
       {"all", [](Draw& d) { all(operand(d), d.list(2)); }},

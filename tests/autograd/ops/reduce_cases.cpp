@@ -355,9 +355,9 @@ const bool moments = test::add_cases(reductions("var", "", variance(1), variance
                                                 forms({full_groups, empty_groups}), -2, 2)) &&
                      test::add_cases(reductions("var", "uncorrected, ", variance(0), variance_of(0),
                                                 forms({full_groups, single_groups, empty_groups}), -2, 2)) &&
-                     test::add_cases(reductions("std", "", deviation(1), deviation_of(1),
+                     test::add_cases(reductions("stddev", "", deviation(1), deviation_of(1),
                                                 forms({full_groups, empty_groups}), -2, 2)) &&
-                     test::add_cases(reductions("std", "uncorrected, ", deviation(0), deviation_of(0),
+                     test::add_cases(reductions("stddev", "uncorrected, ", deviation(0), deviation_of(0),
                                                 forms({full_groups, single_groups, empty_groups}), -2, 2));
 
 std::vector<Case> norms() {
