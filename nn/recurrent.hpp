@@ -76,7 +76,7 @@ struct [[nodiscard]] LstmResult {
 
 /// Long short-term memory over sequences (T, N, input): see xgrad::lstm for the cell. A sequence of no steps
 /// gives an output of none and the initial state.
-///   const Variable output = lstm(x);
+///   const Variable y = lstm(x);
 ///   const auto [output, state] = lstm.run(x, {h0, c0});
 class LSTM : public detail::Recurrent {
  public:

@@ -14,7 +14,7 @@ namespace xgrad {
 /// SC 2011). A value: copying it repeats the stream. Not for use from several threads at once.
 class [[nodiscard]] Generator {
  public:
-  explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
+  [[nodiscard]] explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
 
   std::uint64_t seed() const { return seed_; }
   std::uint64_t position() const { return position_; }
