@@ -31,8 +31,7 @@ double best_seconds(F f) {
   return best;
 }
 
-// Of a copy that moves `bytes`, half of them read and half written, shared out as the library shares out
-// loops.
+// Of a copy that moves `bytes`, half of them read and half written, by as many threads as the library uses.
 double copy_seconds(double bytes) {
   static std::map<double, double> known;
   const auto [entry, is_new] = known.try_emplace(bytes);
@@ -40,9 +39,12 @@ double copy_seconds(double bytes) {
     const auto half = static_cast<Index>(bytes / 2);
     std::vector<char> from(static_cast<std::size_t>(half), 1), to(from);
     entry->second = best_seconds([&] {
-      detail::parallel_for(half, 1 << 17, [&](Index begin, Index end) {
+      const Index threads = num_threads(), share = (half + threads - 1) / threads;
+#pragma omp parallel for num_threads(num_threads()) schedule(static, 1)
+      for (Index i = 0; i < threads; ++i) {
+        const Index begin = std::min(i * share, half), end = std::min(begin + share, half);
         std::memcpy(to.data() + begin, from.data() + begin, static_cast<std::size_t>(end - begin));
-      });
+      }
       benchmark::DoNotOptimize(to.data());
     });
   }
