@@ -144,7 +144,8 @@ TEST_SUITE("tensor") {
             shape.push_back(columns);
             return shape;
           };
-          CAPTURE(to_string(shaped(queries, keys)));
+          const std::string scores = to_string(shaped(queries, keys));
+          CAPTURE(scores);
           CAPTURE(kind);
           const Tensor q = random(shaped(queries, depth), dtype), k = random(shaped(keys, depth), dtype),
                        v = random(shaped(keys, width), dtype), g = random(shaped(queries, width), dtype);

@@ -72,8 +72,10 @@ TEST_SUITE("tensor") {
                                                                   // enough for several threads
                                                                   {Shape{2, 3, 70, 101}, Shape{3, 1, 101}},
                                                                   {Shape{301, 1}, Shape{211}}}) {
-        CAPTURE(to_string(a));
-        CAPTURE(to_string(b));
+        const auto shown_a = to_string(a);
+        CAPTURE(shown_a);
+        const auto shown_b = to_string(b);
+        CAPTURE(shown_b);
         check_runs<2>({a, b});
         check_runs<2>({b, a});
         check_runs<3>({a, b, Shape{1}});

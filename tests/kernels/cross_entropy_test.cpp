@@ -60,8 +60,10 @@ TEST_SUITE("tensor") {
                {0, 3}, {1, 1}, {4, 1}, {5, 3}, {300, 10}, {7, 130}, {3, 1500}, {2, 9000}})
         for (const bool weighted : {false, true})
           for (const double smoothing : {0.0, 0.25, 1.0}) {
-            CAPTURE(rows);
-            CAPTURE(classes);
+            const auto shown_rows = rows;
+            CAPTURE(shown_rows);
+            const auto shown_classes = classes;
+            CAPTURE(shown_classes);
             CAPTURE(smoothing);
             const Tensor x = random({rows, classes}, dtype);
             Tensor y = random.integers({rows}, 0, classes - 1);

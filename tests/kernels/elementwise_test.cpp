@@ -67,8 +67,10 @@ using Formula = double (*)(double, double);
 void check_pairs(Kernel kernel, Formula formula, DType dtype, bool nonzero = false) {
   RandomTensors random(static_cast<unsigned>(dtype) + 1);
   for (const auto& [first, second] : pairs) {
-    CAPTURE(to_string(first));
-    CAPTURE(to_string(second));
+    const auto shown_first = to_string(first);
+    CAPTURE(shown_first);
+    const auto shown_second = to_string(second);
+    CAPTURE(shown_second);
     CAPTURE(to_string(dtype));
     const auto made = [&](const Shape& shape) {
       return nonzero ? random.integers(shape, 1, 5).to(dtype) : random(shape, dtype);
@@ -230,8 +232,10 @@ TEST_SUITE("tensor") {
       for (const auto& [first, second] : pairs) {
         const Tensor a = random(first, dtype), b = random(second, dtype);
         if (broadcast_shapes(first, second) != first) continue;
-        CAPTURE(to_string(first));
-        CAPTURE(to_string(second));
+        const auto shown_first = to_string(first);
+        CAPTURE(shown_first);
+        const auto shown_second = to_string(second);
+        CAPTURE(shown_second);
         const Naive before(a),
             expected = paired(a, b, [&](double p, double q) { return stored(p + q, dtype); });
         Tensor target = a;
@@ -267,7 +271,8 @@ TEST_SUITE("tensor") {
         {Comparison::greater_equal, [](double x, double y) { return x >= y ? 1.0 : 0.0; }}};
     RandomTensors random(5);
     for (const auto& [comparison, formula] : all) {
-      CAPTURE(static_cast<int>(comparison));
+      const auto shown_comparison = static_cast<int>(comparison);
+      CAPTURE(shown_comparison);
       for (const DType dtype : all_dtypes)
         for (const auto& [first, second] : pairs) {
           // Few values, so that many are equal.
@@ -325,7 +330,8 @@ TEST_SUITE("tensor") {
                                                    {Shape{3, 1}, Shape{1, 70}, Shape{3, 70}}};
     for (const auto& [to_condition, to_a, to_b] : shapes)
       for (const DType dtype : all_dtypes) {
-        CAPTURE(to_string(to_condition));
+        const auto shown_to_condition = to_string(to_condition);
+        CAPTURE(shown_to_condition);
         const Tensor condition = random(to_condition, boolean), a = random(to_a, dtype),
                      b = random(to_b, dtype);
         const Naive c(condition), x(a), y(b);

@@ -54,8 +54,10 @@ TEST_SUITE("tensor") {
     for (const auto& [first, second, to_allowed] : batches)
       for (const DType dtype : {float32, float64})
         for (const Index depth : {0, 1, 5}) {
-          CAPTURE(to_string(first));
-          CAPTURE(to_string(second));
+          const auto shown_first = to_string(first);
+          CAPTURE(shown_first);
+          const auto shown_second = to_string(second);
+          CAPTURE(shown_second);
           Tensor x = random(with(first, rows, depth), float64),
                  y = random(with(second, columns, depth), dtype);
           if (x.count() > 2) x.mutable_data<double>()[1] = not_a_number;
@@ -81,8 +83,10 @@ TEST_SUITE("tensor") {
         for (const Index width : {0, 1, 5})
           for (const bool transposed : {false, true})
             for (const double strange : {0.0, inf, not_a_number}) {
-              CAPTURE(to_string(first));
-              CAPTURE(to_string(second));
+              const auto shown_first = to_string(first);
+              CAPTURE(shown_first);
+              const auto shown_second = to_string(second);
+              CAPTURE(shown_second);
               CAPTURE(transposed);
               CAPTURE(strange);
               const Tensor allowed = random(to_allowed, boolean);

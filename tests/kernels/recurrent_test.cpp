@@ -42,7 +42,8 @@ TEST_SUITE("tensor") {
   TEST_CASE("lstm kernel: states, gates and gradients are those of the definition") {
     RandomTensors random(1);
     for (const DType dtype : {float32, float64})
-      for (const auto& [T, N, H] : all_sizes) {
+      for (const auto& sizes : all_sizes) {
+        const Index T = sizes.steps, N = sizes.batch, H = sizes.features;
         CAPTURE(T);
         CAPTURE(N);
         CAPTURE(H);
@@ -116,8 +117,9 @@ TEST_SUITE("tensor") {
   TEST_CASE("gru kernel: states, gates and gradients are those of the definition") {
     RandomTensors random(2);
     for (const DType dtype : {float32, float64})
-      for (const auto& [T, N, H] : all_sizes)
+      for (const auto& sizes : all_sizes)
         for (const bool biased : {false, true}) {
+          const Index T = sizes.steps, N = sizes.batch, H = sizes.features;
           CAPTURE(T);
           CAPTURE(N);
           CAPTURE(H);
