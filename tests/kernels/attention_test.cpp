@@ -259,7 +259,8 @@ TEST_SUITE("tensor") {
         ++matrix;
       });
     }
-    const kernels::AttentionMask none(Tensor(), batch);
+    const Tensor undefined;
+    const kernels::AttentionMask none(undefined, batch);
     CHECK_FALSE(none.defined());
     CHECK(none.allows<float>(0, 0, 0, 1));
     CHECK_FALSE(none.allows<float>(0, 0, 0, 0));
