@@ -24,6 +24,7 @@ Variable chain(const Operand& cotangent, const Operand& slope) {
 Variable chain_input(Backward& r, std::size_t i) {
   if (r.create_graph()) return recorded_chain_input(r, i);
   const Tensor& slope = r.input_value(i);
+  if (!r.hands_over()) return new_variable(kernels::chain(r.final_gradient().value(), slope));
   Variable gradient = r.take_gradient();
   if (gradient.shape() == slope.shape() && sole(gradient)) {
     kernels::chain_to(Access::mutable_value(gradient), slope);

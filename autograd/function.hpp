@@ -9,6 +9,8 @@
 //         return std::vector{3 * b.saved(0) * b.saved(0) * b.gradient()};
 //       });
 //   Variable y = cube(x);
+//
+// A gradient of zero times an infinite slope is NaN here, as in any product; map() keeps it zero.
 #pragma once
 
 #include <xgrad/autograd/record.hpp>

@@ -48,12 +48,21 @@ class Backward {
     return gradients_[k].defined();
   }
   /// The gradient of output 0, which the rule does not read again. Nobody else holds it where the run had it
-  /// alone and no other rule of the operation comes after this one: then its value may be written over.
+  /// alone and hands_over(): then its value may be written over.
   Variable take_gradient() {
+    final_gradient();
+    return hands_over() ? std::move(gradients_[0]) : gradients_[0];
+  }
+  /// The same to read only, which needs no handle of its own.
+  const Variable& final_gradient() {
     gradient();
     taken_ = true;
+    return gradients_[0];
+  }
+  /// True when no other rule of the operation comes after this one and nobody looks at its gradient later.
+  bool hands_over() const {
     // Anomaly mode looks at the incoming gradients after the rule.
-    return last_ && !create_graph_ && !AnomalyMode::enabled() ? std::move(gradients_[0]) : gradients_[0];
+    return last_ && !create_graph_ && !AnomalyMode::enabled();
   }
   /// Saved values, with their history when a graph is being created.
   Variable input(std::size_t i) const;

@@ -61,7 +61,7 @@ class AttentionMask {
   /// Where the mask of this matrix starts.
   Index start(Index matrix) const { return offset_at(matrix, batch_, strides_); }
 
-  const Tensor& mask_;
+  Tensor mask_;
   Shape batch_;
   IndexList strides_;  // of the batch, the queries and the keys
   Index query_stride_ = 0, key_stride_ = 0;

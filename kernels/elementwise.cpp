@@ -84,7 +84,8 @@ Tensor transform(const Tensor& x, F f) {
 [[noreturn, gnu::noinline]] void reject_dtypes(const Tensor& a, const Tensor& b) {
   fail<DTypeError>("expects operands of one dtype, got " + describe(a) + " and " + describe(b));
 }
-inline void check_same_dtype(const Tensor& a, const Tensor& b) {
+// As a call of its own it is felt in operations on a few elements.
+[[gnu::always_inline]] inline void check_same_dtype(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype()) reject_dtypes(a, b);
 }
 
@@ -204,9 +205,11 @@ Comparison mirrored(Comparison comparison) {
       return Comparison::less;
     case Comparison::greater_equal:
       return Comparison::less_equal;
-    default:
-      return comparison;
+    case Comparison::equal:
+    case Comparison::not_equal:
+      break;
   }
+  return comparison;
 }
 
 // x < y and x <= y for an integer and a real, neither of which need have the other's digits.
@@ -231,9 +234,10 @@ Tensor compare_integers(Comparison comparison, const Tensor& a, const Tensor& b)
       return result([](std::int64_t x, double y) { return integer_less_equal(x, y); });
     case Comparison::greater:
       return result([](std::int64_t x, double y) { return y == y && !integer_less_equal(x, y); });
-    default:
+    case Comparison::greater_equal:
       return result([](std::int64_t x, double y) { return y == y && !integer_less(x, y); });
   }
+  __builtin_unreachable();
 }
 
 }  // namespace
@@ -375,9 +379,10 @@ Tensor logical(Logical kind, const Tensor& a, const Tensor& b) {
       return zip<bool, bool, bool>(x, y, [](bool p, bool q) { return p && q; });
     case Logical::either:
       return zip<bool, bool, bool>(x, y, [](bool p, bool q) { return p || q; });
-    default:
+    case Logical::one:
       return zip<bool, bool, bool>(x, y, [](bool p, bool q) { return p != q; });
   }
+  __builtin_unreachable();
 }
 
 Tensor logical_not(const Tensor& x) {
@@ -409,9 +414,10 @@ Tensor classify(Classification kind, const Tensor& x) {
           return transform<bool, T>(x, [](T v) { return v != v; });
         case Classification::infinite:
           return transform<bool, T>(x, [](T v) { return std::fabs(v) > largest; });
-        default:
+        case Classification::finite:
           return transform<bool, T>(x, [](T v) { return std::fabs(v) <= largest; });
       }
+      __builtin_unreachable();
     } else {
       return transform<bool, T>(x, [kind](T) { return kind == Classification::finite; });
     }

@@ -142,11 +142,7 @@ Tensor normalize_indices(const Tensor& index, Index size, Index axis) {
   Tensor result = index.to(int64);
   bool negative = false;
   for (Index i : result.span<Index>()) {
-    if (i < -size || i >= size)
-      fail<IndexError>("index " + std::to_string(i) + " is out of range for axis " + std::to_string(axis) +
-                       " of size " + std::to_string(size) +
-                       (size > 0 ? ", expected " + std::to_string(-size) + " to " + std::to_string(size - 1)
-                                 : std::string()));
+    if (i < -size || i >= size) fail<IndexError>(detail::out_of_range(i, axis, size));
     negative |= i < 0;
   }
   if (negative)

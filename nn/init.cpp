@@ -89,9 +89,11 @@ double gain(Nonlinearity nonlinearity, double slope) {
       return std::sqrt(2 / (1 + slope * slope));
     case Nonlinearity::selu:
       return 0.75;
-    default:
-      return 1;
+    case Nonlinearity::linear:
+    case Nonlinearity::sigmoid:
+      break;
   }
+  return 1;
 }
 
 void kaiming_uniform(Variable weight, KaimingOptions options, Generator& generator, Place place) {

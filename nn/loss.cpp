@@ -24,9 +24,10 @@ Variable reduce(const Variable& losses, Reduction reduction) {
       return mean(losses);
     case Reduction::sum:
       return sum(losses);
-    default:
+    case Reduction::none:
       return losses;
   }
+  __builtin_unreachable();
 }
 
 struct Pair {

@@ -143,3 +143,10 @@ Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims, Place p
 }
 
 }  // namespace xgrad
+
+std::string xgrad::detail::out_of_range(Index index, Index axis, Index size) {
+  const std::string found = "index " + std::to_string(index) + " is out of range for axis " +
+                            std::to_string(axis) + " of size " + std::to_string(size);
+  return size == 0 ? found
+                   : found + ", expected " + std::to_string(-size) + " to " + std::to_string(size - 1);
+}

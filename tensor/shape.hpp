@@ -106,8 +106,8 @@ class Axes {
 /// `axis` in [0, rank), negative ones counted from the end. Throws IndexError that names the legal interval.
 [[nodiscard]] Index wrap_axis(Index axis, Index rank, Place place = Place::here());
 
-/// The same for an operation that works along one axis of `shape`, where a scalar counts as one element along
-/// an axis 0.
+/// wrap_axis for an operation that works along one axis of `shape`, where a scalar counts as one element
+/// along an axis 0.
 [[nodiscard]] Index axis_along(const Shape& shape, Index axis, Place place = Place::here());
 
 /// The common shape of two operands under NumPy's broadcasting. Throws ShapeError naming both.
@@ -128,3 +128,10 @@ class Axes {
 
 }  // namespace xgrad
 XGRAD_API_END
+
+namespace xgrad::detail {
+
+/// "index 4 is out of range for axis 1 of size 3, expected -3 to 2", as every message says it.
+[[nodiscard]] std::string out_of_range(Index index, Index axis, Index size);
+
+}  // namespace xgrad::detail

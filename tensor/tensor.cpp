@@ -149,8 +149,7 @@ Index Tensor::position(std::initializer_list<Index> index, Place place) const {
   for (Index i : index) {
     const Index size = shape()[axis];
     if (i < -size || i >= size)
-      detail::fail_at<IndexError>(place, "at: index " + std::to_string(i) + " is out of range for axis " +
-                                             std::to_string(axis) + " of size " + std::to_string(size));
+      detail::fail_at<IndexError>(place, "at: " + detail::out_of_range(i, axis, size));
     flat = flat * size + (i < 0 ? i + size : i);
     ++axis;
   }

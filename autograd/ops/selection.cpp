@@ -13,9 +13,7 @@ namespace {
 using Kind = IndexItem::Kind;
 
 Index wrap_position(Index position, Index size, Index axis) {
-  if (position < -size || position >= size)
-    fail<IndexError>("index " + std::to_string(position) + " is out of range for axis " +
-                     std::to_string(axis) + " of size " + std::to_string(size));
+  if (position < -size || position >= size) fail<IndexError>(out_of_range(position, axis, size));
   return position < 0 ? position + size : position;
 }
 
