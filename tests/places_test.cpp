@@ -3,6 +3,8 @@
 #include <xgrad/tensor/xtensor.hpp>
 #include <xgrad/xgrad.hpp>
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
 #include <functional>
@@ -13,6 +15,7 @@
 namespace {
 
 using namespace xgrad;
+using test::leaf;
 
 /// Any expression as a call without a result.
 struct Trial {
@@ -42,8 +45,6 @@ void check(const std::vector<Trial>& trials, int line = __builtin_LINE()) {
     CHECK(text.substr(0, place.size()) == place);
   }
 }
-
-Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
 
 // clang-format off
 

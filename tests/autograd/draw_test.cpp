@@ -5,6 +5,8 @@
 #include <xgrad/autograd/record.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include "support/messages.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,10 +14,7 @@
 namespace {
 
 using namespace xgrad;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using test::contains;
 
 }  // namespace
 

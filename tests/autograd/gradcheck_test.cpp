@@ -9,6 +9,8 @@
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 
+#include "support/messages.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -18,6 +20,7 @@
 namespace {
 
 using namespace xgrad;
+using test::contains;
 
 using List = std::vector<Variable>;
 
@@ -49,10 +52,6 @@ Variable wrong_second_order(const Operand& x, const Operand& y) {
 Variable lost_cotangent(const Operand& x, const Operand& y) {
   return product(
       x, y, [](Backward& r) { return r.gradient().detach() * r.input(1); }, right_y);
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -195,31 +195,23 @@ TEST_CASE("a variable cannot be its own gradient; one gradient given to two stay
 }
 
 TEST_CASE("errors of hooks and leaves in a backward run name a line of the user's") {
-  const auto message = [](const auto& f) -> std::string {
-    try {
-      f();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was thrown";
-  };
   const auto here = [](int line) { return "hook_test.cpp:" + std::to_string(line) + ": "; };
   const Variable x = leaf(ones({2}));
   const int made = __LINE__ + 1;
   Variable y = x * 3;
   y.add_hook([](const Variable&) { return Variable(ones({3})); });
-  CHECK(message([&] { sum(y).backward(); }) ==
+  CHECK(message_of([&] { sum(y).backward(); }) ==
         here(made) + "mul: a hook gave a gradient of shape (3,), expects (2,)");
 
   Variable w = leaf(ones({2}));
   w.add_hook([](const Variable&) { return Variable(ones({2}, float64)); });
   const Variable z = sum(w * 3);
-  const std::string run = message([&] { z.backward(); });
+  const std::string run = message_of([&] { z.backward(); });
   CHECK(run == here(__LINE__ - 1) + "leaf: a hook gave a gradient of float64, expects float32");
 
   Variable v = leaf(ones({2}));
   const Variable u = sum(v * 3);
   detail::Access::mutable_value(v) = ones({3});
-  const std::string again = message([&] { u.backward(); });
+  const std::string again = message_of([&] { u.backward(); });
   CHECK(again.find(here(__LINE__ - 1) + "leaf: a leaf was recorded as") == 0);
 }

@@ -6,6 +6,8 @@
 
 #include <data/files.hpp>
 
+#include "support/messages.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -15,6 +17,7 @@ namespace {
 
 using namespace xgrad;
 using test::Bytes, test::gzipped, test::idx_header, test::TemporaryDirectory, test::operator+;
+using test::contains;
 
 Bytes images(std::uint32_t count, unsigned char value) {
   return idx_header(0x08, {count, 28, 28}) + Bytes(count * 28 * 28, value);
@@ -38,10 +41,6 @@ std::string format_error(const TemporaryDirectory& directory, std::size_t offset
     return error.what();
   }
   return "no FormatError";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -15,20 +15,20 @@
 #include "goldens/recurrent.hpp"
 #include "support/signal_storm.hpp"
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <functional>
 
 using namespace xgrad;
+using test::leaf, test::message_of;
 
 namespace {
 
 Tensor golden(const std::string& name, const Shape& shape) {
   return Tensor::from(goldens::recurrent.at(name), shape);
 }
-
-Variable leaf(const Tensor& value) { return {value, {.requires_grad = true}}; }
 
 constexpr nn::RecurrentOptions precise(nn::RecurrentOptions options) {
   options.dtype = float64;
@@ -70,15 +70,6 @@ void check_gradients(Layer& layer, const std::string& name) {
 
 Shape state_shape(const Golden& g) {
   return {g.options.layers * (g.options.bidirectional ? 2 : 1), g.x[g.options.batch_first ? 0 : 1], g.hidden};
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -20,6 +22,7 @@ namespace {
 
 using namespace xgrad;
 using optim::Optimizer;
+using test::leaf;
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
@@ -65,8 +68,6 @@ const std::vector<std::pair<const char*, Make>> kinds = {
        return std::make_unique<optim::Adagrad>(p, optim::AdagradOptions{.learning_rate = rate});
      }},
 };
-
-Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
 
 Tensor stepped(Optimizer& optimizer, Variable p, const Tensor& gradient, int steps = 1) {
   for (int t = 0; t < steps; ++t) {

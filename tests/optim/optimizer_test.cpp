@@ -8,6 +8,8 @@
 #include <xgrad/tensor/random.hpp>
 #include <xgrad/tensor/threads.hpp>
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -19,22 +21,7 @@ namespace {
 
 using namespace xgrad;
 using optim::Optimizer;
-
-Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
-
-template <class E, class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing of that type was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using test::leaf, test::message_of, test::contains;
 
 struct Kind {
   std::string name;
@@ -94,13 +81,14 @@ TEST_CASE("optim: bad lists of parameters throw") {
   for (const Kind& kind : kinds) {
     CAPTURE(kind.name);
     const Variable p = leaf(ones({2, 3}));
-    CHECK(contains(message<ValueError>([&] { kind.make({}); }), kind.name + ": group 0 has no parameters"));
-    CHECK(contains(message<ValueError>([&] {
+    CHECK(
+        contains(message_of<ValueError>([&] { kind.make({}); }), kind.name + ": group 0 has no parameters"));
+    CHECK(contains(message_of<ValueError>([&] {
                      kind.make({p, p});
                    }),
                    "parameter 1 of shape (2, 3) is listed twice"));
-    CHECK(contains(message<GraphError>([&] { kind.make({p, Variable()}); }), "parameter 1 is undefined"));
-    CHECK(contains(message<DTypeError>([&] { kind.make({Variable(ones({2}, int64))}); }), "int64 (2,)"));
+    CHECK(contains(message_of<GraphError>([&] { kind.make({p, Variable()}); }), "parameter 1 is undefined"));
+    CHECK(contains(message_of<DTypeError>([&] { kind.make({Variable(ones({2}, int64))}); }), "int64 (2,)"));
     CHECK_NOTHROW(kind.make({Variable(ones({2}))}));
   }
   CHECK_THROWS_AS(optim::SGD(std::vector<optim::Group<optim::SGDOptions>>{}), ValueError);
@@ -112,7 +100,7 @@ TEST_CASE("optim: bad lists of parameters throw") {
 TEST_CASE("optim: bad options throw, naming the option, its interval and the caller's line") {
   const std::vector<Variable> p{leaf(ones({2}))};
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  const std::string text = message<ValueError>([&] { optim::Adam(p, {.beta1 = 1}); });
+  const std::string text = message_of<ValueError>([&] { optim::Adam(p, {.beta1 = 1}); });
   CHECK(contains(text, "optimizer_test.cpp:" + std::to_string(__LINE__ - 1)));
   CHECK(contains(text, "Adam: beta1 must be in [0, 1), got 1"));
   CHECK_THROWS_AS(optim::Adam(p, {.beta1 = -0.1}), ValueError);
@@ -124,7 +112,7 @@ TEST_CASE("optim: bad options throw, naming the option, its interval and the cal
   CHECK_THROWS_AS(optim::RMSprop(p, {.momentum = -1}), ValueError);
   CHECK_THROWS_AS(optim::Adagrad(p, {.learning_rate_decay = -1}), ValueError);
   CHECK_THROWS_AS(optim::Adagrad(p, {.initial_accumulator_value = -1}), ValueError);
-  CHECK(contains(message<ValueError>([&] { optim::SGD(p, {.learning_rate = -1e-9}); }),
+  CHECK(contains(message_of<ValueError>([&] { optim::SGD(p, {.learning_rate = -1e-9}); }),
                  "learning_rate must be finite and at least 0, got -1e-09"));
   CHECK_THROWS_AS(optim::SGD(p, {.learning_rate = inf}), ValueError);
   CHECK_THROWS_AS(optim::SGD(p, {.nesterov = true}), ValueError);
@@ -315,7 +303,7 @@ TEST_CASE("optim: a state that does not fit lists every mismatch and changes not
     bad.set(name, tensor);
   }
   bad.set("extra", scalar(0));
-  const std::string text = message<ValueError>([&] { optimizer.load_state_dict(bad); });
+  const std::string text = message_of<ValueError>([&] { optimizer.load_state_dict(bad); });
   for (const char* part :
        {"learning_rate must be finite and at least 0, got -1",
         "groups.0.amsgrad: expects boolean (), got int64 ()", "groups.0.eps: missing",

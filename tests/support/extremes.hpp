@@ -3,6 +3,8 @@
 // well.
 #pragma once
 
+#include "support/leaf.hpp"
+
 #include <xgrad/xgrad.hpp>
 
 #include <doctest/doctest.h>
@@ -77,8 +79,6 @@ struct Case {
   const char* name;
   std::function<void(Draw&)> call;
 };
-
-inline Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
 
 /// Operands of three kinds: with elements, without, and a scalar.
 inline Variable operand(Draw& draw) {

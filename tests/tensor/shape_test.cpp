@@ -2,6 +2,8 @@
 #include <xgrad/tensor/dtype.hpp>
 #include <xgrad/tensor/shape.hpp>
 
+#include "support/messages.hpp"
+
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -10,23 +12,9 @@
 namespace {
 
 using namespace xgrad;
+using test::message_of, test::contains;
 
 constexpr Index huge = std::numeric_limits<Index>::max();
-
-// The text of the error that f throws.
-template <class E, class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing of that type was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 
@@ -67,10 +55,11 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(shape.push_back(9), ShapeError);
     CHECK_THROWS_AS(shape.insert(0, 9), ShapeError);
     CHECK(shape == Shape{1, 2, 3, 4, 5, 6, 7, 8});
-    CHECK(contains(message<ShapeError>([&] { shape.push_back(9); }), "a shape has at most 8 axes"));
-    CHECK(contains(message<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}; }),
+    CHECK(contains(message_of<ShapeError>([&] { shape.push_back(9); }), "a shape has at most 8 axes"));
+    CHECK(contains(message_of<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}; }),
                    "a shape has at most 8 axes"));
-    CHECK(contains(message<IndexError>([&] { static_cast<void>(shape[8]); }), "axis 8 of the shape (1, 2"));
+    CHECK(
+        contains(message_of<IndexError>([&] { static_cast<void>(shape[8]); }), "axis 8 of the shape (1, 2"));
   }
 
   TEST_CASE("lists of positions") {
@@ -90,8 +79,8 @@ TEST_SUITE("tensor") {
     CHECK(list.has(1));
     CHECK_FALSE(list.has(2));
     CHECK_FALSE(list.has(-1));
-    CHECK(
-        contains(message<IndexError>([&] { static_cast<void>(list[2]); }), "position 2 of the list (2, 4)"));
+    CHECK(contains(message_of<IndexError>([&] { static_cast<void>(list[2]); }),
+                   "position 2 of the list (2, 4)"));
     CHECK_THROWS_AS(list.erase(2), IndexError);
     CHECK_THROWS_AS(list.insert(3, 0), IndexError);
     CHECK_THROWS_AS(list.insert(-1, 0), IndexError);
@@ -115,7 +104,7 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(static_cast<void>(Shape{0, -1}.count()), ShapeError);
     CHECK_THROWS_AS(static_cast<void>(Shape{huge, 2}.count()), ShapeError);
     CHECK_THROWS_AS(static_cast<void>(Shape{Index{1} << 32, Index{1} << 32}.count()), ShapeError);
-    CHECK(contains(message<ShapeError>([] { static_cast<void>(Shape{3, -7}.count()); }), "(3, -7)"));
+    CHECK(contains(message_of<ShapeError>([] { static_cast<void>(Shape{3, -7}.count()); }), "(3, -7)"));
   }
 
   TEST_CASE("shape: strides") {
@@ -139,7 +128,7 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(wrap_axis(3, 3), IndexError);
     CHECK_THROWS_AS(wrap_axis(-4, 3), IndexError);
     CHECK_THROWS_AS(wrap_axis(0, 0), IndexError);
-    const std::string text = message<IndexError>([] { wrap_axis(5, 3); });
+    const std::string text = message_of<IndexError>([] { wrap_axis(5, 3); });
     CHECK(contains(text, "axis 5"));
     CHECK(contains(text, "-3 to 2"));
   }
@@ -148,8 +137,8 @@ TEST_SUITE("tensor") {
     CHECK(axis_along({2, 3}, -1) == 1);
     CHECK(axis_along({}, 0) == 0);
     CHECK(axis_along({}, -1) == 0);
-    CHECK(
-        contains(message<IndexError>([] { axis_along({}, 1); }), "axis 1 is out of range, expected -1 to 0"));
+    CHECK(contains(message_of<IndexError>([] { axis_along({}, 1); }),
+                   "axis 1 is out of range, expected -1 to 0"));
     CHECK_THROWS_AS(axis_along({2, 3}, 2), IndexError);
   }
 
@@ -164,9 +153,14 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS((Axes{0, 3}.sorted(3)), IndexError);
     CHECK_THROWS_AS((Axes{1, 1}.sorted(3)), ValueError);
     CHECK_THROWS_AS((Axes{1, -2}.ordered(3)), ValueError);
-    CHECK(contains(message<ValueError>([] { Axes{1, -2}.sorted(3); }), "axis -2 is given twice in (1, -2)"));
+    CHECK(contains(message_of<ValueError>([] {
+                     Axes{1, -2}.sorted(3);
+                   }),
+                   "axis -2 is given twice in (1, -2)"));
     CHECK(Axes(IndexList{2, 0}).ordered(3) == IndexList{2, 0});
-    const std::string text = message<ShapeError>([] { Axes(std::vector<Index>{0, 1, 2, 3, 4, 5, 6, 7, 8}); });
+    const std::string text = message_of<ShapeError>([] {
+      Axes(std::vector<Index>{0, 1, 2, 3, 4, 5, 6, 7, 8});
+    });
     CHECK(contains(text, "a list has at most 8 numbers, one for each axis, got one more than (0, 1, 2"));
   }
 
@@ -190,7 +184,7 @@ TEST_SUITE("tensor") {
     CHECK_THROWS_AS(broadcast_shapes({2}, {3}), ShapeError);
     CHECK_THROWS_AS(broadcast_shapes({0}, {2}), ShapeError);
     CHECK_THROWS_AS(broadcast_shapes({2, 3}, {2}), ShapeError);
-    const std::string text = message<ShapeError>([] { broadcast_shapes({2, 3}, {4, 2}); });
+    const std::string text = message_of<ShapeError>([] { broadcast_shapes({2, 3}, {4, 2}); });
     CHECK(contains(text, "(2, 3)"));
     CHECK(contains(text, "(4, 2)"));
   }

@@ -6,32 +6,16 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <limits>
 
 using namespace xgrad;
+using test::leaf, test::message_of, test::contains;
 
 namespace {
-
-Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
-
-template <class E>
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing of that type was thrown";
-}
-
-bool contains(const std::string& text, std::initializer_list<const char*> parts) {
-  for (const char* part : parts)
-    if (text.find(part) == std::string::npos) return false;
-  return true;
-}
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
@@ -100,7 +84,7 @@ TEST_SUITE("autograd") {
     CHECK(index_put(x, {0}, 3).dtype() == float32);
     CHECK(index_put(x, {Slice{0, 1}}, Tensor{3}).dtype() == float32);
     CHECK(index_put(x, {0}, scalar(3.5, float64)).dtype() == float32);
-    CHECK(contains(message<DTypeError>([&] { index_put(x, {Slice{}}, zeros({2}, float64)); }),
+    CHECK(contains(message_of<DTypeError>([&] { index_put(x, {Slice{}}, zeros({2}, float64)); }),
                    {"index_test.cpp:", "index_put: ", "float64", "float32", "cast"}));
     CHECK_THROWS_AS(index_put(Tensor{1, 2}, {0}, 0.5), DTypeError);
     CHECK_THROWS_AS(scatter(Tensor{1, 2}, 0, Tensor{0}, Tensor{0.5}), DTypeError);
@@ -111,32 +95,35 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("index: errors name index, axis, size and shapes") {
     const Variable x(zeros({2, 3}));
-    CHECK(contains(message<IndexError>([&] {
+    CHECK(contains(message_of<IndexError>([&] {
                      index(x, {0, 3});
                    }),
                    {"index_test.cpp:", "index: ", "index 3", "axis 1", "size 3"}));
-    CHECK(contains(message<IndexError>([&] { index(x, {-3}); }), {"index -3", "axis 0", "size 2"}));
-    CHECK(contains(message<IndexError>([&] {
+    CHECK(contains(message_of<IndexError>([&] { index(x, {-3}); }), {"index -3", "axis 0", "size 2"}));
+    CHECK(contains(message_of<IndexError>([&] {
                      index(x, {Slice{}, Tensor{0, -4}});
                    }),
                    {"index -4", "axis 1", "size 3"}));
-    CHECK(contains(message<IndexError>([&] { index(x, {2, Tensor{0}}); }), {"index 2", "axis 0", "size 2"}));
-    CHECK(contains(message<IndexError>([&] { index(x, {0, 0, 0}); }), {"3 axes", "(2, 3)"}));
+    CHECK(contains(message_of<IndexError>([&] {
+                     index(x, {2, Tensor{0}});
+                   }),
+                   {"index 2", "axis 0", "size 2"}));
+    CHECK(contains(message_of<IndexError>([&] { index(x, {0, 0, 0}); }), {"3 axes", "(2, 3)"}));
     CHECK_THROWS_AS(index(x, {ellipsis, ellipsis}), IndexError);
     CHECK_THROWS_AS(index(scalar(1), {0}), IndexError);
     CHECK_THROWS_AS(index(zeros({0}), {0}), IndexError);
     CHECK_THROWS_AS(index(x, {Tensor{0.5}}), DTypeError);
     CHECK_THROWS_AS(index(x, {Slice{0, 1, 0}}), ValueError);
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      index(x, {Tensor{true, false, true}});
                    }),
                    {"mask", "(3,)", "(2, 3)"}));
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      index(x, {Tensor{0, 1}, Tensor{0, 1, 2}});
                    }),
                    {"(2,)", "(3,)"}));
     CHECK_THROWS_AS(index(zeros({1, 1, 1, 1, 1, 1, 1, 1}), {newaxis}), ShapeError);
-    CHECK(contains(message<ShapeError>([&] { index_put(x, {0}, zeros({2})); }),
+    CHECK(contains(message_of<ShapeError>([&] { index_put(x, {0}, zeros({2})); }),
                    {"index_put: ", "(2,)", "(3,)", "selection"}));
     CHECK_THROWS_AS(index_add(x, {0}, zeros({1, 3})), ShapeError);
     CHECK_THROWS_AS(index(Variable(), {0}), GraphError);
@@ -145,25 +132,31 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("gather, scatter, index_select: errors") {
     const Variable x(zeros({2, 3}));
-    CHECK(contains(message<IndexError>([&] {
+    CHECK(contains(message_of<IndexError>([&] {
                      gather(x, 1, Tensor({{0}, {3}}));
                    }),
                    {"index_test.cpp:", "gather: ", "index 3", "axis 1", "size 3"}));
-    CHECK(contains(message<ShapeError>([&] { gather(x, 1, zeros({3, 1}, int64)); }), {"(2, 3)", "(3, 1)"}));
+    CHECK(contains(message_of<ShapeError>([&] {
+                     gather(x, 1, zeros({3, 1}, int64));
+                   }),
+                   {"(2, 3)", "(3, 1)"}));
     CHECK_THROWS_AS(gather(x, 1, Tensor{0}), ShapeError);
     CHECK_THROWS_AS(gather(x, 2, zeros({2, 3}, int64)), IndexError);
     CHECK_THROWS_AS(gather(x, 0, zeros({2, 3}, float32)), DTypeError);
     CHECK_THROWS_AS(gather(x, 0, Variable()), GraphError);
     CHECK_THROWS_AS(scatter(x, 0, zeros({3, 4}, int64), 1), ShapeError);
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      scatter_add(x, 0, zeros({1, 3}, int64), zeros({2}));
                    }),
                    {"scatter_add: ", "(2,)", "(1, 3)"}));
-    CHECK(contains(message<IndexError>([&] { index_select(x, -1, Tensor{5}); }),
+    CHECK(contains(message_of<IndexError>([&] { index_select(x, -1, Tensor{5}); }),
                    {"index_select: ", "index 5", "axis 1", "size 3"}));
     CHECK_THROWS_AS(index_select(x, 2, Tensor{0}), IndexError);
     CHECK_THROWS_AS(index_select(x, 0, Tensor{true}), DTypeError);
-    CHECK(contains(message<ShapeError>([&] { masked_select(x, Tensor{true, false}); }), {"(2,)", "(2, 3)"}));
+    CHECK(contains(message_of<ShapeError>([&] {
+                     masked_select(x, Tensor{true, false});
+                   }),
+                   {"(2,)", "(2, 3)"}));
     CHECK_THROWS_AS(masked_select(x, zeros({2, 3})), DTypeError);
     CHECK_THROWS_AS(masked_fill(x, zeros({2, 3}), 1), DTypeError);
     CHECK_THROWS_AS(masked_fill(x, zeros({2}, boolean), 1), ShapeError);
@@ -202,7 +195,7 @@ TEST_SUITE("autograd") {
     CHECK(bitwise_equal(x.grad().value(), Tensor({1.0, 0.0, 0.0}, float64)));
     CHECK(topk(scalar(1.5), 0).values.shape() == Shape{0});
     CHECK(topk(zeros({2, 3}), 0).values.shape() == Shape{2, 0});
-    CHECK(contains(message<ValueError>([&] { topk(x, 4); }), {"topk: ", "[0, 3]", "axis 0", "got 4"}));
+    CHECK(contains(message_of<ValueError>([&] { topk(x, 4); }), {"topk: ", "[0, 3]", "axis 0", "got 4"}));
     CHECK_THROWS_AS(topk(x, -1), ValueError);
     CHECK_THROWS_AS(sort(x, 1), IndexError);
   }
@@ -211,7 +204,7 @@ TEST_SUITE("autograd") {
     for (const DType dtype : {float32, float64, int64, uint8, boolean})
       CHECK(bitwise_equal(one_hot(Tensor{1, 0}, 2, dtype).value(), Tensor({{0, 1}, {1, 0}}).to(dtype)));
     CHECK(one_hot(Tensor({2}, uint8), 3).value().at({0, 2}) == 1);
-    CHECK(contains(message<IndexError>([&] {
+    CHECK(contains(message_of<IndexError>([&] {
                      one_hot(Tensor{0, 3}, 3);
                    }),
                    {"one_hot: ", "class 3", "3 classes"}));

@@ -7,29 +7,18 @@
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 
+#include "support/messages.hpp"
+
 #include <doctest/doctest.h>
 
 namespace {
 
 using namespace xgrad;
+using test::message_of, test::contains;
 
 Tensor noise(const Shape& shape, unsigned seed) {
   Generator generator(seed);
   return normal(shape, 0, 1, float64, generator);
-}
-
-template <class E, class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::string here(int line) { return "linalg_test.cpp:" + std::to_string(line) + ": "; }

@@ -8,6 +8,8 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -16,12 +18,12 @@
 namespace {
 
 using namespace xgrad;
+using test::leaf, test::message_of, test::contains;
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
-Variable leaf(std::initializer_list<Nested> values) { return leaf(Tensor(values, float64)); }
+Variable leaf(std::initializer_list<Nested> values) { return test::leaf(Tensor(values, float64)); }
 
 GradOptions recorded(bool create_graph = true) {
   GradOptions options;
@@ -47,20 +49,6 @@ Tensor number(double value, DType dtype = float64) { return scalar(value, dtype)
 // Uneven values of shape (2, 3, 4).
 Tensor test_input() { return sin(linspace(0, 40, 24, float64)).value().reshape({2, 3, 4}); }
 Tensor other_input() { return cos(linspace(3, 60, 24, float64)).value().reshape({2, 3, 4}); }
-
-template <class E, class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing of the expected type was thrown";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace
 

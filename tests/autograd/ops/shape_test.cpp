@@ -5,35 +5,19 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include "support/leaf.hpp"
+
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <limits>
 
 using namespace xgrad;
+using test::leaf, test::message_of, test::contains;
 
 namespace {
 
-Variable leaf(const Tensor& value) { return Variable(value, {.requires_grad = true}); }
-
 Tensor counting(const Shape& shape, DType dtype = float64) {
   return arange(0, shape.count(), 1, int64).to(dtype).reshape(shape);
-}
-
-template <class E>
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing of that type was thrown";
-}
-
-bool contains(const std::string& text, std::initializer_list<const char*> parts) {
-  for (const char* part : parts)
-    if (text.find(part) == std::string::npos) return false;
-  return true;
 }
 
 constexpr Index huge = std::numeric_limits<Index>::max(), tiny = std::numeric_limits<Index>::min();
@@ -170,33 +154,34 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("shape: errors name place, operation and shapes") {
     const Variable x(counting({2, 3}));
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      reshape(x, {4, 2});
                    }),
                    {"shape_test.cpp:", "reshape: ", "(2, 3)", "(4, 2)"}));
-    CHECK(contains(message<ShapeError>([&] { reshape(x, {-1, -1}); }), {"only one size may be -1"}));
-    CHECK(contains(message<ShapeError>([&] { reshape(x, {-2, 3}); }), {"negative", "(-2, 3)"}));
-    CHECK(contains(message<ShapeError>([&] { reshape(zeros({0}), {-1, 0}); }), {"(-1, 0)"}));
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] { reshape(x, {-1, -1}); }), {"only one size may be -1"}));
+    CHECK(contains(message_of<ShapeError>([&] { reshape(x, {-2, 3}); }), {"negative", "(-2, 3)"}));
+    CHECK(contains(message_of<ShapeError>([&] { reshape(zeros({0}), {-1, 0}); }), {"(-1, 0)"}));
+    CHECK(contains(message_of<ShapeError>([&] {
                      broadcast_to(x, {3, 2});
                    }),
                    {"shape_test.cpp:", "broadcast_to: ", "(2, 3)", "(3, 2)", "sizes must match"}));
     CHECK_THROWS_AS(broadcast_to(x, {3}), ShapeError);
     CHECK_THROWS_AS(broadcast_to(x, {-1, 2, 3}), ShapeError);
     CHECK_THROWS_AS(broadcast_to(1, {huge, huge}), ShapeError);
-    CHECK(contains(message<ShapeError>([&] { permute(x, {0}); }), {"permute: ", "(2, 3)", "(0,)"}));
+    CHECK(contains(message_of<ShapeError>([&] { permute(x, {0}); }), {"permute: ", "(2, 3)", "(0,)"}));
     CHECK_THROWS_AS(permute(x, {0, 0}), ValueError);
     CHECK_THROWS_AS(permute(x, {}), ShapeError);
-    CHECK(contains(message<IndexError>([&] { permute(x, {0, 2}); }), {"axis 2", "-2 to 1"}));
-    CHECK(contains(message<IndexError>([&] { transpose(x, 0, 5); }), {"transpose: ", "axis 5", "-2 to 1"}));
-    CHECK(contains(message<IndexError>([&] { unsqueeze(x, 3); }), {"unsqueeze: ", "axis 3", "-3 to 2"}));
-    CHECK(contains(message<IndexError>([&] { flip(zeros({0}), 1); }), {"flip: ", "axis 1", "-1 to 0"}));
+    CHECK(contains(message_of<IndexError>([&] { permute(x, {0, 2}); }), {"axis 2", "-2 to 1"}));
+    CHECK(
+        contains(message_of<IndexError>([&] { transpose(x, 0, 5); }), {"transpose: ", "axis 5", "-2 to 1"}));
+    CHECK(contains(message_of<IndexError>([&] { unsqueeze(x, 3); }), {"unsqueeze: ", "axis 3", "-3 to 2"}));
+    CHECK(contains(message_of<IndexError>([&] { flip(zeros({0}), 1); }), {"flip: ", "axis 1", "-1 to 0"}));
     CHECK_THROWS_AS(flip(x, {1, -1}), ValueError);
     CHECK_THROWS_AS(squeeze(x, 2), IndexError);
     CHECK_THROWS_AS(flatten(x, 1, 0), ValueError);
     CHECK_THROWS_AS(flatten(zeros({0, Index{1} << 40, Index{1} << 40}), 1), ShapeError);
     CHECK_THROWS_AS(roll(x, 1, 2), IndexError);
-    CHECK(contains(message<ValueError>([&] { tile(x, {1, -1}); }), {"tile: ", "-1"}));
+    CHECK(contains(message_of<ValueError>([&] { tile(x, {1, -1}); }), {"tile: ", "-1"}));
     CHECK_THROWS_AS(tile(x, {huge, 1}), ShapeError);
     CHECK_THROWS_AS(repeat(x, huge, 1), ShapeError);
     CHECK_THROWS_AS(repeat(1, 2, 0), IndexError);
@@ -206,11 +191,11 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("joining and splitting: errors") {
     const Variable x(counting({2, 3}));
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      concat({x, Variable(zeros({2, 3, 1}))});
                    }),
                    {"shape_test.cpp:", "concat: ", "part 1", "(2, 3, 1)", "(2, 3)"}));
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      concat({x, x, Variable(zeros({2, 4}))}, 0);
                    }),
                    {"part 2", "(2, 4)", "other than 0"}));
@@ -219,12 +204,12 @@ TEST_SUITE("autograd") {
     CHECK_THROWS_AS(concat({Variable(scalar(1))}), IndexError);
     CHECK_THROWS_AS(concat({x, Variable()}), GraphError);
     CHECK_THROWS_AS(concat({x}, 2), IndexError);
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      stack({x, Variable(zeros({3, 2}))});
                    }),
                    {"stack: ", "part 1", "(3, 2)", "(2, 3)"}));
     CHECK_THROWS_AS(stack({x}, 3), IndexError);
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      split(x, {1, 1}, 1);
                    }),
                    {"split: ", "[1, 1]", "axis 1", "(2, 3)"}));
@@ -236,7 +221,7 @@ TEST_SUITE("autograd") {
     CHECK_THROWS_AS(unbind(1), IndexError);
     CHECK_THROWS_AS(slice(x, 0, {0, 1, 0}), ValueError);
     CHECK_THROWS_AS(slice(x, 2, {}), IndexError);
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      slice_scatter(x, {4, 3}, 0, {0, 3});
                    }),
                    {"slice_scatter: ", "(4, 3)", "(3, 3)", "(2, 3)"}));
@@ -244,14 +229,14 @@ TEST_SUITE("autograd") {
 
   TEST_CASE("padding and diagonals: errors") {
     const Variable x(counting({2, 3}));
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      pad(x, {{1, 1}});
                    }),
                    {"shape_test.cpp:", "pad: ", "(2, 3)", "got 1"}));
-    CHECK(contains(message<ShapeError>([&] { pad(x, {{0, 0}, {-2, -2}}); }), {"axis 1", "(-2, -2)"}));
+    CHECK(contains(message_of<ShapeError>([&] { pad(x, {{0, 0}, {-2, -2}}); }), {"axis 1", "(-2, -2)"}));
     CHECK_THROWS_AS(pad(x, {{huge, 0}, {0, 0}}), ShapeError);
     CHECK_THROWS_AS(pad(x, {{tiny, huge}, {0, 0}}), ShapeError);
-    CHECK(contains(message<ShapeError>([&] {
+    CHECK(contains(message_of<ShapeError>([&] {
                      pad(x, {{0, 0}, {0, 3}}, {PadMode::reflect});
                    }),
                    {"reflect", "(0, 3)", "at least 4", "has 3"}));
@@ -260,7 +245,7 @@ TEST_SUITE("autograd") {
     CHECK_THROWS_AS(pad(Tensor{1, 2}, {{1, 0}}, {.value = 0.5}), ValueError);
     CHECK_THROWS_AS(pad(Tensor{1, 2}, {{1, 0}}, {.value = std::numeric_limits<double>::quiet_NaN()}),
                     ValueError);
-    CHECK(contains(message<ShapeError>([&] { diag(zeros({2, 2, 2})); }), {"diag: ", "(2, 2, 2)"}));
+    CHECK(contains(message_of<ShapeError>([&] { diag(zeros({2, 2, 2})); }), {"diag: ", "(2, 2, 2)"}));
     CHECK_THROWS_AS(diag(1), ShapeError);
     CHECK_THROWS_AS(diag(zeros({2}), huge), ShapeError);
     CHECK_THROWS_AS(diag(zeros({2}), tiny), ShapeError);
@@ -268,7 +253,7 @@ TEST_SUITE("autograd") {
     CHECK(diag(x, tiny).shape() == Shape{0});
     CHECK(bitwise_equal(tril(x, huge).value(), x.value()));
     CHECK(bitwise_equal(triu(x, tiny).value(), x.value()));
-    CHECK(contains(message<ShapeError>([&] { tril(zeros({3})); }), {"tril: ", "(3,)"}));
+    CHECK(contains(message_of<ShapeError>([&] { tril(zeros({3})); }), {"tril: ", "(3,)"}));
   }
 
   TEST_CASE("shape: undefined operands throw") {
