@@ -72,7 +72,8 @@ Variable under_exact_value(const char* name, const Variable& slope, const ArrayF
                            const Variable& x) {
   if (slope.dtype() != float32) return slope;
   const Op op(name, slope);
-  return op.record(value_of(exact, x.value()), Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
+  return op.record(evaluated(exact, x.value()),
+                   Rule{saves_nothing, [](Backward& r) { return r.gradient(); }});
 }
 
 }  // namespace xgrad::detail

@@ -56,7 +56,7 @@ inline constexpr MapLoops output_loops{nullptr, &output_slope_loop<T, Slope>};
 
 /// f of every element of x.
 template <class F>
-Tensor value_of(const F& f, const Tensor& x) {
+Tensor evaluated(const F& f, const Tensor& x) {
   const Tensor* const input = &x;
   return run_forward(forward_loops<float, F>, forward_loops<double, F>, &f, &input, 1);
 }
@@ -89,7 +89,7 @@ Variable map_by_output(const char* name, F f, Slope slope, const Operand& x) {
   Op op(name, x);
   op.promote_floating();
   op.take_uniform_gradient();
-  return op.record(value_of(f, op.value()), rule_by_output(slope));
+  return op.record(evaluated(f, op.value()), rule_by_output(slope));
 }
 
 /// `slope`, a differentiable formula of x, under the value that `exact` has there: a formula of float32
@@ -140,7 +140,7 @@ Variable map_by_input(const char* name, const ArrayFunction& f, const ArrayFunct
   Op op(name, x);
   op.promote_floating();
   op.take_uniform_gradient();
-  return op.record(value_of(f, op.value()), rule_by_input(slope, recorded));
+  return op.record(evaluated(f, op.value()), rule_by_input(slope, recorded));
 }
 
 /// Within this of a limit of 1, an output has lost digits of its distance from there: more than three bits of
@@ -195,7 +195,7 @@ Variable map_saturating(const char* name, const ArrayFunction& f, const ArrayFun
   Op op(name, x);
   op.promote_floating();
   op.take_uniform_gradient();
-  Tensor value = value_of(f, op.value());
+  Tensor value = evaluated(f, op.value());
   const bool lost = dispatch_floating(value.dtype(), [&]<class T>(std::type_identity<T>) {
     return any_lost<ByOutput>(value.data<T>(), value.count());
   });

@@ -8,7 +8,7 @@ namespace xgrad::detail {
 namespace {
 
 [[gnu::noinline]] Variable recorded_chain_input(Backward& r, std::size_t i) {
-  return chain(r.gradient(), r.input(i));
+  return chain(r.final_gradient(), r.input(i));
 }
 
 }  // namespace

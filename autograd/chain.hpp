@@ -24,7 +24,7 @@ inline bool sole(const Variable& variable) {
 }
 
 /// The value of a gradient that was taken: unique where it may be written over.
-inline Tensor value_of(Variable taken) {
+inline Tensor released_value(Variable taken) {
   return sole(taken) ? std::move(Access::mutable_value(taken)) : taken.value();
 }
 

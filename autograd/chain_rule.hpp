@@ -176,11 +176,11 @@ Dual<S, N> with_value(const Value& value, const Dual<S, N>& x) {
 }
 
 template <class T>
-const T& value_of(const T& x) {
+const T& primal(const T& x) {
   return x;
 }
 template <class S, std::size_t N>
-const S& value_of(const Dual<S, N>& x) {
+const S& primal(const Dual<S, N>& x) {
   return x.value;
 }
 

@@ -37,7 +37,7 @@ Lanes<T> erf_slope(const Lanes<T>& x) {
 /// d/dx sigmoid(x), tanh(x) and erf(x), differentiable.
 inline Variable sigmoid_slope(const Variable& x) { return xgrad::sigmoid(x) * xgrad::sigmoid(-x); }
 inline Variable tanh_slope(const Variable& x) { return 4 * sigmoid_slope(2 * x); }
-Variable erf_slope(const Variable& x);
+Variable erf_slope(const Variable& x);  // defined in ops/math.cpp
 inline Variable tanh(const Variable& x, Variable& slope) {
   slope = tanh_slope(x);
   return xgrad::tanh(x);
@@ -136,22 +136,22 @@ Dual<S, N> operator/(C a, const Dual<S, N>& b) {
 
 template <class A, class B>
 requires detail::DualPair<A, B>
-auto operator<(const A& a, const B& b) { return detail::value_of(a) < detail::value_of(b); }
+auto operator<(const A& a, const B& b) { return detail::primal(a) < detail::primal(b); }
 template <class A, class B>
 requires detail::DualPair<A, B>
-auto operator<=(const A& a, const B& b) { return detail::value_of(a) <= detail::value_of(b); }
+auto operator<=(const A& a, const B& b) { return detail::primal(a) <= detail::primal(b); }
 template <class A, class B>
 requires detail::DualPair<A, B>
-auto operator>(const A& a, const B& b) { return detail::value_of(a) > detail::value_of(b); }
+auto operator>(const A& a, const B& b) { return detail::primal(a) > detail::primal(b); }
 template <class A, class B>
 requires detail::DualPair<A, B>
-auto operator>=(const A& a, const B& b) { return detail::value_of(a) >= detail::value_of(b); }
+auto operator>=(const A& a, const B& b) { return detail::primal(a) >= detail::primal(b); }
 template <class A, class B>
 requires detail::DualPair<A, B>
-auto operator==(const A& a, const B& b) { return detail::value_of(a) == detail::value_of(b); }
+auto operator==(const A& a, const B& b) { return detail::primal(a) == detail::primal(b); }
 template <class A, class B>
 requires detail::DualPair<A, B>
-auto operator!=(const A& a, const B& b) { return detail::value_of(a) != detail::value_of(b); }
+auto operator!=(const A& a, const B& b) { return detail::primal(a) != detail::primal(b); }
 
 /// The branch not taken contributes zero, even where its derivative is infinite.
 template <class Condition, class S, std::size_t N>

@@ -11,8 +11,8 @@ namespace xgrad::detail {
 
 /// Access::make for the callers that every operation has.
 inline Variable new_variable(Tensor&& value, Ref<Node>&& node = {}, std::uint32_t output = 0) {
-  void* block = pool::allocate_quickly(sizeof(VariableState), pool::Use::values);
-  if (block == nullptr) block = pool::allocate(sizeof(VariableState), pool::Use::values);
+  void* block = memory::allocate_quickly(sizeof(VariableState), memory::Use::values);
+  if (block == nullptr) block = memory::allocate(sizeof(VariableState), memory::Use::values);
   return Access::adopt(::new (block) VariableState(std::move(value), std::move(node), output));
 }
 

@@ -17,8 +17,8 @@ Node* Node::create(const Record& record, std::span<const Tensor> outputs, Saves 
   std::size_t bytes = head + record.input_count * sizeof(Edge) + kept * sizeof(Saved);
   for (const Tensor& output : outputs)
     bytes += sizeof(OutputMeta) + static_cast<std::size_t>(output.rank()) * sizeof(Index);
-  void* block = pool::allocate_quickly(bytes, pool::Use::nodes);
-  if (block == nullptr) block = pool::allocate(bytes, pool::Use::nodes);
+  void* block = memory::allocate_quickly(bytes, memory::Use::nodes);
+  if (block == nullptr) block = memory::allocate(bytes, memory::Use::nodes);
   Node& node = *::new (block) Node(record, outputs.size(), kept, head, bytes);
 
   std::uint64_t rank = 0;
@@ -74,8 +74,8 @@ void Node::bury(Node* node) {
     if (node->saved_count_ != 0) std::destroy_n(node->saved_array(), node->saved_count_);
     if (node->kind_->destroy != nullptr) node->kind_->destroy(*node);
     node->~Node();
-    if (!pool::deallocate_quickly(node, bytes, pool::Use::nodes))
-      pool::deallocate(node, bytes, pool::Use::nodes);
+    if (!memory::deallocate_quickly(node, bytes, memory::Use::nodes))
+      memory::deallocate(node, bytes, memory::Use::nodes);
     if (list == nullptr) break;
     node = std::exchange(list, reinterpret_cast<Node*>(list->sequence));
   }

@@ -48,7 +48,7 @@ class Backward {
     return gradients_[k].defined();
   }
   /// The gradient of output 0, which the rule does not read again. Nobody else holds it where the run had it
-  /// alone and hands_over(): then its value may be written over.
+  /// alone and hands_over(): then its value may be written over, and references from gradient() end here.
   Variable take_gradient() {
     final_gradient();
     return hands_over() ? std::move(gradients_[0]) : gradients_[0];

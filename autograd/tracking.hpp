@@ -1,4 +1,5 @@
 // Which operations have run; not installed, but exported for the test program, whose table must cover them.
+// Defined in record.cpp.
 #pragma once
 
 #include <xgrad/tensor/api.hpp>

@@ -79,8 +79,8 @@ void VariableState::destroy() {
   if (slot) forget_slot();
   std::destroy_at(&value);
   std::destroy_at(&node);
-  if (!pool::deallocate_quickly(this, sizeof(VariableState), pool::Use::values))
-    pool::deallocate(this, sizeof(VariableState), pool::Use::values);
+  if (!memory::deallocate_quickly(this, sizeof(VariableState), memory::Use::values))
+    memory::deallocate(this, sizeof(VariableState), memory::Use::values);
 }
 
 }  // namespace detail

@@ -1,6 +1,6 @@
 // Variable: a handle on a value and on its place in the recorded graph.
 // Invariant: copies of a Variable are the same variable: they share value, gradient and history.
-// Defined in variable.cpp, backward() and grad() in backward.cpp.
+// Defined in variable.cpp; backward() and grad() in backward.cpp; reshape, rows and to in ops/members.cpp.
 #pragma once
 
 #include <xgrad/autograd/node.hpp>

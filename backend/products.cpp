@@ -85,15 +85,15 @@ Product<T> block(const Product<T>& p, const Blocks& blocks, Index i) {
 template <class T>
 void each(const Product<T>& p, bool by_sizes) {
   // In multiply-adds, of which a processor does several in the time of a simple loop's element.
-  constexpr double worth_a_thread = 4 * detail::worth_a_thread, worth_a_block = 1 << 21;
+  constexpr double thread_work = 4 * detail::worth_a_thread, block_work = 1 << 21;
   const double work = static_cast<double>(p.rows) * static_cast<double>(p.columns) *
                       static_cast<double>(std::max<Index>(p.inner, 1));
   const Index threads = detail::threads_here();
   const auto at_most = [](double count, Index limit) {
     return std::max<Index>(1, count < static_cast<double>(limit) ? static_cast<Index>(count) : limit);
   };
-  const Index wanted = by_sizes ? at_most(work / worth_a_block, 16)
-                                : at_most(work / worth_a_thread, (threads + p.batch - 1) / p.batch);
+  const Index wanted = by_sizes ? at_most(work / block_work, 16)
+                                : at_most(work / thread_work, (threads + p.batch - 1) / p.batch);
   const Blocks blocks = wanted <= 1                            ? Blocks{1, 1, p.rows, p.columns}
                         : by_sizes && std::is_same_v<T, float> ? rows_of(p, wanted)
                                                                : blocks_of(p, wanted);
@@ -112,7 +112,7 @@ void each(const Product<T>& p, bool by_sizes) {
   };
   if (threads == 1) return range(0, p.batch * count);
   detail::parallel_for(p.batch * count,
-                       static_cast<Index>(std::ceil(worth_a_thread * static_cast<double>(count) / work)),
+                       static_cast<Index>(std::ceil(thread_work * static_cast<double>(count) / work)),
                        range);
 }
 

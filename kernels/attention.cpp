@@ -5,7 +5,7 @@
 #include <xgrad/kernels/tile_product.hpp>
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 
 #include <array>
 #include <limits>

@@ -366,9 +366,13 @@ Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
         return zip<bool, T, T>(a, b, [](T x, T y) { return x != y; });
       case Comparison::less:
         return zip<bool, T, T>(a, b, [](T x, T y) { return x < y; });
-      default:
+      case Comparison::less_equal:
         return zip<bool, T, T>(a, b, [](T x, T y) { return x <= y; });
+      case Comparison::greater:
+      case Comparison::greater_equal:
+        break;  // as the mirrored ones, above
     }
+    __builtin_unreachable();
   });
 }
 

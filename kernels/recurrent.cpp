@@ -6,7 +6,7 @@
 #include <xgrad/tensor/dispatch.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/parallel.hpp>
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 
 namespace xgrad::kernels {
 namespace {

@@ -14,19 +14,32 @@ struct Elementwise : Module {
   Variable forward(const Variable& x) override { return f(at_call(x)); }
 };
 
+/// max(x, 0).
 struct ReLU : Elementwise<relu> {};
+/// min(max(x, 0), 6).
 struct ReLU6 : Elementwise<relu6> {};
+/// The self-normalising ELU of Klambauer et al. 2017.
 struct SELU : Elementwise<selu> {};
+/// x sigmoid(x); swish.
 struct SiLU : Elementwise<silu> {};
+/// x tanh(softplus(x)); Misra 2019.
 struct Mish : Elementwise<mish> {};
+/// 1 / (1 + exp(-x)).
 struct Sigmoid : Elementwise<sigmoid> {};
+/// log(sigmoid(x)).
 struct LogSigmoid : Elementwise<logsigmoid> {};
+/// tanh(x).
 struct Tanh : Elementwise<xgrad::tanh> {};
+/// relu6(x + 3) / 6.
 struct Hardsigmoid : Elementwise<hardsigmoid> {};
+/// x hardsigmoid(x).
 struct Hardswish : Elementwise<hardswish> {};
+/// x / (1 + |x|).
 struct Softsign : Elementwise<softsign> {};
+/// x - tanh(x).
 struct Tanhshrink : Elementwise<tanhshrink> {};
 
+/// x where x > 0, slope x elsewhere.
 class LeakyReLU : public Module {
  public:
   explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
@@ -36,6 +49,7 @@ class LeakyReLU : public Module {
   double slope_;
 };
 
+/// x where x > 0, alpha (exp(x) - 1) elsewhere.
 class ELU : public Module {
  public:
   explicit ELU(double alpha = 1) : alpha_(alpha) {}
@@ -45,6 +59,7 @@ class ELU : public Module {
   double alpha_;
 };
 
+/// x where x > 0, alpha (exp(x / alpha) - 1) elsewhere.
 class CELU : public Module {
  public:
   explicit CELU(double alpha = 1) : alpha_(alpha) {}
@@ -54,6 +69,8 @@ class CELU : public Module {
   double alpha_;
 };
 
+/// x Phi(x), with the normal distribution function Phi or its approximation by tanh; Hendrycks and Gimpel
+/// 2016.
 class GELU : public Module {
  public:
   explicit GELU(GeluForm form = GeluForm::erf) : form_(form) {}
@@ -63,6 +80,7 @@ class GELU : public Module {
   GeluForm form_;
 };
 
+/// log(1 + exp(beta x)) / beta.
 class Softplus : public Module {
  public:
   explicit Softplus(double beta = 1) : beta_(beta) {}
@@ -72,6 +90,7 @@ class Softplus : public Module {
   double beta_;
 };
 
+/// x within [low, high].
 class Hardtanh : public Module {
  public:
   explicit Hardtanh(double low = -1, double high = 1) : low_(low), high_(high) {}
@@ -82,6 +101,7 @@ class Hardtanh : public Module {
   double high_;
 };
 
+/// x moved towards 0 by lambda; 0 within it.
 class Softshrink : public Module {
  public:
   explicit Softshrink(double lambda = 0.5) : lambda_(lambda) {}
@@ -91,6 +111,7 @@ class Softshrink : public Module {
   double lambda_;
 };
 
+/// x where |x| > lambda, 0 elsewhere.
 class Hardshrink : public Module {
  public:
   explicit Hardshrink(double lambda = 0.5) : lambda_(lambda) {}
@@ -100,6 +121,7 @@ class Hardshrink : public Module {
   double lambda_;
 };
 
+/// x where x > threshold, `value` elsewhere.
 class Threshold : public Module {
  public:
   Threshold(double threshold, double value) : threshold_(threshold), value_(value) {}
@@ -120,6 +142,7 @@ class Softmax : public Module {
   Index axis_;
 };
 
+/// log(softmax(x)) along an axis.
 class LogSoftmax : public Module {
  public:
   explicit LogSoftmax(Index axis = -1) : axis_(axis) {}

@@ -15,8 +15,8 @@ struct MultiheadAttentionOptions {
 
 /// Who may look at what, for T queries and S keys.
 struct AttentionMasks {
-  /// Broadcasts to (N, heads, T, S). bool: true where a query may look at a key (torch.nn.MultiheadAttention
-  /// has it the other way round); floating: added to the scores, -inf hides.
+  /// Broadcasts to (N, heads, T, S). boolean: true where a query may look at a key
+  /// (torch.nn.MultiheadAttention has it the other way round); floating: added to the scores, -inf hides.
   Variable mask = {};
   /// boolean (N, S): true where a key is padding, which nobody looks at.
   Variable key_padding_mask = {};

@@ -1,4 +1,5 @@
 // Those who watch the calls of modules; private to nn/.
+// Defined in module.cpp.
 #pragma once
 
 #include <xgrad/nn/module.hpp>

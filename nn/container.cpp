@@ -16,13 +16,13 @@ void ModuleList::push_back(AnyModule module) {
   modules_.push_back(std::move(module));
 }
 
-Module& ModuleList::operator[](Subscript at) & {
+const AnyModule& ModuleList::checked(Subscript at) const {
   const Index i = at.position(), size = static_cast<Index>(modules_.size());
   const Index position = i < 0 ? i + size : i;
   if (position < 0 || position >= size)
     xgrad::detail::fail_at<IndexError>(
         at.place(), "module " + std::to_string(i) + " of a list of " + std::to_string(size));
-  return *modules_[static_cast<std::size_t>(position)];
+  return modules_[static_cast<std::size_t>(position)];
 }
 
 void ModuleList::reject_type(Index i, const Module& module, Place place) {

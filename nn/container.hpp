@@ -104,24 +104,27 @@ class ModuleList : public Module {
   std::size_t size() const { return modules_.size(); }
   [[nodiscard]] bool empty() const { return modules_.empty(); }
   /// Module i; negative positions count from the end. Throws IndexError out of range.
-  Module& operator[](Subscript i) &;
+  Module& operator[](Subscript i) & { return *checked(i); }
+  const Module& operator[](Subscript i) const& { return *checked(i); }
   Module& operator[](Subscript i) && = delete;  // it would be gone: name the list first
   /// The same as its own type. Throws ValueError when it is of another one.
   template <std::derived_from<Module> M>
   M& at(Index i, Place place = Place::here()) & {
-    Module& module = (*this)[Subscript(i, place.file, place.line)];
-    M* const typed = dynamic_cast<M*>(&module);
-    if (typed == nullptr) reject_type(i, module, place);
-    return *typed;
+    return typed<M>(i, place);
+  }
+  template <std::derived_from<Module> M>
+  const M& at(Index i, Place place = Place::here()) const& {
+    return typed<M>(i, place);
   }
   template <std::derived_from<Module> M>
   M& at(Index i, Place place = Place::here()) && = delete;  // it would be gone: name the list first
 
-  /// Iterates over Module&.
+  /// Iterates over Module&, or const Module&.
+  template <class M>
   class Iterator {
    public:
     explicit Iterator(const AnyModule* position) : position_(position) {}
-    Module& operator*() const { return **position_; }
+    M& operator*() const { return **position_; }
     Iterator& operator++() {
       ++position_;
       return *this;
@@ -131,12 +134,24 @@ class ModuleList : public Module {
    private:
     const AnyModule* position_;
   };
-  Iterator begin() & { return Iterator(modules_.data()); }
-  Iterator end() & { return Iterator(modules_.data() + modules_.size()); }
+  auto begin() & { return Iterator<Module>(modules_.data()); }
+  auto end() & { return Iterator<Module>(modules_.data() + modules_.size()); }
+  auto begin() const& { return Iterator<const Module>(modules_.data()); }
+  auto end() const& { return Iterator<const Module>(modules_.data() + modules_.size()); }
+  void begin() const&& = delete;  // the modules would be gone: name the list first
+  void end() const&& = delete;    // the modules would be gone: name the list first
 
   void visit(Visitor& v) override;
 
  private:
+  const AnyModule& checked(Subscript i) const;
+  template <class M>
+  M& typed(Index i, Place place) const {
+    Module& module = *checked(Subscript(i, place.file, place.line));
+    M* const found = dynamic_cast<M*>(&module);
+    if (found == nullptr) reject_type(i, module, place);
+    return *found;
+  }
   [[noreturn]] static void reject_type(Index i, const Module& module, Place place);
 
   std::vector<AnyModule> modules_;

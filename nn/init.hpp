@@ -10,12 +10,14 @@
 XGRAD_API_BEGIN
 namespace xgrad::nn::init {
 
+/// Every element 0, 1 or `value`.
 void zeros(Variable parameter, Place place = Place::here());
 void ones(Variable parameter, Place place = Place::here());
 void constant(Variable parameter, double value, Place place = Place::here());
 /// Uniform in [low, high).
 void uniform(Variable parameter, double low = 0, double high = 1, Generator& generator = default_generator(),
              Place place = Place::here());
+/// Normally distributed.
 void normal(Variable parameter, double mean = 0, double deviation = 1,
             Generator& generator = default_generator(), Place place = Place::here());
 
@@ -39,6 +41,7 @@ void xavier_normal(Variable weight, double gain = 1, Generator& generator = defa
 enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu, selu };
 [[nodiscard]] double gain(Nonlinearity nonlinearity, double slope = 0.01);
 
+/// Whether the variance of activations (in) or of gradients (out) is kept.
 enum class FanMode { in, out };
 struct KaimingOptions {
   double slope = 0;  ///< of leaky_relu

@@ -159,7 +159,7 @@ namespace {
 // factor * loss, 0 where the factor is 0 and the loss without bound. Elsewhere nothing is guarded: there the
 // product has the right derivatives.
 constexpr auto share = [](const auto& factor, const auto& loss) {
-  const auto& bound = xgrad::detail::value_of(loss);
+  const auto& bound = xgrad::detail::primal(loss);
   return where(logical_and(factor == 0, bound - bound != 0), 0.0, factor * loss);
 };
 

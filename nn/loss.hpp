@@ -14,6 +14,7 @@ namespace xgrad::nn {
 /// What becomes of the elements of a loss.
 enum class Reduction { none, mean, sum };
 
+/// Options of most losses.
 struct LossOptions {
   Reduction reduction = Reduction::mean;
 };

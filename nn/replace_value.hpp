@@ -1,4 +1,5 @@
 // How a module changes what a leaf holds; private to nn/.
+// Defined in parameter.cpp.
 #pragma once
 
 #include <xgrad/autograd/variable.hpp>

@@ -1,4 +1,5 @@
 // The outcome of a check that explains itself: of allclose, gradcheck, check_parameters.
+// Printed by compare.cpp.
 #pragma once
 
 #include <xgrad/tensor/api.hpp>

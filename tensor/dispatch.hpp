@@ -1,4 +1,5 @@
-// Turns a run-time DType into a template parameter: the one place where that happens.
+// Turns a run-time DType into a template parameter, which is done by these functions alone where the type is
+// one of arithmetic.
 #pragma once
 
 #include <xgrad/tensor/dtype.hpp>

@@ -97,6 +97,7 @@ inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
 constexpr std::string_view to_string(DType dtype) { return detail::facts_of(dtype).name; }
 std::ostream& operator<<(std::ostream& stream, DType dtype);
 
+/// Whether a type holds truth values, integers or reals.
 [[gnu::always_inline]] constexpr Category category_of(DType dtype) {
   return detail::facts_of(dtype).category;
 }

@@ -7,6 +7,7 @@
 XGRAD_API_BEGIN
 namespace xgrad {
 
+/// Every element 0, 1 or `value`.
 Tensor zeros(const Shape& shape, DType dtype = float32, Place place = Place::here());
 Tensor ones(const Shape& shape, DType dtype = float32, Place place = Place::here());
 Tensor full(const Shape& shape, Scalar value, DType dtype = float32, Place place = Place::here());

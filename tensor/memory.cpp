@@ -25,9 +25,9 @@ extern "C" {
 [[gnu::weak]] void __tsan_init();
 }
 
-namespace xgrad::detail::pool {
+namespace xgrad::detail::memory {
 
-constinit thread_local ThreadPool thread_pool;
+constinit thread_local ThreadBlocks thread_blocks;
 
 namespace {
 
@@ -139,7 +139,7 @@ std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> peak_bytes{0};
 std::atomic<std::int64_t> live_buffers{0};
 
-// Recycled by the thread that freed it. Trivially destructible, as ThreadPool is.
+// Recycled by the thread that freed it. Trivially destructible, as ThreadBlocks is.
 constinit thread_local LargeLists<thread_classes> thread_lists;
 // Bytes of the slabs that the thread cut and that have not gone back to the system, and the most of them that
 // were in use at once. A thread may keep as much beyond the allowance: a loop makes and frees the same graph
@@ -152,7 +152,7 @@ constinit thread_local Phase phase = Phase::fresh;
 
 void give_to_orphans() {
   const std::scoped_lock lock(orphans().mutex);
-  orphans().lists.take(thread_pool.lists);
+  orphans().lists.take(thread_blocks.lists);
   if (cut != nullptr) orphans().counters.push_back(std::exchange(cut, nullptr));
   if (orphans().lists.bytes > orphans().lists.limit) orphans().lists.trim();
 }
@@ -161,11 +161,11 @@ struct ThreadEnd {
   ~ThreadEnd() {
     phase = Phase::ended;
     thread_lists.clear();
-    thread_pool.lists.limit = 0;
+    thread_blocks.lists.limit = 0;
     give_to_orphans();
-    thread_pool.tally.high = Tally{}.high;
-    thread_pool.tally.low = Tally{}.low;
-    thread_pool.tally.tell();
+    thread_blocks.tally.high = Tally{}.high;
+    thread_blocks.tally.low = Tally{}.low;
+    thread_blocks.tally.tell();
   }
 };
 
@@ -175,9 +175,9 @@ bool await_end() {
   static thread_local ThreadEnd end;
   if (phase == Phase::fresh) {
     phase = Phase::running;
-    if (recycles()) thread_pool.lists.limit = small_cache_bytes;
-    thread_pool.tally.high = tally_limit;
-    thread_pool.tally.low = -tally_limit;
+    if (recycles()) thread_blocks.lists.limit = small_cache_bytes;
+    thread_blocks.tally.high = tally_limit;
+    thread_blocks.tally.low = -tally_limit;
   }
   return true;
 }
@@ -195,7 +195,7 @@ void* refill(std::size_t list) {
   if (memory == nullptr) throw AllocationError(slab_bytes);
   auto* first =
       reinterpret_cast<std::byte*>(::new (memory) Slab{cut, static_cast<std::uint32_t>(blocks)} + 1);
-  SmallLists& lists = thread_pool.lists;
+  SmallLists& lists = thread_blocks.lists;
   for (std::size_t i = blocks; i-- > 1;) lists.push(first + i * size, list);
   const std::int64_t in_use = cut->fetch_add(slab_bytes, std::memory_order_relaxed) +
                               std::int64_t{slab_bytes} - static_cast<std::int64_t>(lists.bytes);
@@ -207,7 +207,7 @@ void* refill(std::size_t list) {
 // The thread's lists hold more than their limit.
 void relieve_lists() {
   if (!await_end()) return give_to_orphans();
-  SmallLists& lists = thread_pool.lists;
+  SmallLists& lists = thread_blocks.lists;
   lists.limit = std::max(lists.limit, small_cache_bytes + most_in_use);
   if (lists.bytes <= lists.limit) return;
   const std::scoped_lock lock(orphans().mutex);
@@ -320,13 +320,13 @@ void deallocate(void* block, std::size_t bytes, Use use) noexcept {
   if (!recycles()) return system_free(block);
   const std::size_t its_class = class_of(bytes);
   if (its_class >= small_classes) return free_large(block, its_class);
-  thread_pool.lists.push(block, SmallLists::list_of(its_class, use));
-  if (thread_pool.lists.bytes > thread_pool.lists.limit) relieve_lists();
+  thread_blocks.lists.push(block, SmallLists::list_of(its_class, use));
+  if (thread_blocks.lists.bytes > thread_blocks.lists.limit) relieve_lists();
 }
 
 void* allocate_buffer(std::size_t bytes, std::size_t counted) {
   void* const block = allocate(bytes, Use::values);
-  Tally& tally = thread_pool.tally;
+  Tally& tally = thread_blocks.tally;
   ++tally.buffers;
   tally.bytes += static_cast<std::int64_t>(counted);
   if (tally.bytes > tally.high) tally.tell();
@@ -334,7 +334,7 @@ void* allocate_buffer(std::size_t bytes, std::size_t counted) {
 }
 
 void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept {
-  Tally& tally = thread_pool.tally;
+  Tally& tally = thread_blocks.tally;
   --tally.buffers;
   tally.highest = std::max(tally.highest, tally.bytes);
   tally.bytes -= static_cast<std::int64_t>(counted);
@@ -342,14 +342,14 @@ void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noex
   deallocate(block, bytes, Use::values);
 }
 
-}  // namespace xgrad::detail::pool
+}  // namespace xgrad::detail::memory
 
 namespace xgrad {
 
-using namespace detail::pool;
+using namespace detail::memory;
 
 MemoryStats memory_stats() {
-  thread_pool.tally.tell();
+  thread_blocks.tally.tell();
   // What other threads have not told yet may be missing.
   const auto size = [](const std::atomic<std::int64_t>& n) {
     return static_cast<std::size_t>(std::max<std::int64_t>(n.load(), 0));
@@ -358,7 +358,7 @@ MemoryStats memory_stats() {
 }
 
 void reset_peak_memory() {
-  thread_pool.tally.tell();
+  thread_blocks.tally.tell();
   peak_bytes = live_bytes.load();
 }
 
@@ -367,7 +367,7 @@ void release_cached_memory() {
   thread_lists.clear();
   {
     const std::scoped_lock lock(orphans().mutex);
-    SmallLists& lists = await_end() ? thread_pool.lists : orphans().lists;
+    SmallLists& lists = await_end() ? thread_blocks.lists : orphans().lists;
     if (&lists != &orphans().lists) lists.take(orphans().lists);
     lists.trim();
     most_in_use = 0;

@@ -1,4 +1,4 @@
-// The pool's blocks: 64-byte aligned, recycled in size classes. The ways that every operation takes several
+// Blocks of memory: 64-byte aligned, recycled in size classes. The ways that every operation takes several
 // times are inline here; private to the library.
 // Invariant: a block is returned with the size and the use it was asked for, from any thread.
 // Defined in memory.cpp.
@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <new>
 
-namespace xgrad::detail::pool {
+namespace xgrad::detail::memory {
 
 /// What a block is for. Nodes have lists of their own: a run frees values and nodes at different times, and
 /// in lists that they share the order of addresses would be shuffled further by every run.
@@ -81,11 +81,11 @@ struct Tally {
 };
 
 /// What a thread keeps. Trivially destructible, so that it outlives every static and thread-local tensor.
-struct ThreadPool {
+struct ThreadBlocks {
   SmallLists lists;
   Tally tally;
 };
-extern constinit thread_local ThreadPool thread_pool;
+extern constinit thread_local ThreadBlocks thread_blocks;
 
 // Every way out of line, and the quick ways, which leave everything as it is, with null or false, where the
 // list is empty or full, the totals must be told, or a block is large.
@@ -98,11 +98,11 @@ inline constexpr std::size_t size_class(std::size_t bytes) { return (bytes - 1) 
 inline void* allocate_quickly(std::size_t bytes, Use use) {
   const std::size_t own = size_class(bytes);
   if (own >= small_classes) return nullptr;
-  return thread_pool.lists.pop(SmallLists::list_of(own, use), (own + 1) * alignment);
+  return thread_blocks.lists.pop(SmallLists::list_of(own, use), (own + 1) * alignment);
 }
 inline bool deallocate_quickly(void* block, std::size_t bytes, Use use) noexcept {
   const std::size_t own = size_class(bytes), size = (own + 1) * alignment;
-  SmallLists& lists = thread_pool.lists;
+  SmallLists& lists = thread_blocks.lists;
   if (own >= small_classes || lists.bytes + size > lists.limit) return false;
   lists.push(block, SmallLists::list_of(own, use), size);
   return true;
@@ -113,7 +113,7 @@ void* allocate_buffer(std::size_t bytes, std::size_t counted);
 void deallocate_buffer(void* block, std::size_t bytes, std::size_t counted) noexcept;
 
 inline void* allocate_buffer_quickly(std::size_t bytes, std::size_t counted) {
-  Tally& tally = thread_pool.tally;
+  Tally& tally = thread_blocks.tally;
   const std::int64_t after = tally.bytes + static_cast<std::int64_t>(counted);
   if (after > tally.high) return nullptr;
   void* const block = allocate_quickly(bytes, Use::values);
@@ -123,7 +123,7 @@ inline void* allocate_buffer_quickly(std::size_t bytes, std::size_t counted) {
   return block;
 }
 inline bool deallocate_buffer_quickly(void* block, std::size_t bytes, std::size_t counted) noexcept {
-  Tally& tally = thread_pool.tally;
+  Tally& tally = thread_blocks.tally;
   const std::int64_t after = tally.bytes - static_cast<std::int64_t>(counted);
   if (after < tally.low || !deallocate_quickly(block, bytes, Use::values)) return false;
   if (tally.bytes > tally.highest) tally.highest = tally.bytes;
@@ -132,4 +132,4 @@ inline bool deallocate_buffer_quickly(void* block, std::size_t bytes, std::size_
   return true;
 }
 
-}  // namespace xgrad::detail::pool
+}  // namespace xgrad::detail::memory

@@ -1,4 +1,5 @@
 // What messages know of the module whose forward runs on this thread; private to the library, set by nn/.
+// Defined in error.cpp.
 #pragma once
 
 #include <xgrad/tensor/error.hpp>

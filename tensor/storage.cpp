@@ -57,7 +57,7 @@ inline Ref<TensorBody> TensorBody::in(void* block, std::size_t bytes, const Shap
 Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtype, Place place) {
   if (is_suspicious(count)) check_size(shape, place);
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
-  void* const block = pool::allocate_buffer_quickly(block_bytes(bytes), bytes);
+  void* const block = memory::allocate_buffer_quickly(block_bytes(bytes), bytes);
   return block != nullptr ? in(block, bytes, shape, count, dtype)
                           : allocate_slowly(shape, count, dtype, place);
 }
@@ -66,7 +66,7 @@ Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtyp
                                                               Place place) {
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
   try {
-    return in(pool::allocate_buffer(block_bytes(bytes), bytes), bytes, shape, count, dtype);
+    return in(memory::allocate_buffer(block_bytes(bytes), bytes), bytes, shape, count, dtype);
   } catch (const std::bad_alloc&) {
     const Scope scope(nullptr, place);
     throw AllocationError(bytes, described(shape, dtype).data());
@@ -76,7 +76,7 @@ Ref<TensorBody> TensorBody::allocate(const Shape& shape, Index count, DType dtyp
 Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, const Shape& shape,
                                  Index count) {
   if (is_suspicious(count)) check_size(shape, {});
-  void* memory = pool::allocate(sizeof(TensorBody), pool::Use::values);
+  void* memory = memory::allocate(sizeof(TensorBody), memory::Use::values);
   const Ref<TensorBody>& owner = other->owner_ ? other->owner_ : other;
   return Ref<TensorBody>::adopt(::new (memory) TensorBody(shape, count, data, other->dtype, owner));
 }
@@ -84,7 +84,7 @@ Ref<TensorBody> TensorBody::view(const Ref<TensorBody>& other, std::byte* data, 
 // A body that has no owner holds nothing that needs destruction.
 void TensorBody::destroy() {
   const auto bytes = static_cast<std::size_t>(count * element_size(dtype));
-  if (owner_ || !pool::deallocate_buffer_quickly(data, block_bytes(bytes), bytes)) destroy_slowly();
+  if (owner_ || !memory::deallocate_buffer_quickly(data, block_bytes(bytes), bytes)) destroy_slowly();
 }
 
 [[gnu::noinline]] void TensorBody::destroy_slowly() {
@@ -93,9 +93,9 @@ void TensorBody::destroy() {
   const bool owns = !owner_;
   this->~TensorBody();
   if (owns)
-    pool::deallocate_buffer(elements, block_bytes(bytes), bytes);
+    memory::deallocate_buffer(elements, block_bytes(bytes), bytes);
   else
-    pool::deallocate(this, sizeof(TensorBody), pool::Use::values);
+    memory::deallocate(this, sizeof(TensorBody), memory::Use::values);
 }
 
 }  // namespace xgrad::detail

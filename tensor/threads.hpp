@@ -1,4 +1,5 @@
 // Threads: how many the library uses, and what is bitwise the same with any number of them.
+// Defined in parallel.cpp.
 #pragma once
 
 #include <xgrad/tensor/api.hpp>

@@ -22,6 +22,7 @@
 #pragma GCC diagnostic pop
 
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -30,11 +31,15 @@ namespace xgrad {
 namespace detail {
 
 // The element that stores the values of an xtensor expression: float, double, uint8 and bool as they are,
-// other integers as int64 (from 2^63 on they wrap), long double as double.
+// other integers as int64, long double as double.
 template <class Value>
 using XtensorElement =
     std::conditional_t<Element<Value>, Value,
                        std::conditional_t<std::is_integral_v<Value>, std::int64_t, double>>;
+
+// Whether T holds every value of an integer type.
+template <class T, class Value>
+inline constexpr bool all_fit = std::numeric_limits<Value>::digits <= std::numeric_limits<T>::digits;
 
 // A row-major adaptor without ownership; T may be const.
 template <class T>
@@ -60,6 +65,13 @@ Tensor::Tensor(const E& expression, Place place) {
     xt::noalias(target) = expression;
   else
     xt::noalias(target) = xt::cast<T>(expression);
+  if constexpr (std::is_integral_v<Value> && !detail::all_fit<T, Value>) {
+    // A number that int64 has no room for has wrapped to a negative one.
+    for (T value : span<T>())
+      if (value < 0)
+        detail::fail_at<ValueError>(place,
+                                    "Tensor: an unsigned number of 2^63 or more has no place in int64");
+  }
 }
 
 template <Element T>

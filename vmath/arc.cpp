@@ -1,5 +1,5 @@
 // Inverse trigonometric functions: reduction to a small argument by identities, then a minimax polynomial.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
 

@@ -1,6 +1,6 @@
 // The error function and its complement: erfc(|x|) is exp(-x^2) times a minimax polynomial, erf(x) near zero
 // x times another.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
 

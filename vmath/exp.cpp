@@ -1,5 +1,5 @@
 // Exponentials and hyperbolic functions: reduction by multiples of log(2), then a minimax polynomial.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
 

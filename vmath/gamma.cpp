@@ -1,6 +1,6 @@
 // The logarithm of the gamma function and its derivatives. The rarely used polygamma is scalar, in extended
 // precision.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/trig.hpp>
 #include <xgrad/vmath/vmath.hpp>

@@ -1,6 +1,6 @@
 #include <xgrad/vmath/gelu.hpp>
 
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 
 #include <numbers>

@@ -12,6 +12,7 @@
 XGRAD_API_BEGIN
 namespace xgrad {
 
+/// What may stand beside lanes in a formula.
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 

@@ -1,5 +1,5 @@
 // Logarithms and the inverse hyperbolic functions, which are logarithms.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
 

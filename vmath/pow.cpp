@@ -1,5 +1,5 @@
 // Powers, roots and the length of a vector.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
 

@@ -1,5 +1,5 @@
 // Rounding to integers, and division with an integer quotient.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/vmath.hpp>
 

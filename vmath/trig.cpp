@@ -1,7 +1,7 @@
 // Sine, cosine and tangent: reduction by multiples of pi or pi/2 with pi in parts (Cody and Waite), then
 // minimax polynomials. Arguments too large for that go to the C library, lane by lane. Floats are computed as
 // doubles.
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 #include <xgrad/vmath/loop.hpp>
 #include <xgrad/vmath/trig.hpp>
 #include <xgrad/vmath/vmath.hpp>

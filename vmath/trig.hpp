@@ -1,7 +1,7 @@
 // Sine and cosine of reduced arguments. Invariant: |high| <= pi/4, low is within rounding of high.
 #pragma once
 
-#include <xgrad/vmath/kernels.hpp>
+#include <xgrad/vmath/elementary.hpp>
 
 namespace xgrad::detail {
 

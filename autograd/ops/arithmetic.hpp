@@ -28,10 +28,10 @@ Variable remainder(const Operand& a, const Operand& b);
 Variable fmod(const Operand& a, const Operand& b);
 /// a to the power b. Integers stay integers (wrapping); a negative integer exponent throws ValueError.
 Variable pow(const Operand& a, const Operand& b);
-/// condition ? a : b with broadcasting; the side not taken gets gradient zero. `condition` is bool.
+/// condition ? a : b with broadcasting; the side not taken gets gradient zero. `condition` is boolean.
 Variable where(const Operand& condition, const Operand& a, const Operand& b);
 
-/// Comparisons: bool, without gradient. Integers are compared with reals and with other integers exactly,
+/// Comparisons: boolean, without gradient. Integers are compared with reals and with other integers exactly,
 /// whatever their types; a real number takes the type of reals that it meets.
 Variable equal(const Operand& a, const Operand& b);
 Variable not_equal(const Operand& a, const Operand& b);
@@ -40,7 +40,7 @@ Variable less_equal(const Operand& a, const Operand& b);
 Variable greater(const Operand& a, const Operand& b);
 Variable greater_equal(const Operand& a, const Operand& b);
 
-/// Logic on the truth (non-zero) of the operands: bool, without gradient.
+/// Logic on the truth (non-zero) of the operands: boolean, without gradient.
 Variable logical_and(const Operand& a, const Operand& b);
 Variable logical_or(const Operand& a, const Operand& b);
 Variable logical_xor(const Operand& a, const Operand& b);

@@ -10,8 +10,8 @@ XGRAD_API_BEGIN
 namespace xgrad {
 
 struct AttentionOptions {
-  /// Broadcasts to (..., T, S), with heads to (..., heads, T, S). bool: true where query t may look at key s;
-  /// floating: added to the scores, -inf hides.
+  /// Broadcasts to (..., T, S), with heads to (..., heads, T, S). boolean: true where query t may look at key
+  /// s; floating: added to the scores, -inf hides.
   Variable mask = {};
   bool causal = false;               ///< query t looks at keys s <= t only, besides what `mask` says
   std::optional<double> scale = {};  ///< 1 / sqrt(d) unless given
@@ -22,7 +22,7 @@ struct AttentionOptions {
 
 /// softmax(scale q k^T + mask) v for query (..., T, d), key (..., S, d), value (..., S, e): (..., T, e)
 /// (Vaswani et al., "Attention is all you need", 2017). Leading axes broadcast. Without dropout no (T, S)
-/// matrix is stored; see kernels/attention.hpp. Throws ShapeError naming the shapes, DTypeError where one of
+/// matrix is stored. Throws ShapeError naming the shapes, DTypeError where one of
 /// query, key and value is float32 and another float64.
 ///
 /// A query that may look at nothing gives zeros. What a query may not look at leaves no trace in values and

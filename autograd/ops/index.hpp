@@ -19,7 +19,7 @@ inline constexpr NewAxis newaxis{};
 struct Ellipsis {};
 inline constexpr Ellipsis ellipsis{};
 
-/// One item of an index: a position, a Slice, newaxis, ellipsis, an index tensor (int64) or a mask (bool).
+/// One item of an index: a position, a Slice, newaxis, ellipsis, an index tensor (int64) or a mask (boolean).
 class IndexItem {
  public:
   enum class Kind { position, slice, new_axis, rest, tensor };

@@ -101,6 +101,7 @@ Variable elu(const Operand& x, double alpha = 1);
 Variable selu(const Operand& x);
 /// x, or alpha (exp(x / alpha) - 1) where x <= 0.
 Variable celu(const Operand& x, double alpha = 1);
+/// The normal distribution function by the error function, or its approximation by tanh.
 enum class GeluForm { erf, tanh };
 /// x Phi(x), or its tanh approximation (Hendrycks and Gimpel, "Gaussian error linear units", 2016).
 Variable gelu(const Operand& x, GeluForm form = GeluForm::erf);

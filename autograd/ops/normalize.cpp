@@ -131,7 +131,7 @@ std::vector<Variable> normalized(Op& op, const Grouping& grouping, const Affine&
                   const Tensor& x = r.input_value(0);
                   const Tensor own_weight = affine.weight ? r.input_value(affine.weight_at()) : Tensor();
                   const auto gradients =
-                      kernels::normalize_backward(detail::value_of(r.take_gradient()), x, grouping,
+                      kernels::normalize_backward(detail::released_value(r.take_gradient()), x, grouping,
                                                   r.output_value(1), own_weight, statistics);
                   if (r.needs(0)) r.give(0, Variable(gradients.x));
                   if (affine.weight && r.needs(affine.weight_at()))
@@ -177,7 +177,7 @@ Variable layer_norm(const Operand& x, const Shape& normalized_shape, const Varia
 }
 
 Variable rms_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight,
-                  RmsNormOptions options) {
+                  RMSNormOptions options) {
   Op op("rms_norm", x.place(), operands_of(x, weight, {}));
   const Grouping grouping = rows_ending_in(op[0], normalized_shape);
   check_parameter("weight", weight, normalized_shape);

@@ -22,14 +22,14 @@ struct NormalizeOptions {
 Variable layer_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight = {},
                     const Variable& bias = {}, NormalizeOptions options = {});
 
-struct RmsNormOptions {
+struct RMSNormOptions {
   std::optional<double> eps = {};  ///< default: the dtype's epsilon
 };
 
 /// x / sqrt(mean(x^2) + eps) * weight over the last axes (Zhang and Sennrich, "Root mean square layer
 /// normalization", 2019).
 Variable rms_norm(const Operand& x, const Shape& normalized_shape, const Variable& weight = {},
-                  RmsNormOptions options = {});
+                  RMSNormOptions options = {});
 
 /// x (N, ..., C) normalised per sample over the axes between and over groups of C / groups neighbouring
 /// channels; weight and bias (C) (Wu and He, "Group normalization", 2018). Throws ValueError when C is not a

@@ -53,8 +53,7 @@ Average average_of(const Shape& x, const AvgPool2dOptions& options) {
 
 Average average_of(const Shape& x, Size2d output) {
   check_images(x);
-  constexpr Index most = (Index{1} << 31) - 1;
-  const auto legal = [](Index size) { return size >= 1 && size <= most; };
+  const auto legal = [](Index size) { return size >= 1 && size <= detail::largest_size; };
   if (!legal(output.height) || !legal(output.width))
     fail<ValueError>("expects an output of at least 1, got " + to_string(output) + ": " + of(x));
   if (!legal(x[1]) || !legal(x[2])) fail<ShapeError>("expects images with pixels, got " + of(x));

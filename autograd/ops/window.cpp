@@ -9,9 +9,6 @@ using detail::Windows;
 using Given = Callback<std::string()>;
 using kernels::Window;
 
-// What libraries that count in 32 bits can take, and far from any overflow.
-constexpr Index most = (Index{1} << 31) - 1;
-
 std::string to_string(const Padding& padding) {
   return padding.before == padding.after
              ? std::to_string(padding.before)
@@ -19,7 +16,7 @@ std::string to_string(const Padding& padding) {
 }
 
 void check_size(const char* what, const Size2d& size, Index least, const Given& given) {
-  const auto legal = [&](Index number) { return number >= least && number <= most; };
+  const auto legal = [&](Index number) { return number >= least && number <= detail::largest_size; };
   if (!legal(size.height) || !legal(size.width))
     fail<ValueError>("expects " + std::string(what) + " of at least " + std::to_string(least) + ", got " +
                      xgrad::to_string(size) + ": " + given());

@@ -1,4 +1,4 @@
-// Where a window that a user described slides over an image; private to the library.
+// Where a window that a user described slides over an image; private to the library. Defined in window.cpp.
 #pragma once
 
 #include <xgrad/autograd/ops/window.hpp>
@@ -6,6 +6,9 @@
 #include <xgrad/tensor/window.hpp>
 
 namespace xgrad::detail {
+
+/// The largest size there may be: what libraries that count in 32 bits can take, and far from any overflow.
+inline constexpr Index largest_size = (Index{1} << 31) - 1;
 
 /// A window on both axes.
 struct Windows {

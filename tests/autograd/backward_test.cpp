@@ -359,7 +359,7 @@ TEST_CASE("a rule that reads its gradient after taking it throws in every mode")
 TEST_CASE("each of two rules may take the gradient: the last one owns it") {
   const auto first = [](Backward& r) { return r.take_gradient() * r.input(1); };
   const auto second = [](Backward& r) {
-    Tensor taken = xgrad::detail::value_of(r.take_gradient());
+    Tensor taken = xgrad::detail::released_value(r.take_gradient());
     for (float& g : taken.mutable_span<float>()) g *= 2;
     return Variable(taken);
   };

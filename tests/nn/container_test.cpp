@@ -103,6 +103,14 @@ TEST_CASE("ModuleList: access, iteration, errors") {
   CHECK_THROWS_AS(list.at<nn::Linear>(3), ValueError);
   CHECK(contains(message_of([&] { list.at<nn::Linear>(3); }), "Tanh"));
   CHECK(list.parameters().size() == 6);
+  const nn::ModuleList& seen = list;
+  static_assert(std::is_same_v<decltype(seen[0]), const nn::Module&>);
+  CHECK(&seen[-1] == &list[3]);
+  CHECK(&seen.at<nn::Linear>(0) == &list[0]);
+  CHECK_THROWS_AS(seen.at<nn::Tanh>(0), ValueError);
+  Index parameters = 0;
+  for (const nn::Module& module : seen) parameters += static_cast<Index>(module.parameters().size());
+  CHECK(parameters == 6);
   CHECK_THROWS_AS(list(x), NotImplementedError);
 }
 

@@ -35,7 +35,7 @@ expect 'dnnl::engine::~engine()' dnnl::engine::~engine
 expect 'vtable for xgrad::onednn::Pass' xgrad::onednn::Pass
 expect 'xgrad::Tensor::reshape(xgrad::Shape const&) const' ''
 expect 'xgrad::nn::Linear::Linear(long, long)' ''
-expect 'xgrad::Closeness::operator bool() const' ''
+expect 'xgrad::CheckResult::operator bool() const' ''
 expect 'xgrad::operator<<(std::ostream&, xgrad::Tensor const&)' ''
 expect 'typeinfo name for xgrad::ShapeError' ''
 

@@ -50,7 +50,7 @@ TEST_SUITE("tensor") {
   // Under a sanitizer nothing is recycled, so that it can see a use after free; nor where the environment
   // says so.
   TEST_CASE("memory: a freed block is handed out again") {
-    if (!detail::pool::recycles()) return;
+    if (!detail::memory::recycles()) return;
     for (Index n : {1, 100, 1000, 100000}) {
       CAPTURE(n);
       const auto block = [&] {
@@ -64,7 +64,7 @@ TEST_SUITE("tensor") {
   }
 
   TEST_CASE("memory: a thread keeps the blocks it made for their next use, and few of another's") {
-    if (!detail::pool::recycles()) return;
+    if (!detail::memory::recycles()) return;
     const auto in_use = [] {
       const auto counts = mallinfo2();
       return counts.uordblks + counts.hblkhd;
@@ -134,8 +134,8 @@ TEST_SUITE("tensor") {
 
   TEST_CASE("memory: freed blocks go back at once where nothing is recycled") {
     const char* const memory = std::getenv("XGRAD_MEMORY");
-    if (memory != nullptr && std::string_view(memory) == "system") CHECK_FALSE(detail::pool::recycles());
-    if (detail::pool::recycles()) return;
+    if (memory != nullptr && std::string_view(memory) == "system") CHECK_FALSE(detail::memory::recycles());
+    if (detail::memory::recycles()) return;
     const auto in_use = [] {
       const auto counts = mallinfo2();
       return counts.uordblks + counts.hblkhd;

@@ -59,6 +59,10 @@ TEST_SUITE("tensor") {
     CHECK(dtype_from<std::int64_t>() == int64);
     CHECK(dtype_from<long long>() == int64);
     CHECK(dtype_from<std::size_t>() == int64);
+    const xt::xarray<std::uint64_t> beyond{1, std::uint64_t{1} << 63};
+    CHECK_THROWS_WITH_AS(Tensor{beyond}, doctest::Contains("2^63"), ValueError);
+    CHECK_THROWS_AS(Tensor{beyond + 1}, ValueError);
+    CHECK(Tensor(xt::xarray<std::uint64_t>{INT64_MAX}).item<Index>() == INT64_MAX);
     CHECK(holds<Index>(Tensor(xt::xarray<int>{-1, 2147483647}), {2}, {-1, 2147483647}));
     CHECK(holds<double>(Tensor(xt::xarray<long double>{0.5L, -2}), {2}, {0.5, -2}));
     CHECK(bitwise_equal(Tensor(xt::xarray<bool>{true, false}), Tensor{true, false}));
