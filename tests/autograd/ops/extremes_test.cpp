@@ -2,6 +2,7 @@
 #include "support/extremes.hpp"
 
 using namespace xgrad;
+using test::leaf;
 using namespace xgrad::test::extremes;
 
 namespace {
