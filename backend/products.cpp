@@ -112,8 +112,7 @@ void each(const Product<T>& p, bool by_sizes) {
   };
   if (threads == 1) return range(0, p.batch * count);
   detail::parallel_for(p.batch * count,
-                       static_cast<Index>(std::ceil(thread_work * static_cast<double>(count) / work)),
-                       range);
+                       static_cast<Index>(std::ceil(thread_work * static_cast<double>(count) / work)), range);
 }
 
 template <class T>
