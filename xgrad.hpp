@@ -22,10 +22,10 @@
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/data/dataset.hpp>
-#include <xgrad/data/idx.hpp>
 #include <xgrad/data/images.hpp>
 #include <xgrad/data/loader.hpp>
 #include <xgrad/data/mnist.hpp>
+#include <xgrad/io/idx.hpp>
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/attention.hpp>
 #include <xgrad/nn/check.hpp>

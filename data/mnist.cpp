@@ -1,7 +1,7 @@
 // Finding and checking the four files of MNIST.
 #include <xgrad/data/mnist.hpp>
 
-#include <xgrad/data/idx.hpp>
+#include <xgrad/io/idx.hpp>
 
 #include <cerrno>
 #include <filesystem>
@@ -29,7 +29,7 @@ std::string find_file(const std::string& directory, const std::string& name, con
 std::pair<Tensor, Tensor> read_part(const std::string& directory, const std::string& part) {
   const std::string images_path = find_file(directory, part + "-images", "idx3-ubyte");
   const std::string labels_path = find_file(directory, part + "-labels", "idx1-ubyte");
-  Tensor images = read_idx(images_path, {}), labels = read_idx(labels_path, {});
+  Tensor images = io::read_idx(images_path, {}), labels = io::read_idx(labels_path, {});
   if (images.dtype() != uint8 || images.rank() != 3 || images.size(1) != 28 || images.size(2) != 28)
     reject(images_path, "expects images uint8 (N, 28, 28), got " + describe(images), 3);
   if (labels.dtype() != uint8 || labels.rank() != 1)

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <new>
 
-namespace xgrad::data::detail {
+namespace xgrad::io::detail {
 
 struct ByteSource::Inflater {
   z_stream stream{};
@@ -132,4 +132,4 @@ std::size_t ByteSource::unpack(std::byte* out, std::size_t count) {
   return done;
 }
 
-}  // namespace xgrad::data::detail
+}  // namespace xgrad::io::detail

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace xgrad::data::detail {
+namespace xgrad::io::detail {
 
 class ByteSource {
  public:
@@ -46,4 +46,4 @@ class ByteSource {
   std::unique_ptr<Inflater> inflater_;
 };
 
-}  // namespace xgrad::data::detail
+}  // namespace xgrad::io::detail

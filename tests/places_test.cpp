@@ -501,7 +501,7 @@ TEST_CASE("errors of optimizers, schedules and data name the caller's line") {
     [&] { return data::moments(none); },
     [&] { return data::flatten_images(none); },
     [&] { return data::channels_last(none); },
-    [&] { return data::read_idx("/nowhere/at-all"); },
+    [&] { return io::read_idx("/nowhere/at-all"); },
     [&] { return data::read_mnist("/nowhere"); },
   });
 }

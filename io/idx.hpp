@@ -7,7 +7,7 @@
 #include <string>
 
 XGRAD_API_BEGIN
-namespace xgrad::data {
+namespace xgrad::io {
 
 /// Reads an IDX file, raw or gzipped (told by its content). uint8 stays; int8, int16 and int32 become int64,
 /// float float32, double float64. Time and memory are linear in the file's size: no more is unpacked than the
@@ -15,5 +15,5 @@ namespace xgrad::data {
 /// where the packing is damaged) and IoError, also when the machine has not the memory.
 Tensor read_idx(const std::string& path, Place place = Place::here());
 
-}  // namespace xgrad::data
+}  // namespace xgrad::io
 XGRAD_API_END

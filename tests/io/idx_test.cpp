@@ -1,5 +1,5 @@
 // IDX files: every type, raw and gzipped, and files made to hurt.
-#include <xgrad/data/idx.hpp>
+#include <xgrad/io/idx.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/memory.hpp>
@@ -31,7 +31,7 @@ Outcome read(const Bytes& bytes) {
   static const TemporaryDirectory directory;
   const std::string path = directory.write("file", bytes);
   try {
-    return {data::read_idx(path), 0, {}};
+    return {io::read_idx(path), 0, {}};
   } catch (const FormatError& error) {
     CHECK(std::string(error.what()).find(path) != std::string::npos);
     return {std::nullopt, error.offset(), error.what()};
@@ -151,7 +151,7 @@ TEST_CASE("read_idx: a file with holes that is larger than the memory is refused
     const std::size_t before = memory_stats().peak_bytes;
     int code = 0;
     try {
-      data::read_idx(path);
+      io::read_idx(path);
     } catch (const IoError& error) {
       code = error.code();
       CHECK(error.path() == path);
@@ -203,7 +203,7 @@ TEST_CASE("read_idx: paths that cannot be read") {
   const TemporaryDirectory directory;
   const auto code = [](const std::string& path) {
     try {
-      data::read_idx(path);
+      io::read_idx(path);
     } catch (const IoError& error) {
       CHECK(error.path() == path);
       CHECK(std::string(error.what()).find("read_idx") != std::string::npos);

@@ -1,6 +1,6 @@
 // Reading of IDX files. Invariant: sizes are compared with what the file can hold before anything is
 // allocated.
-#include <xgrad/data/idx.hpp>
+#include <xgrad/io/idx.hpp>
 
 #include <xgrad/io/byte_source.hpp>
 
@@ -9,7 +9,7 @@
 #include <bit>
 #include <cstring>
 
-namespace xgrad::data {
+namespace xgrad::io {
 namespace {
 
 using detail::ByteSource;
@@ -119,4 +119,4 @@ Tensor read_idx(const std::string& path, Place place) {
   return result;
 }
 
-}  // namespace xgrad::data
+}  // namespace xgrad::io
