@@ -106,7 +106,7 @@ class ModuleList : public Module {
   /// Module i; negative positions count from the end. Throws IndexError out of range.
   Module& operator[](Subscript i) & { return *checked(i); }
   const Module& operator[](Subscript i) const& { return *checked(i); }
-  Module& operator[](Subscript i) && = delete;  // it would be gone: name the list first
+  const Module& operator[](Subscript i) const&& = delete;  // it would be gone: name the list first
   /// The same as its own type. Throws ValueError when it is of another one.
   template <std::derived_from<Module> M>
   M& at(Index i, Place place = Place::here()) & {
@@ -117,7 +117,8 @@ class ModuleList : public Module {
     return typed<M>(i, place);
   }
   template <std::derived_from<Module> M>
-  M& at(Index i, Place place = Place::here()) && = delete;  // it would be gone: name the list first
+  const M& at(Index i,
+              Place place = Place::here()) const&& = delete;  // it would be gone: name the list first
 
   /// Iterates over Module&, or const Module&.
   template <class M>

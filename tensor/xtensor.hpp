@@ -22,7 +22,9 @@
 #pragma GCC diagnostic pop
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -69,8 +71,8 @@ Tensor::Tensor(const E& expression, Place place) {
     // A number that int64 has no room for has wrapped to a negative one.
     for (T value : span<T>())
       if (value < 0)
-        detail::fail_at<ValueError>(place,
-                                    "Tensor: an unsigned number of 2^63 or more has no place in int64");
+        detail::fail_at<ValueError>(place, "Tensor: expects integers below 2^63, got " +
+                                               std::to_string(static_cast<std::uint64_t>(value)));
   }
 }
 

@@ -23,6 +23,7 @@ inline StateDict dict;
 inline optim::SGD optimizer(layer.parameters());
 inline data::DataLoader loader(data::TensorDataset(t, t));
 inline Tensor make() { return t; }
+inline const nn::ModuleList make_list() { return nn::ModuleList(nn::ReLU()); }
 inline auto make_loader() { return data::DataLoader(data::TensorDataset(t, t)); }
 END
 
@@ -44,6 +45,9 @@ const Tensor* w = layer.state_dict().find("weight");              # deleted
 auto w = layer.state_dict().begin();                              # deleted
 nn::Module& m = nn::Sequential{nn::ReLU()}[0];                        # deleted
 auto& m = nn::Sequential{nn::ReLU()}.at<nn::ReLU>(0);             # deleted
+auto& m = make_list()[0];                                         # deleted
+auto& m = make_list().at<nn::ReLU>(0);                            # deleted
+auto m = make_list().begin();                                     # deleted
 auto m = nn::Linear(2, 2).named_modules();                        # deleted
 auto m = nn::Linear(2, 2).children();                             # deleted
 nn::Module* m = nn::AnyModule(nn::ReLU()).operator->();           # deleted
