@@ -1,0 +1,41 @@
+// What a reader of one format hands to File: the names in a file, and how each tensor is read.
+#pragma once
+
+#include <xgrad/io/element_type.hpp>
+#include <xgrad/io/file.hpp>
+#include <xgrad/io/input.hpp>
+#include <xgrad/io/sink.hpp>
+
+#include <memory>
+
+namespace xgrad::io::detail {
+
+struct Contents {
+  Format format{};
+  std::vector<Entry> entries;
+  Metadata metadata = {};
+  StateDict::Layout layout = StateDict::Layout::unknown;
+  /// The tensor of entries[i].
+  Callback<Tensor(std::size_t)> read;
+};
+
+using SharedInput = std::shared_ptr<const Input>;
+
+/// Readers: throw FormatError on a file that is not of the format; everything that is declared has been
+/// compared with the file's size. Writers: `dict` has been checked by save().
+Contents open_safetensors(const SharedInput& input);
+void write_safetensors(Sink& sink, const StateDict& dict, const Metadata& metadata);
+Contents open_npy(const SharedInput& input);
+void write_npy(Sink& sink, const Tensor& tensor);
+Contents open_npz(const SharedInput& input, const ReadOptions& options);
+void write_npz(Sink& sink, const StateDict& dict);
+Contents open_pytorch(const SharedInput& input, const ReadOptions& options);
+void write_pytorch(Sink& sink, const StateDict& dict);
+/// An index of a checkpoint in several files, which `open` opens.
+Contents open_index(const SharedInput& input, const Callback<Contents(const std::string& path)>& open);
+
+/// Tensors whose elements stand unpacked in the file, `offset` bytes from its start.
+Tensor read_elements_at(const Input& input, const ElementType& type, const Shape& shape, std::uint64_t offset,
+                        bool swapped = false);
+
+}  // namespace xgrad::io::detail

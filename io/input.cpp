@@ -1,0 +1,90 @@
+// Reading by offset, with pread: where another process cuts a file short, a memory map would end this one.
+#include <xgrad/io/input.hpp>
+
+#include <xgrad/tensor/error.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace xgrad::io::detail {
+
+struct Input::Descriptor {
+  explicit Descriptor(int its_number) : number(its_number) {}
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int number;
+};
+
+Input::Input(std::string path) : name_(std::move(path)) {
+  const auto refuse = [this](int code) {
+    throw IoError(xgrad::detail::message_prefix() + "cannot read", name_, code);
+  };
+  if (name_.find('\0') != name_.npos) refuse(EINVAL);
+  // Without waiting, or a pipe that nobody writes to would block.
+  int number = -1;
+  do number = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  while (number < 0 && errno == EINTR);
+  if (number < 0) refuse(errno);
+  try {
+    descriptor_ = std::make_shared<const Descriptor>(number);
+  } catch (...) {
+    ::close(number);
+    throw;
+  }
+  struct stat status {};
+  if (::fstat(number, &status) != 0) refuse(errno);
+  if (!S_ISREG(status.st_mode)) refuse(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
+  size_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+std::size_t Input::read_some(std::byte* out, std::size_t count, std::uint64_t offset) const {
+  if (offset >= size_) return 0;
+  count = static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - offset));
+  if (!descriptor_) {
+    std::memcpy(out, bytes_ + offset, count);
+    return count;
+  }
+  std::size_t done = 0;
+  while (done < count) {
+    const ssize_t got = ::pread(descriptor_->number, out + done, std::min(count - done, std::size_t{1} << 30),
+                                static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw IoError(xgrad::detail::message_prefix() + "cannot read", name_, errno);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+void Input::read(std::byte* out, std::size_t count, std::uint64_t offset, std::string_view what) const {
+  const std::size_t got = read_some(out, count, offset);
+  if (got < count) reject("the file ends within " + std::string(what), offset + got);
+}
+
+std::string Input::read_text(std::size_t count, std::uint64_t offset, std::string_view what) const {
+  std::string text(count, '\0');
+  read(reinterpret_cast<std::byte*>(text.data()), count, offset, what);
+  return text;
+}
+
+void Input::reject(const std::string& text, std::uint64_t offset) const {
+  throw FormatError(xgrad::detail::message_prefix() + name_ + ": " + text, offset);
+}
+
+void Input::require_memory(std::uint64_t bytes) const {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0 && bytes / static_cast<std::uint64_t>(page) >= static_cast<std::uint64_t>(pages))
+    throw IoError(
+        xgrad::detail::message_prefix() + "the elements take " + std::to_string(bytes) + " bytes of memory",
+        name_, ENOMEM);
+}
+
+}  // namespace xgrad::io::detail

@@ -1,0 +1,135 @@
+// Atomic writing: temporary file, fsync, rename, fsync of the directory.
+#include <xgrad/io/sink.hpp>
+
+#include <xgrad/tensor/error.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+namespace xgrad::io::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+int open_retrying(const char* path, int flags, mode_t mode = 0) {
+  int descriptor = -1;
+  do descriptor = ::open(path, flags | O_CLOEXEC, mode);
+  while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+// Closed whatever is thrown.
+struct Descriptor {
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+  int number;
+};
+
+std::string directory_of(const std::string& path) {
+  const std::string directory = fs::path(path).parent_path().string();
+  return directory.empty() ? "." : directory;
+}
+
+// ".weights.npz.x4hq0m2z": beside the target, hidden, and not too long for any file system.
+std::string temporary_name(const std::string& target) {
+  constexpr char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::string name = "." + fs::path(target).filename().string().substr(0, 200) + ".";
+  std::random_device random;
+  for (int i = 0; i < 8; ++i) name += letters[random() % (sizeof letters - 1)];
+  return directory_of(target) + "/" + name;
+}
+
+}  // namespace
+
+void Sink::refuse(const std::string& what, int code) const {
+  throw IoError(xgrad::detail::message_prefix() + what, path_, code);
+}
+
+Sink::Sink(std::string path) : path_(std::move(path)), target_(path_) {
+  if (path_.empty()) refuse("cannot write", ENOENT);
+  if (path_.find('\0') != path_.npos) refuse("cannot write", EINVAL);
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(target_, error); ++links) {
+    if (links == 40) refuse("cannot write", ELOOP);
+    const fs::path next = fs::read_symlink(target_, error);
+    if (error) refuse("cannot write", error.value());
+    target_ = (fs::path(target_).parent_path() / next).string();
+  }
+
+  struct stat former {};
+  const bool exists = ::stat(target_.c_str(), &former) == 0;
+  if (!exists && errno != ENOENT) refuse("cannot write", errno);
+  if (exists && !S_ISREG(former.st_mode)) refuse("cannot write", S_ISDIR(former.st_mode) ? EISDIR : EINVAL);
+  // The rename asks nobody whether the file may be written.
+  if (exists && ::access(target_.c_str(), W_OK) != 0) refuse("cannot write", errno);
+  constexpr mode_t readable_for_all = 0666;
+  const mode_t mode = exists ? former.st_mode & 07777 : readable_for_all;
+  for (int attempt = 0; descriptor_ < 0; ++attempt) {
+    std::string name = temporary_name(target_);
+    descriptor_ = open_retrying(name.c_str(), O_WRONLY | O_CREAT | O_EXCL, mode & 0777);
+    if (descriptor_ >= 0)
+      temporary_ = std::move(name);
+    else if (errno != EEXIST || attempt == 100)
+      refuse("cannot make a temporary file beside", errno);
+  }
+  // The process's mask has taken bits that the old file has.
+  if (exists && ::fchmod(descriptor_, mode) != 0) {
+    const int code = errno;
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+    refuse("cannot give a temporary file the permissions of", code);
+  }
+}
+
+Sink::~Sink() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void Sink::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const std::size_t count = std::min(bytes.size(), std::size_t{1} << 30);
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), count, static_cast<off_t>(position_));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0)
+      refuse("cannot write " + std::to_string(bytes.size()) + " bytes from byte " +
+                 std::to_string(position_) + " on",
+             written < 0 ? errno : EIO);
+    position_ += static_cast<std::uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void Sink::sync(int descriptor, const std::string& what) const {
+  while (::fsync(descriptor) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EINVAL) return;  // nothing there can be written to a disk
+    refuse(what, errno);
+  }
+}
+
+void Sink::commit() {
+  const std::string content = std::to_string(position_) + " bytes";
+  sync(descriptor_, "cannot write " + content + " to the disk");
+  // The descriptor is gone whatever close() says; interrupted, it has done its work.
+  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR)
+    refuse("cannot write " + content, errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+    refuse("cannot put " + content + " in the place of", errno);
+  temporary_.clear();
+  const Descriptor directory{open_retrying(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY)};
+  // A directory that must not be read can still be written to: the rename stands, and the system keeps it.
+  if (directory.number < 0 && errno == EACCES) return;
+  if (directory.number < 0) refuse("cannot open the directory of", errno);
+  sync(directory.number, "cannot write to the disk the directory of");
+}
+
+}  // namespace xgrad::io::detail
