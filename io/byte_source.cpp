@@ -1,16 +1,10 @@
 // Files and gzip streams (RFC 1952), through zlib.
 #include <xgrad/io/byte_source.hpp>
 
-#include <xgrad/tensor/error.hpp>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <new>
 
 namespace xgrad::io::detail {
@@ -28,69 +22,27 @@ struct ByteSource::Inflater {
   Inflater& operator=(const Inflater&) = delete;
 };
 
-ByteSource::ByteSource(std::string path) : path_(std::move(path)) {
-  const auto refuse = [this](int code) {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    throw IoError(xgrad::detail::message_prefix() + "cannot read", path_, code);
-  };
-  // Without waiting, or a pipe that nobody writes to would block.
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat status {};
-  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) refuse(errno);
-  if (!S_ISREG(status.st_mode)) refuse(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
-  file_size_ = static_cast<std::size_t>(status.st_size);
-  try {
-    std::array<std::byte, 2> magic{};
-    const bool packed =
-        read_file(magic.data(), 2) == 2 && magic[0] == std::byte{0x1f} && magic[1] == std::byte{0x8b};
-    if (::lseek(descriptor_, 0, SEEK_SET) != 0) throw IoError("cannot read", path_, errno);
-    file_position_ = 0;
-    if (packed) inflater_ = std::make_unique<Inflater>();
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
+ByteSource::ByteSource(std::string path) : input_(std::move(path)) {
+  std::array<std::byte, 2> magic{};
+  if (input_.read_some(magic.data(), magic.size(), 0) == 2 && magic[0] == std::byte{0x1f} &&
+      magic[1] == std::byte{0x8b})
+    inflater_ = std::make_unique<Inflater>();
 }
 
-ByteSource::~ByteSource() { ::close(descriptor_); }
+ByteSource::~ByteSource() = default;
 
 std::size_t ByteSource::limit() const {
   // Deflate packs 258 bytes into 2 bits at best.
   constexpr std::size_t best_ratio = 1032;
   std::size_t limit = 0;
-  return packed() && __builtin_mul_overflow(file_size_, best_ratio, &limit) ? ~std::size_t{0}
-         : packed()                                                         ? limit
-                                                                            : file_size_;
-}
-
-void ByteSource::require_memory(std::size_t bytes) const {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  if (pages > 0 && page > 0 && bytes / static_cast<std::size_t>(page) >= static_cast<std::size_t>(pages))
-    throw IoError(
-        xgrad::detail::message_prefix() + "the elements take " + std::to_string(bytes) + " bytes of memory",
-        path_, ENOMEM);
-}
-
-void ByteSource::reject(const std::string& text, std::size_t offset) const {
-  throw FormatError(xgrad::detail::message_prefix() + path_ + ": " + text, offset);
+  return packed() && __builtin_mul_overflow(input_.size(), best_ratio, &limit) ? ~std::size_t{0}
+         : packed()                                                            ? limit
+                                                                               : input_.size();
 }
 
 std::size_t ByteSource::read(std::byte* out, std::size_t count) {
-  const std::size_t done = packed() ? unpack(out, count) : read_file(out, count);
+  const std::size_t done = packed() ? unpack(out, count) : input_.read_some(out, count, position_);
   position_ += done;
-  return done;
-}
-
-std::size_t ByteSource::read_file(std::byte* out, std::size_t count) {
-  std::size_t done = 0;
-  while (done < count) {
-    const ssize_t got = ::read(descriptor_, out + done, std::min(count - done, std::size_t{1} << 30));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw IoError(xgrad::detail::message_prefix() + "cannot read", path_, errno);
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  file_position_ += done;
   return done;
 }
 
@@ -98,7 +50,9 @@ std::size_t ByteSource::read_file(std::byte* out, std::size_t count) {
 bool ByteSource::refill() {
   z_stream& stream = inflater_->stream;
   if (stream.avail_in > 0) return true;
-  const std::size_t got = read_file(inflater_->packed.data(), inflater_->packed.size());
+  const std::size_t got =
+      input_.read_some(inflater_->packed.data(), inflater_->packed.size(), file_position_);
+  file_position_ += got;
   stream.next_in = reinterpret_cast<Bytef*>(inflater_->packed.data());
   stream.avail_in = static_cast<uInt>(got);
   return got > 0;
@@ -109,7 +63,7 @@ std::size_t ByteSource::unpack(std::byte* out, std::size_t count) {
   const auto packed_offset = [&] { return file_position_ - stream.avail_in; };
   std::size_t done = 0;
   while (done < count && !inflater_->ended) {
-    if (!refill()) reject("the gzip stream is cut short", packed_offset());
+    if (!refill()) input_.reject("the gzip stream is cut short", packed_offset());
     const auto room = static_cast<uInt>(std::min(count - done, std::size_t{1} << 30));
     stream.next_out = reinterpret_cast<Bytef*>(out + done);
     stream.avail_out = room;
@@ -124,9 +78,9 @@ std::size_t ByteSource::unpack(std::byte* out, std::size_t count) {
     } else if (code == Z_MEM_ERROR) {
       throw std::bad_alloc();
     } else if (code != Z_OK && code != Z_BUF_ERROR) {
-      reject(std::string("the gzip stream is damaged: ") +
-                 (stream.msg != nullptr ? stream.msg : "unexpected dictionary"),
-             packed_offset());
+      input_.reject(std::string("the gzip stream is damaged: ") +
+                        (stream.msg != nullptr ? stream.msg : "unexpected dictionary"),
+                    packed_offset());
     }
   }
   return done;

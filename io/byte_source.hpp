@@ -2,10 +2,11 @@
 // Invariant: nothing is read ahead of what is asked for beyond one buffer of the packed file.
 #pragma once
 
+#include <xgrad/io/input.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace xgrad::io::detail {
 
@@ -23,25 +24,18 @@ class ByteSource {
   /// Bytes read so far.
   std::size_t position() const { return position_; }
   bool packed() const { return inflater_ != nullptr; }
+  const Input& input() const { return input_; }
   /// All bytes there are, exact for an unpacked file, otherwise the most that a file of this size can hold.
   std::size_t limit() const;
-  /// Throws IoError with ENOMEM when `bytes`, which the file's content would take, exceed the machine's
-  /// memory: a file with holes is larger than anything that can be read.
-  void require_memory(std::size_t bytes) const;
-  /// Throws FormatError that names the file.
-  [[noreturn]] void reject(const std::string& text, std::size_t offset) const;
 
  private:
   struct Inflater;
 
-  std::size_t read_file(std::byte* out, std::size_t count);
   std::size_t unpack(std::byte* out, std::size_t count);
   bool refill();
 
-  std::string path_;
-  int descriptor_ = -1;
-  std::size_t file_size_ = 0;
-  std::size_t file_position_ = 0;
+  Input input_;
+  std::uint64_t file_position_ = 0;
   std::size_t position_ = 0;
   std::unique_ptr<Inflater> inflater_;
 };

@@ -7,17 +7,21 @@
 #include <xgrad/io/sink.hpp>
 
 #include <memory>
+#include <optional>
 
 namespace xgrad::io::detail {
 
 struct Contents {
   Format format{};
-  std::vector<Entry> entries;
+  std::vector<Entry> entries = {};
   Metadata metadata = {};
   StateDict::Layout layout = StateDict::Layout::unknown;
   /// The tensor of entries[i].
-  Callback<Tensor(std::size_t)> read;
+  Callback<Tensor(std::size_t)> read = {};
 };
+
+/// Safetensors keeps the layout in its metadata, under "format": PyTorch's users write "pt".
+inline constexpr std::string_view format_key = "format", pytorch_format = "pt", xgrad_format = "xgrad";
 
 using SharedInput = std::shared_ptr<const Input>;
 
@@ -29,10 +33,17 @@ Contents open_npy(const SharedInput& input);
 void write_npy(Sink& sink, const Tensor& tensor);
 Contents open_npz(const SharedInput& input, const ReadOptions& options);
 void write_npz(Sink& sink, const StateDict& dict);
+/// Whether a zip archive is a file of PyTorch's rather than of NumPy's.
+bool holds_pytorch(const SharedInput& input);
 Contents open_pytorch(const SharedInput& input, const ReadOptions& options);
 void write_pytorch(Sink& sink, const StateDict& dict);
 /// An index of a checkpoint in several files, which `open` opens.
 Contents open_index(const SharedInput& input, const Callback<Contents(const std::string& path)>& open);
+
+/// Positions of the entries in the order of their names, and the entry of a name.
+std::vector<std::size_t> order_by_name(const std::vector<Entry>& entries);
+std::optional<std::size_t> find_entry(const std::vector<Entry>& entries,
+                                      const std::vector<std::size_t>& by_name, std::string_view name);
 
 /// Tensors whose elements stand unpacked in the file, `offset` bytes from its start.
 Tensor read_elements_at(const Input& input, const ElementType& type, const Shape& shape, std::uint64_t offset,

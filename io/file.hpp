@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 XGRAD_API_BEGIN
@@ -23,7 +24,7 @@ enum class Format : std::uint8_t { safetensors, npy, npz, pytorch };
 std::string to_string(Format format);
 
 /// Texts by name, which safetensors keeps beside the tensors.
-using Metadata = std::map<std::string, std::string>;
+using Metadata = std::map<std::string, std::string, std::less<>>;
 
 /// A tensor of a file.
 struct Entry {
@@ -41,7 +42,8 @@ struct ReadOptions {
 
 namespace detail {
 struct Contents;
-}
+struct OpenFile;
+}  // namespace detail
 
 /// A file of tensors that is open: names, shapes and types are read at once, elements when they are asked
 /// for. A value; copies share the open file, which may be replaced or removed meanwhile.
@@ -56,22 +58,25 @@ class File {
   Format format() const;
   /// In the order of the file.
   const std::vector<Entry>& entries() const&;
-  std::vector<Entry> entries() const&&;
+  std::vector<Entry> entries() const&& { return entries(); }
   const Metadata& metadata() const&;
-  Metadata metadata() const&&;
+  Metadata metadata() const&& { return metadata(); }
   /// PyTorch's for its own files and for safetensors whose metadata say "format": "pt".
   StateDict::Layout layout() const;
 
+  [[nodiscard]] bool contains(std::string_view name) const;
   /// One tensor, without the rest. float16 and bfloat16 become float32, integers int64 but uint8. Throws
   /// ValueError naming the names there are, FormatError on a boolean that is neither 0 nor 1 and on a number
   /// beyond int64.
-  [[nodiscard]] Tensor read(const std::string& name, Place place = Place::here()) const;
+  [[nodiscard]] Tensor read(std::string_view name, Place place = Place::here()) const;
   /// All of them.
   [[nodiscard]] StateDict read(Place place = Place::here()) const;
 
  private:
+  const detail::Contents& contents() const;
+
   std::string path_;
-  std::shared_ptr<const detail::Contents> contents_;
+  std::shared_ptr<const detail::OpenFile> file_;
 };
 
 /// File(path).read(): the format is told by the content. The one tensor of an npy file is called "arr_0".

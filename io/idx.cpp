@@ -28,14 +28,15 @@ std::string hexadecimal(std::byte byte) {
 }
 
 void read_exactly(ByteSource& source, std::byte* out, std::size_t count, const std::string& what) {
-  if (source.read(out, count) < count) source.reject("the file ends within " + what, source.position());
+  if (source.read(out, count) < count)
+    source.input().reject("the file ends within " + what, source.position());
 }
 
 // Reads elements stored as `Stored` into a tensor of T.
 template <class Stored, class Bits, class T>
 Tensor read_elements(ByteSource& source, const Shape& shape) {
   // As many as the file has, which the address space holds even as the widest type.
-  source.require_memory(static_cast<std::size_t>(shape.count()) * sizeof(T));
+  source.input().require_memory(static_cast<std::size_t>(shape.count()) * sizeof(T));
   Tensor result = Tensor::uninitialized(shape, dtype_of<T>);
   T* out = result.mutable_data<T>();
   if constexpr (std::is_same_v<Stored, T> && sizeof(T) == 1) {
@@ -79,13 +80,14 @@ Tensor read_idx(const std::string& path, Place place) {
   read_exactly(source, magic.data(), magic.size(), "the magic number");
   for (const std::size_t i : {0u, 1u})
     if (magic[i] != std::byte{0})
-      source.reject("an IDX file starts with two zero bytes, got " + hexadecimal(magic[i]), i);
+      source.input().reject("an IDX file starts with two zero bytes, got " + hexadecimal(magic[i]), i);
   const auto* type = std::find_if(std::begin(element_types), std::end(element_types),
                                   [&](const ElementType& known) { return known.code == magic[2]; });
-  if (type == std::end(element_types)) source.reject("unknown element type " + hexadecimal(magic[2]), 2);
+  if (type == std::end(element_types))
+    source.input().reject("unknown element type " + hexadecimal(magic[2]), 2);
   const auto rank = std::to_integer<Index>(magic[3]);
   if (rank > Shape::max_rank)
-    source.reject(
+    source.input().reject(
         "expects at most " + std::to_string(Shape::max_rank) + " dimensions, got " + std::to_string(rank), 3);
 
   Shape shape;
@@ -100,7 +102,7 @@ Tensor read_idx(const std::string& path, Place place) {
     shape.push_back(static_cast<Index>(size));
     empty = empty || size == 0;
     if (size != 0 && (__builtin_mul_overflow(payload, size, &payload) || payload > (std::size_t{1} << 60)))
-      source.reject("the product of the dimensions overflows at " + to_string(shape), offset);
+      source.input().reject("the product of the dimensions overflows at " + to_string(shape), offset);
   }
   if (empty) payload = 0;
 
@@ -108,14 +110,14 @@ Tensor read_idx(const std::string& path, Place place) {
   const std::string declared =
       "the header declares " + to_string(shape) + ", a file of " + std::to_string(total);
   if (total > source.limit() || (!source.packed() && total < source.limit()))
-    source.reject(declared +
-                      (source.packed() ? " bytes unpacked, but this one unpacks to at most "
-                                       : " bytes, but this one has ") +
-                      std::to_string(source.limit()),
-                  std::min(total, source.limit()));
+    source.input().reject(declared +
+                              (source.packed() ? " bytes unpacked, but this one unpacks to at most "
+                                               : " bytes, but this one has ") +
+                              std::to_string(source.limit()),
+                          std::min(total, source.limit()));
   Tensor result = type->read(source, shape);
   std::byte beyond;
-  if (source.read(&beyond, 1) != 0) source.reject(declared + " bytes, but it goes on", total);
+  if (source.read(&beyond, 1) != 0) source.input().reject(declared + " bytes, but it goes on", total);
   return result;
 }
 

@@ -10,8 +10,12 @@ StateDict::StateDict(std::initializer_list<Item> items, Place place) {
   for (const Item& item : items) set(item.first, item.second, place);
 }
 
+bool StateDict::is_name(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == name.npos;
+}
+
 void StateDict::set(std::string name, Tensor tensor, Place its_place) {
-  if (name.empty() || name.front() == '.' || name.back() == '.' || name.find("..") != name.npos)
+  if (!is_name(name))
     detail::fail_at<ValueError>(
         its_place, "StateDict: expects names joined by dots, none of them empty, got '" + name + "'");
   if (!tensor.defined())

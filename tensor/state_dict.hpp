@@ -30,6 +30,8 @@ class StateDict {
   /// Appends, or replaces the tensor of that name in its place. Throws ValueError on an undefined tensor, and
   /// on a name that is empty or has an empty part: "a..b".
   void set(std::string name, Tensor tensor, Place place = Place::here());
+  /// Whether a tensor can have that name: parts joined by dots, none of them empty.
+  static bool is_name(std::string_view name);
   /// Unknown at first; Module::state_dict() gives xgrad, and load_state_dict() converts from pytorch.
   [[nodiscard]] Layout layout() const { return layout_; }
   void set_layout(Layout layout) { layout_ = layout; }
