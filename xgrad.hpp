@@ -25,6 +25,9 @@
 #include <xgrad/data/images.hpp>
 #include <xgrad/data/loader.hpp>
 #include <xgrad/data/mnist.hpp>
+#include <xgrad/io/checkpoint.hpp>
+#include <xgrad/io/checkpoint_saver.hpp>
+#include <xgrad/io/file.hpp>
 #include <xgrad/io/idx.hpp>
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/attention.hpp>

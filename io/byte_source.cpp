@@ -9,6 +9,11 @@
 
 namespace xgrad::io::detail {
 
+std::uint32_t crc32(std::uint32_t before, std::span<const std::byte> bytes) {
+  return static_cast<std::uint32_t>(
+      ::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
 struct ByteSource::Inflater {
   z_stream stream{};
   std::array<std::byte, 1 << 15> packed;

@@ -10,6 +10,9 @@
 
 namespace xgrad::io::detail {
 
+/// The checksum of gzip, going on from that of the bytes before, 0 at the start.
+std::uint32_t crc32(std::uint32_t before, std::span<const std::byte> bytes);
+
 class ByteSource {
  public:
   /// Throws IoError when the path cannot be opened or is no regular file.
