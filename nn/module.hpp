@@ -33,7 +33,7 @@ struct LoadReport {
 };
 
 /// A load of a module that was checked, and what load_state_dict() would report of it.
-struct ModuleLoad : PreparedLoad {
+struct [[nodiscard]] ModuleLoad : PreparedLoad {
   LoadReport report;
 };
 
