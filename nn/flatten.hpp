@@ -26,6 +26,9 @@ class Flatten : public Module {
   explicit Flatten(FlattenOptions options) : first_(1), last_(-1), order_(options.order) {}
   Variable forward(const Variable& x) override;
   std::string describe() const override;
+  Index first() const { return first_; }
+  Index last() const { return last_; }
+  FlattenOrder order() const { return order_; }
 
  private:
   Index first_;

@@ -1,5 +1,6 @@
 #include <xgrad/nn/load.hpp>
 
+#include <xgrad/nn/flatten.hpp>
 #include <xgrad/nn/pytorch_form.hpp>
 #include <xgrad/nn/walk.hpp>
 #include <xgrad/tensor/compare.hpp>
@@ -18,6 +19,7 @@ class Loading {
  public:
   Loading(const StateDict& dict, Layout layout) : dict_(dict), layout_(layout) {}
 
+  void module(const std::string& path, const Module& module);
   /// The form in PyTorch of the part that comes next.
   void form(const PytorchForm& form) { form_ = form; }
   void part(const std::string& path, Tensor& present);
@@ -51,13 +53,23 @@ class Loading {
   std::unordered_set<std::string> known_;
   std::vector<Part> parts_;
   std::unordered_map<const Tensor*, std::size_t> positions_;
+  bool has_images_ = false;  // weights that PyTorch has in another order
+  std::vector<std::string> flattens_;
   std::string mismatches_;
   LoadReport report_;
 };
 
+void Loading::module(const std::string& path, const Module& module) {
+  const auto* flatten = dynamic_cast<const Flatten*>(&module);
+  if (flatten != nullptr && flatten->order() == FlattenOrder::as_stored && flatten->first() == 1 &&
+      (flatten->last() == -1 || flatten->last() == 3))
+    flattens_.push_back(path);
+}
+
 void Loading::part(const std::string& path, Tensor& present) {
   const PytorchForm form = std::exchange(form_, {});
   check_order(path, form.order, present.rank());
+  has_images_ |= !form.order.empty();
   known_.insert(path);
   const auto [position, is_new] = positions_.emplace(&present, parts_.size());
   if (is_new) parts_.push_back({path, &present, form.optional && layout_ == Layout::pytorch});
@@ -135,6 +147,11 @@ void Loading::check(const Module& module, LoadOptions options) {
 }
 
 LoadReport Loading::apply() {
+  if (has_images_ && layout_ == Layout::pytorch)
+    for (const std::string& path : flattens_)
+      report_.notes.push_back(path +
+                              ": lays images out channels last, not as a Linear behind it has learned in "
+                              "PyTorch, unless they are 1 x 1 (Flatten({.order = FlattenOrder::pytorch}))");
   for (Part& part : parts_)
     if (part.value.defined()) *part.present = std::move(part.value);
   return std::move(report_);
@@ -146,6 +163,7 @@ LoadReport load(Module& module, const StateDict& dict, Layout layout, LoadOption
   Loading loading(dict, layout);
   Walk()
       .every_name()
+      .modules([&](const std::string& path, Module& part, int) { loading.module(path, part); })
       .forms([&](const PytorchForm& form) { loading.form(form); })
       .parameters([&](const std::string& path, Variable& parameter) {
         loading.part(path, xgrad::detail::Access::mutable_value(parameter));

@@ -28,7 +28,7 @@ struct LoadReport {
   std::vector<std::string> missing;     ///< in the module, not in the dictionary
   std::vector<std::string> unexpected;  ///< in the dictionary, not in the module
   /// One line for each weight that fits in PyTorch's order of axes as well, where the dictionary's is
-  /// unknown.
+  /// unknown; for one of PyTorch's, of a model of images, one for each Flatten in the other order.
   std::vector<std::string> notes = {};
 };
 

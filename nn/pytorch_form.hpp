@@ -43,7 +43,7 @@ inline bool moves_elements(const Shape& here, const IndexList& order) {
   IndexList moved;
   for (Index i = 0; i < order.size(); ++i)
     if (here[i] > 1) moved.push_back(order[i]);
-  return here.count() > 0 && !std::is_sorted(moved.begin(), moved.end());
+  return !std::is_sorted(moved.begin(), moved.end());
 }
 
 }  // namespace xgrad::nn::detail

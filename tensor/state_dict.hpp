@@ -19,8 +19,8 @@ class StateDict {
  public:
   using Item = std::pair<std::string, Tensor>;
 
-  /// Whose order of axes the weights of convolutions have: (out, kh, kw, in) here, (out, in, kh, kw) in
-  /// PyTorch.
+  /// Whose order of axes the weights have: those of convolutions are (out, kh, kw, in) here, (out, in, kh,
+  /// kw) in PyTorch.
   enum class Layout { unknown, xgrad, pytorch };
 
   StateDict() = default;
@@ -30,7 +30,8 @@ class StateDict {
   /// Appends, or replaces the tensor of that name in its place. Throws ValueError on an undefined tensor, and
   /// on a name that is empty or has an empty part: "a..b".
   void set(std::string name, Tensor tensor, Place place = Place::here());
-  /// Unknown at first; Module::state_dict() gives xgrad, and load_state_dict() converts from pytorch.
+  /// Unknown at first; Module::state_dict() gives xgrad, nn::to_torch() pytorch; load_state_dict() takes
+  /// both.
   [[nodiscard]] Layout layout() const { return layout_; }
   void set_layout(Layout layout) { layout_ = layout; }
   /// Null when there is none of that name.

@@ -219,6 +219,7 @@ TEST_CASE("a layer norm over several axes: shapes or its option tell PyTorch's a
     CHECK(same(nn::to_torch(known), cube));
   }
   Model unknown({3, 3, 3}, PytorchAxes::unknown);
+  CHECK_THROWS_AS(nn::to_torch(unknown), ValueError);
   const StateDict before = unknown.state_dict();
   const std::string doubt = message_of([&] { nn::load_torch(unknown, cube); });
   CAPTURE(doubt);
@@ -366,6 +367,24 @@ TEST_CASE("forms of one's own: any permutation in both directions, wrong ones ar
     CHECK(contains(message_of([&] { nn::to_torch(model); }),
                    "visit gives 'weight', of 3 axes, PyTorch's order"));
   }
+}
+
+TEST_CASE("a Flatten in the other order is noted where PyTorch's images are loaded") {
+  const auto notes_of = [](nn::Flatten flat, bool marked, auto first) {
+    nn::Sequential model(std::move(first), std::move(flat), nn::Linear(4, 1));
+    const StateDict dict = marked ? nn::to_torch(model) : model.state_dict();
+    return model.load_state_dict(dict).notes;
+  };
+  const nn::Conv2d conv(1, 1, 2);
+  const Strings notes = notes_of(nn::Flatten(), true, conv);
+  REQUIRE(notes.size() == 1);
+  CHECK(contains(notes[0], {"1: lays images out channels last", "FlattenOrder::pytorch"}));
+  CHECK(notes_of(nn::Flatten({.order = nn::FlattenOrder::pytorch}), true, conv).empty());
+  CHECK(notes_of(nn::Flatten(1, 3), true, conv).size() == 1);
+  CHECK(notes_of(nn::Flatten(1, 2), true, conv).empty());
+  CHECK(notes_of(nn::Flatten(2), true, conv).empty());
+  CHECK(notes_of(nn::Flatten(), false, conv).empty());
+  CHECK(notes_of(nn::Flatten(), true, nn::Linear(2, 2)).empty());
 }
 
 TEST_CASE("Flatten in PyTorch's order lays an image out channels first") {

@@ -1,6 +1,7 @@
 // Models of PyTorch, built here as their authors would: with PyTorch's weights they give its outputs, and
 // what they hold goes back as it came.
 #include <xgrad/autograd/ops/arithmetic.hpp>
+#include <xgrad/autograd/ops/linalg.hpp>
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/reduce.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
