@@ -23,7 +23,7 @@ struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
 };
 
-/// Names that a load left out, all but optional ones (PytorchForm) if lenient, and what it leaves in doubt.
+/// Names that a lenient load left out, and optional ones (PytorchForm) that any did; what is left in doubt.
 struct LoadReport {
   std::vector<std::string> missing;     ///< in the module, not in the dictionary
   std::vector<std::string> unexpected;  ///< in the dictionary, not in the module

@@ -15,6 +15,7 @@
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 
+#include "support/failing_memory.hpp"
 #include "support/leaf.hpp"
 
 #include <doctest/doctest.h>
@@ -239,6 +240,34 @@ TEST_CASE("a layer norm over several axes: shapes or its option tell PyTorch's a
   CHECK(names_of(exported) == Strings{"one.weight", "one.bias", "single.weight", "single.bias"});
   nn::load_torch(plain, exported);
   CHECK_THROWS_AS(nn::to_torch(nn::LayerNorm({4, 1})), ValueError);
+}
+
+TEST_CASE("memory runs out: load_torch changes all or nothing, to_torch nothing") {
+  if (!memory_can_fail()) return;
+  struct Large : nn::Module {
+    nn::Conv2d first{8, 40, 3}, second{40, 8, 3};
+    nn::BatchNorm2d norm{400};
+    XGRAD_VISIT(first, second, norm)
+  } source, target;
+  source.to(float64);
+  const StateDict dict = nn::to_torch(source);
+  target.load_state_dict(source.state_dict());
+  const StateDict wanted = target.state_dict();
+  Large net;
+  int failures = 0;
+  with_failing_allocations([&](long k) {
+    const StateDict before = net.state_dict();
+    const bool done = runs_within(k, [&] { nn::load_torch(net, dict); });
+    failures += done ? 0 : 1;
+    CHECK(same(net.state_dict(), done ? wanted : before));
+    return done;
+  });
+  CHECK(failures > 4);
+  with_failing_allocations([&](long k) {
+    const bool done = runs_within(k, [&] { static_cast<void>(nn::to_torch(net)); });
+    CHECK(same(net.state_dict(), wanted));
+    return done;
+  });
 }
 
 TEST_CASE("shared parts stand under each of their names in PyTorch, and must agree there") {
