@@ -46,6 +46,7 @@
 #include <xgrad/nn/pooling.hpp>
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
+#include <xgrad/nn/torch.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/optim/adagrad.hpp>
 #include <xgrad/optim/adam.hpp>

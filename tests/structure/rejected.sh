@@ -98,6 +98,7 @@ nn::check_parameters(layer, x);                                   # nodiscard
 nn::init::gain(nn::init::Nonlinearity::relu);                     # nodiscard
 nn::summary(layer, x);                                            # nodiscard
 layer.parameters();                                               # nodiscard
+nn::to_torch(layer);                                              # nodiscard
 optimizer.state_dict();                                           # nodiscard
 data::moments(t);                                                 # nodiscard
 graphviz(x);                                                      # nodiscard
@@ -124,6 +125,7 @@ Variable total = sum(x); total += 1; total -= x; total *= x; total /= 2; total %
 const NoGrad off; const AnomalyMode anomaly; const EnableGrad on; static_cast<void>(relu(x));
 leaf.add_hook([](const Variable& g) { return g; });
 optimizer.step(); optimizer.zero_grad(); layer.load_state_dict(layer.state_dict());
+nn::load_torch(layer, nn::to_torch(layer));
 optim::clip_grad_norm(layer.parameters(), 1);
 END
 
