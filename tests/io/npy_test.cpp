@@ -152,9 +152,9 @@ TEST_CASE("npy: headers that are not quite") {
       {"{'descr': '|u\\x31', 'fortran_order': False, 'shape': (6,)}", "does not end"},
       {"{'descr': u1, 'fortran_order': False, 'shape': (6,)}", "''' here"},
   };
-  for (const auto& [header, reason] : headers) {
-    CAPTURE(header);
-    check_rejected(bytes_of(header), reason);
+  for (const auto& row : headers) {
+    CAPTURE(row.first);
+    check_rejected(bytes_of(row.first), row.second);
   }
   check_rejected(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}", "\1\2"), "no boolean");
   check_rejected("\x93NUMPY" + std::string{4, 0}, "ends within the header");
