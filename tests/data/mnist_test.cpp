@@ -4,7 +4,7 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
-#include <data/files.hpp>
+#include <support/files.hpp>
 
 #include "support/messages.hpp"
 

@@ -4,7 +4,7 @@
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/memory.hpp>
 
-#include <data/files.hpp>
+#include <support/files.hpp>
 
 #include <doctest/doctest.h>
 

@@ -4,7 +4,7 @@
 
 #include <xgrad/io/contents.hpp>
 
-#include <data/files.hpp>
+#include <support/files.hpp>
 #include <goldens/tensor_files.hpp>
 
 #include <doctest/doctest.h>
