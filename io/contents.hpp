@@ -40,6 +40,9 @@ void write_pytorch(Sink& sink, const StateDict& dict);
 /// An index of a checkpoint in several files, which `open` opens.
 Contents open_index(const SharedInput& input, const Callback<Contents(const std::string& path)>& open);
 
+/// The tensor of an IDX file, which may be gzipped.
+Tensor read_idx(const Input& input);
+
 /// Positions of the entries in the order of their names, and the entry of a name.
 std::vector<std::size_t> order_by_name(const std::vector<Entry>& entries);
 std::optional<std::size_t> find_entry(const std::vector<Entry>& entries,
