@@ -261,6 +261,13 @@ bool moves_elements(const Shape& shape, const IndexList& order) {
 
 LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, Place place) {
   const Scope scope("load_state_dict", place);
+  ModuleLoad load = prepare_load(dict, options, place);
+  load.run();
+  return std::move(load.report);
+}
+
+ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) {
+  const Scope scope("prepare_load", place);
   std::string mismatches;
   LoadReport report;
   std::unordered_set<std::string> known;
@@ -317,8 +324,10 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
   }
   if (!mismatches.empty())
     fail<ValueError>("the dictionary does not fit " + detail::description(*this) + ":" + mismatches);
-  for (auto& [present, value] : changes) *present = std::move(value);
-  return report;
+  return {[changes = std::move(changes)]() mutable noexcept {
+            for (auto& [present, value] : changes) *present = std::move(value);
+          },
+          std::move(report)};
 }
 
 // ------------------------------------------------------------------------------------------------ printing

@@ -32,6 +32,11 @@ struct LoadReport {
   std::vector<std::string> notes = {};
 };
 
+/// A load of a module that was checked, and what load_state_dict() would report of it.
+struct ModuleLoad : PreparedLoad {
+  LoadReport report;
+};
+
 class Module;
 
 namespace detail {
@@ -142,6 +147,8 @@ class Module {
   /// (when strict), shapes and dtypes are all checked first: ValueError lists every mismatch, and nothing has
   /// changed. Weights of convolutions are permuted when `dict` is marked as PyTorch's (StateDict::Layout).
   LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
+  /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
+  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
 
  protected:
   /// Runs `f` as this module's call. For modules with several inputs:

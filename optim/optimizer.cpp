@@ -1,7 +1,7 @@
 // Groups, validation, and state dictionaries of optimizers.
 #include <xgrad/optim/optimizer.hpp>
 
-#include <xgrad/optim/entries.hpp>
+#include <xgrad/tensor/entries.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <cmath>
@@ -140,21 +140,35 @@ StateDict Optimizer::state_dict() const {
   return state;
 }
 
-void Optimizer::load_state_dict(const StateDict& state, Place place) {
+Optimizer::Settings Optimizer::settings() const {
+  Settings all;
+  for (std::size_t group = 0; group < groups_; ++group) all.push_back(settings(group));
+  return all;
+}
+
+void Optimizer::apply(const Settings& settings) noexcept {
+  for (std::size_t group = 0; group < groups_; ++group) apply(group, settings[group]);
+}
+
+PreparedLoad Optimizer::prepare_load(const StateDict& state, Place place) {
   const Scope scope(name_, place);
-  std::vector<std::vector<Setting>> former;
-  for (std::size_t group = 0; group < groups_; ++group) former.push_back(settings(group));
-  try {
-    slots_ = loaded(state);
-  } catch (...) {
-    for (std::size_t group = 0; group < groups_; ++group) apply(group, former[group]);
-    throw;
-  }
+  // The new options hold while the state is read, as they decide what there is of it.
+  struct Former {
+    Optimizer& optimizer;
+    const Settings settings = optimizer.settings();
+    ~Former() { optimizer.apply(settings); }
+  };
+  const Former former{*this};
+  std::vector<Slot> slots = loaded(state);
+  return [this, slots = std::move(slots), options = settings()]() mutable noexcept {
+    apply(options);
+    slots_ = std::move(slots);
+  };
 }
 
 // Applies the options, which decide what state there is, and returns the slots.
 std::vector<Optimizer::Slot> Optimizer::loaded(const StateDict& state) {
-  detail::Entries entries(state);
+  xgrad::detail::Entries entries(state);
   for (std::size_t group = 0; group < groups_; ++group) {
     std::vector<Setting> options = settings(group);
     for (Setting& setting : options) {

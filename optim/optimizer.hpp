@@ -65,7 +65,11 @@ class Optimizer {
   [[nodiscard]] StateDict state_dict() const;
   /// Restores what state_dict() returned, bitwise, options included. Throws ValueError listing every mismatch
   /// of name, shape, dtype or value; nothing is changed then, nor when memory runs out.
-  void load_state_dict(const StateDict& state, Place place = Place::here());
+  void load_state_dict(const StateDict& state, Place place = Place::here()) {
+    prepare_load(state, place).run();
+  }
+  /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
 
  protected:
   /// A parameter and what its formula remembers.
@@ -111,6 +115,10 @@ class Optimizer {
   void check_group(std::size_t group, Place place) const;
 
  private:
+  using Settings = std::vector<std::vector<Setting>>;  // of every group
+
+  Settings settings() const;
+  void apply(const Settings& settings) noexcept;
   std::vector<Slot> loaded(const StateDict& state);
 
   const char* name_;

@@ -1,7 +1,7 @@
 // Schedules: their rules and their state.
 #include <xgrad/optim/schedule.hpp>
 
-#include <xgrad/optim/entries.hpp>
+#include <xgrad/tensor/entries.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <cmath>
@@ -87,9 +87,9 @@ StateDict Schedule::state_dict() const {
           {"base_learning_rates", Tensor::from(base_, {static_cast<Index>(base_.size())})}};
 }
 
-void Schedule::load_state_dict(const StateDict& state, Place place) {
+PreparedLoad Schedule::prepare_load(const StateDict& state, Place place) {
   const Scope scope("Schedule", place);
-  detail::Entries entries(state);
+  xgrad::detail::Entries entries(state);
   const Tensor step = entries.take("step", {}, int64);
   const Tensor base = entries.take("base_learning_rates", {static_cast<Index>(base_.size())}, float64);
   if (step.defined() && step.item<Index>() < 0)
@@ -100,10 +100,15 @@ void Schedule::load_state_dict(const StateDict& state, Place place) {
         entries.note("base_learning_rates: must be finite and at least 0, got " + std::to_string(rate));
   entries.finish("this schedule");
   std::vector<double> rates_of_groups(base.span<double>().begin(), base.span<double>().end());
-  const auto next = rates(rule_, rates_of_groups, step.item<Index>());
-  apply(next);
-  base_ = std::move(rates_of_groups);
-  steps_ = step.item<Index>();
+  std::vector<double> next = rates(rule_, rates_of_groups, step.item<Index>());
+  // Throws where the optimizer has no such groups any more.
+  for (std::size_t group = 0; group < base_.size(); ++group) optimizer_->learning_rate(group);
+  return [this, next = std::move(next), base = std::move(rates_of_groups),
+          steps = step.item<Index>()]() mutable noexcept {
+    apply(next);
+    base_ = std::move(base);
+    steps_ = steps;
+  };
 }
 
 }  // namespace xgrad::optim

@@ -69,7 +69,11 @@ class Schedule {
   [[nodiscard]] StateDict state_dict() const;
   /// Restores the step, the base rates and the optimizer's rates. Throws ValueError listing every mismatch;
   /// nothing is changed then, nor when memory runs out.
-  void load_state_dict(const StateDict& state, Place place = Place::here());
+  void load_state_dict(const StateDict& state, Place place = Place::here()) {
+    prepare_load(state, place).run();
+  }
+  /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
 
  private:
   static std::vector<double> rates(const RateRule& rule, const std::vector<double>& base, Index step);

@@ -4,12 +4,15 @@
 #include <xgrad/tensor/random.hpp>
 
 #include <xgrad/tensor/dispatch.hpp>
+#include <xgrad/tensor/entries.hpp>
+#include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/parallel.hpp>
 #include <xgrad/tensor/philox.hpp>
 #include <xgrad/vmath/vmath.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -176,6 +179,21 @@ std::uint64_t first_seed() {
 }
 
 }  // namespace
+
+StateDict Generator::state_dict() const {
+  return {{"seed", scalar(std::bit_cast<Index>(seed_))},
+          {"position", scalar(std::bit_cast<Index>(position_))}};
+}
+
+PreparedLoad Generator::prepare_load(const StateDict& state, Place place) {
+  const Scope scope("Generator", place);
+  detail::Entries entries(state);
+  const Tensor seed = entries.take("seed", {}, int64), position = entries.take("position", {}, int64);
+  entries.finish("this generator");
+  Generator loaded(std::bit_cast<std::uint64_t>(seed.item<Index>()));
+  loaded.position_ = std::bit_cast<std::uint64_t>(position.item<Index>());
+  return [this, loaded]() noexcept { *this = loaded; };
+}
 
 Generator& default_generator() {
   thread_local Generator generator(first_seed());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <xgrad/tensor/api.hpp>
+#include <xgrad/tensor/state_dict.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
 #include <cstdint>
@@ -23,6 +24,16 @@ class [[nodiscard]] Generator {
     const std::uint64_t first = position_;
     position_ += blocks;
     return first;
+  }
+
+  /// "seed" and "position": int64 scalars of the same 64 bits.
+  [[nodiscard]] StateDict state_dict() const;
+  /// Checks all that load_state_dict() does and changes nothing; what it returns goes on.
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
+  /// Goes on with the stream that state_dict() told of. Throws ValueError listing every mismatch; nothing is
+  /// changed then.
+  void load_state_dict(const StateDict& state, Place place = Place::here()) {
+    prepare_load(state, place).run();
   }
 
  private:

@@ -30,6 +30,8 @@ SURROUNDINGS = {
     # The library's own sources.
     "CONTRIBUTING.md": "#include <xgrad/xgrad.hpp>\n#include <xgrad/autograd/chain.hpp>\n"
     "#include <xgrad/kernels/elementwise.hpp>\nusing namespace xgrad;\n",
+    "data/loader.hpp": "data::DataLoader loader(data::TensorDataset(Tensor{1}, Tensor{1})); Index epochs; "
+    "void train(const Tensor& images, const Tensor& labels);",
     "autograd/function.hpp": "Variable x;",
     "autograd/functional.hpp": "Variable x, w0; nn::Linear model{1, 1}; Variable loss(const Variable& output);",
     "autograd/map.hpp": "Variable input;",
@@ -37,6 +39,7 @@ SURROUNDINGS = {
     "autograd/record.hpp": "Tensor product(const Tensor& a, const Tensor& b);",
     "nn/container.hpp": "nn::ModuleList blocks; Variable x;",
     "nn/recurrent.hpp": "nn::LSTM lstm{1, 1}; Variable x, h0, c0;",
+    "tensor/state_dict.hpp": "nn::Linear model{1, 1}; optim::SGD optimizer{model.parameters()}; StateDict saved;",
 }
 # Three columns further in, and no code.
 FORMULAS = {"kernels/cross_entropy.hpp", "kernels/normalize.hpp"}

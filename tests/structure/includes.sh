@@ -20,9 +20,11 @@ upward="chain.cpp chain_rule.hpp dual.hpp engine.cpp functional.cpp gradient_slo
 declare -A foreign=(
   [xtensor]='<(xtensor|xtl)/' [xtensor-blas]='<(xtensor-blas|xflens)/' [xsimd]='<xsimd/'
   [BLAS]='<(cblas|lapacke?|openblas|f77blas)[^>]*>' [oneDNN]='<(oneapi/)?dnnl' [OpenMP]='<omp\.h>'
+  [nlohmann]='<nlohmann/' [zlib]='<zlib\.h>'
 )
 declare -A folder_of=(
   [xtensor]=tensor [xtensor-blas]=tensor [xsimd]=vmath [BLAS]=backend [oneDNN]=backend [OpenMP]=tensor
+  [nlohmann]=io [zlib]=io
 )
 
 # library: the folders of the library that are there.

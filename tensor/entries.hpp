@@ -1,12 +1,12 @@
 // Reading a state dictionary. Invariant: nothing is changed before every entry has been looked at.
 #pragma once
 
-#include <xgrad/optim/optimizer.hpp>
+#include <xgrad/tensor/state_dict.hpp>
 
 #include <map>
 #include <string>
 
-namespace xgrad::optim::detail {
+namespace xgrad::detail {
 
 /// The entries of a dictionary, looked up by name; collects everything that does not match.
 class Entries {
@@ -43,4 +43,4 @@ class Entries {
   std::string mismatches_;
 };
 
-}  // namespace xgrad::optim::detail
+}  // namespace xgrad::detail
