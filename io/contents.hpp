@@ -48,6 +48,10 @@ std::vector<std::size_t> order_by_name(const std::vector<Entry>& entries);
 std::optional<std::size_t> find_entry(const std::vector<Entry>& entries,
                                       const std::vector<std::size_t>& by_name, std::string_view name);
 
+/// Bytes of a tensor whose elements take `size` bytes each. Nothing where no Tensor can have the shape: the
+/// product of its sizes, leaving out those of 0, is too large.
+std::optional<std::uint64_t> bytes_of(const Shape& shape, std::uint64_t size);
+
 /// Tensors whose elements stand unpacked in the file, `offset` bytes from its start.
 Tensor read_elements_at(const Input& input, const ElementType& type, const Shape& shape, std::uint64_t offset,
                         bool swapped = false);

@@ -89,22 +89,18 @@ Tensor read_idx(const Input& input) {
         "expects at most " + std::to_string(Shape::max_rank) + " dimensions, got " + std::to_string(rank), 3);
 
   Shape shape;
-  // The product leaves zeros out: whether it overflows does not depend on the order of the sizes.
-  std::size_t payload = type->size;
-  bool empty = false;
+  std::optional<std::uint64_t> payload = type->size;
   for (Index axis = 0; axis < rank; ++axis) {
     std::array<std::byte, 4> bytes;
     const std::size_t offset = source.position();
     read_exactly(source, bytes.data(), bytes.size(), "dimension " + std::to_string(axis));
-    const std::uint64_t size = big_endian(bytes.data(), bytes.size());
-    shape.push_back(static_cast<Index>(size));
-    empty = empty || size == 0;
-    if (size != 0 && (__builtin_mul_overflow(payload, size, &payload) || payload > (std::size_t{1} << 60)))
+    shape.push_back(static_cast<Index>(big_endian(bytes.data(), bytes.size())));
+    payload = bytes_of(shape, type->size);
+    if (!payload)
       source.input().reject("the product of the dimensions overflows at " + to_string(shape), offset);
   }
-  if (empty) payload = 0;
 
-  const std::size_t header = source.position(), total = header + payload;
+  const std::size_t header = source.position(), total = header + *payload;
   const std::string declared =
       "the header declares " + to_string(shape) + ", a file of " + std::to_string(total);
   if (total > source.limit() || (!source.packed() && total < source.limit()))
