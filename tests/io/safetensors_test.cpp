@@ -215,6 +215,11 @@ TEST_CASE("safetensors: every rule of the format") {
   CHECK(load(file_of(R"({"a":{"x":[{"dtype":1}],"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four))
             .size() == 1);
 
+  // The most that a tensor takes.
+  CHECK(load(file_of(R"({"a":{"dtype":"I8","shape":[0,288230376151711743],"data_offsets":[0,0]}})"))
+            .at("a")
+            .shape() == Shape{0, (Index{1} << 58) - 1});
+
   struct Case {
     std::string header;
     std::size_t elements;
@@ -247,6 +252,7 @@ TEST_CASE("safetensors: every rule of the format") {
       {R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4, "too large"},
       {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0, "overflows"},
       {R"({"a":{"dtype":"F32","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}})", 0, "overflows"},
+      {R"({"a":{"dtype":"I8","shape":[0,288230376151711744],"data_offsets":[0,0]}})", 0, "overflows"},
       {start + "[0]}}", 4, "must be two numbers"},
       {start + "[]}}", 4, "must be two numbers"},
       {start + "[0,4,4]}}", 4, "must be two numbers"},
