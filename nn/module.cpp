@@ -266,7 +266,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
   return std::move(load.report);
 }
 
-ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) {
+ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) & {
   const Scope scope("prepare_load", place);
   std::string mismatches;
   LoadReport report;

@@ -148,7 +148,7 @@ class Module {
   /// changed. Weights of convolutions are permuted when `dict` is marked as PyTorch's (StateDict::Layout).
   LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
-  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
+  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here()) &;
 
  protected:
   /// Runs `f` as this module's call. For modules with several inputs:
