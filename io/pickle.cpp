@@ -337,7 +337,7 @@ class Machine {
       case '.':  // STOP
         return false;
       case '(':  // MARK
-        hooks_.spend(sizeof(std::size_t));
+        hooks_.spend(2 * sizeof(std::size_t));
         marks_.push_back(stack_.size());
         return true;
       case 'N':

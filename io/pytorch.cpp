@@ -55,9 +55,8 @@ struct Opened {
 std::string folder_of(const SharedInput& input, const ZipReader& archive) {
   const std::string* found = nullptr;
   for (const ZipMember& member : archive.members()) {
-    if (!member.name.ends_with(pickle_name) ||
-        member.name.find('/') != member.name.size() - pickle_name.size() - 1)
-      continue;
+    const std::size_t slash = member.name.find('/');
+    if (slash == member.name.npos || std::string_view(member.name).substr(slash + 1) != pickle_name) continue;
     if (found != nullptr) input->reject("the archive has two members data.pkl", 0);
     found = &member.name;
   }
