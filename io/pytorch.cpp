@@ -205,17 +205,36 @@ class Naming {
 
 // ------------------------------------------------------------------------------------------------ tensors
 
+// Elements [first, first + count) of the view, in its order, from what it spans. Where the elements of a row
+// stand further apart than the rows, several rows are gathered at once: they share cache lines.
 template <std::size_t size>
 void gather(const PickledView& view, const std::byte* from, std::byte* out, Index first, Index count) {
+  const auto copy = [&](Index to, Index at) {
+    std::memcpy(out + static_cast<std::size_t>(to) * size, from + static_cast<std::size_t>(at) * size, size);
+  };
+  const Index inner = view.shape.rank() - 1;
+  if (inner < 0) return copy(0, 0);
+  const Index columns = view.shape[inner], step = view.strides[inner];
+  const bool together = inner > 0 && view.strides[inner - 1] < step;
   IndexList at = index_of(first, view.shape);
-  const Index rank = view.shape.rank();
-  Index position = 0;
-  for (Index axis = 0; axis < rank; ++axis) position += at[axis] * view.strides[axis];
-  for (; count > 0; --count, out += size) {
-    std::memcpy(out, from + static_cast<std::size_t>(position) * size, size);
-    for (Index axis = rank; axis-- > 0;) {
-      position += view.strides[axis];
-      if (++at[axis] < view.shape[axis]) break;
+  Index position = 0, column = at[inner];
+  for (Index axis = 0; axis < inner; ++axis) position += at[axis] * view.strides[axis];
+  while (count > 0) {
+    constexpr Index most = 16;
+    const Index rows = together && column == 0 && count >= columns
+                           ? std::min({most, count / columns, view.shape[inner - 1] - at[inner - 1]})
+                           : 1;
+    const Index end = std::min(columns, column + count);
+    for (Index c = column; c < end; ++c)
+      for (Index row = 0; row < rows; ++row)
+        copy(row * columns + c - column,
+             position + c * step + (rows > 1 ? row * view.strides[inner - 1] : 0));
+    out += static_cast<std::size_t>(rows * (end - column)) * size;
+    count -= rows * (end - column);
+    column = 0;
+    for (Index axis = inner - 1, by = rows; axis >= 0; --axis, by = 1) {
+      position += by * view.strides[axis];
+      if ((at[axis] += by) < view.shape[axis]) break;
       position -= view.strides[axis] * view.shape[axis];
       at[axis] = 0;
     }
