@@ -122,6 +122,7 @@ write("npy", "objects", npy(described("|O", (1,)), b"\x80\4N."))
 write("npy", "structured", npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4)))
 write("npy", "huge", npy(described("<f4", (1 << 40,)), bytes(8)))
 write("npy", "overflow", npy(described("<i2", (0, 1 << 40, 1 << 40))))
+write("npy", "too_many", npy(described("|i1", (0, 1 << 58))))
 write("npy", "short", npy(described("<f4", (2, 3)), floats[:-1]))
 write("npy", "twice", npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", bytes(4)))
 
