@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes tests/fuzz/seeds/: small files, valid and nearly so, that the fuzzers begin with."""
 import gzip
+import io
 import json
 import pathlib
 import struct
+import zipfile
 
 SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 
@@ -89,3 +91,64 @@ write("idx", "gzip_stored", gzip.compress(small, 0, mtime=0))
 write("idx", "gzip_members", gzip.compress(small[:8], 1, mtime=0) + gzip.compress(small[8:], 1, mtime=0))
 write("idx", "gzip_bomb", gzip.compress(idx(0x09, [1000, 50], bytes(50000)), 9, mtime=0))
 write("idx", "gzip_short", gzip.compress(small, 9, mtime=0)[:-4])
+
+# --------------------------------------------------------------------------------------------------------- npy
+
+
+def npy(header, elements=b"", version=1):
+    text = header if isinstance(header, bytes) else header.encode()
+    size = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + text + elements
+
+
+def described(descr, shape, fortran=False):
+    return f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n"
+
+
+NPY_SIZES = dict(b1=1, u1=1, i1=1, i2=2, u2=2, f2=2, i4=4, u4=4, f4=4, f8=8, i8=8, u8=8)
+for dtype, size in NPY_SIZES.items():
+    order = "|" if size == 1 else "<"
+    write("npy", dtype, npy(described(order + dtype, (3,)), b"\1" * (3 * size)))
+floats = struct.pack("<6f", *range(6))
+write("npy", "scalar", npy(described("<f8", ()), bytes(8)))
+write("npy", "empty", npy(described("<f4", (0, 3))))
+write("npy", "fortran", npy(described("<f4", (2, 3), True), floats))
+write("npy", "swapped", npy(described(">f4", (2, 3)), floats))
+write("npy", "version_2", npy(described("<f4", (2, 3)), floats, 2))
+write("npy", "version_3", npy(described("<f4", (2, 3)), floats, 3))
+write("npy", "python_2", npy("{'descr': '<f4', 'shape': (2L, 3L), 'fortran_order': False}", floats))
+write("npy", "padded", npy(described("<f4", (6,)) + " " * 60 + "\n", floats))
+write("npy", "objects", npy(described("|O", (1,)), b"\x80\4N."))
+write("npy", "structured", npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4)))
+write("npy", "huge", npy(described("<f4", (1 << 40,)), bytes(8)))
+write("npy", "overflow", npy(described("<i2", (0, 1 << 40, 1 << 40))))
+write("npy", "too_many", npy(described("|i1", (0, 1 << 58))))
+write("npy", "short", npy(described("<f4", (2, 3)), floats[:-1]))
+write("npy", "twice", npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", bytes(4)))
+
+# --------------------------------------------------------------------------------------------------------- npz
+
+
+def archive(members, compression=zipfile.ZIP_STORED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as target:
+        for name, content in members:
+            member = zipfile.ZipInfo(name)
+            member.compress_type = compression
+            target.writestr(member, content)
+    return stream.getvalue()
+
+
+arrays = [("a.npy", npy(described("<f4", (2, 3)), floats)), ("b.c.npy", npy(described("|i1", (2,)), b"\1\2"))]
+write("npz", "two", archive(arrays))
+write("npz", "packed", archive(arrays, zipfile.ZIP_DEFLATED))
+write("npz", "empty", archive([]))
+write("npz", "no_elements", archive([("e.npy", npy(described("<f4", (0, 3))))]))
+write("npz", "fortran_packed", archive([("x.npy", npy(described(">i2", (2, 2), True), bytes(8)))], zipfile.ZIP_DEFLATED))
+write("npz", "bomb", archive([("x.npy", npy(described("|u1", (100000,)), bytes(100000)))], zipfile.ZIP_DEFLATED))
+write("npz", "other_member", archive(arrays + [("readme.txt", b"text")]))
+write("npz", "commented", archive(arrays)[:-2] + b"\4\0text")
+write("npz", "cut", archive(arrays)[:-1])
+write("npz", "long", archive(arrays) + b"\0")
+write("npz", "twice", archive(arrays[:1]).replace(b"a.npy", b"b.npy", 1))
+write("npz", "checksum", archive(arrays).replace(floats, floats[:-1] + b"\0", 1))

@@ -279,8 +279,11 @@ TEST_CASE("saving: killed at each system call") {
   };
   for_scenes([&](const Scene& scene) {
     for (const Fault::Kind how : {Fault::kill_before, Fault::kill_within, Fault::kill_after})
-      for (const bool slowly : {false, true})
+      for (const bool slowly : {false, true}) {
+        // Half written each time, a file takes many calls.
+        if (slowly && (scene.old.empty() || scene.dict[0].second.count() != 1000)) continue;
         for (std::size_t k = 0; killed_at(scene, k, how, slowly); ++k) CAPTURE(k);
+      }
   });
   CHECK(kills >= 1000);
   MESSAGE(kills << " kills at a call");

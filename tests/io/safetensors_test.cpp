@@ -283,6 +283,10 @@ TEST_CASE("safetensors: every rule of the format") {
     CAPTURE(text);
     CHECK(contains(text, c.reason));
   }
+  const std::string long_name = rejection(file_of("{\"" + std::string(100'000, 'a') + "\":1}"));
+  CHECK(contains(long_name, {"the entry 'aaa", " ... ", "aaa' must be an object"}));
+  CHECK(long_name.size() < 2000);
+  CHECK(rejection(file_of("{\"" + std::string(100'000, 'a'))).size() < 2000);
   Bytes long_header(8 + 20, '{');
   const std::uint64_t size = 100'000'001;
   std::memcpy(long_header.data(), &size, sizeof size);
