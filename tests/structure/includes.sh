@@ -20,11 +20,11 @@ upward="chain.cpp chain_rule.hpp dual.hpp engine.cpp functional.cpp gradient_slo
 declare -A foreign=(
   [xtensor]='<(xtensor|xtl)/' [xtensor-blas]='<(xtensor-blas|xflens)/' [xsimd]='<xsimd/'
   [BLAS]='<(cblas|lapacke?|openblas|f77blas)[^>]*>' [oneDNN]='<(oneapi/)?dnnl' [OpenMP]='<omp\.h>'
-  [nlohmann]='<nlohmann/' [zlib]='<zlib\.h>'
+  [nlohmann]='<nlohmann/' [zlib]='<zlib\.h>' [libzip]='<zip\.h>'
 )
 declare -A folder_of=(
   [xtensor]=tensor [xtensor-blas]=tensor [xsimd]=vmath [BLAS]=backend [oneDNN]=backend [OpenMP]=tensor
-  [nlohmann]=io [zlib]=io
+  [nlohmann]=io [zlib]=io [libzip]=io
 )
 
 # library: the folders of the library that are there.
@@ -85,7 +85,7 @@ offences() {
 self_test() {
   local found
   cd "$temporary"
-  mkdir -p tensor backend kernels autograd/ops nn optim data examples tools/xgrad
+  mkdir -p tensor backend kernels autograd/ops nn optim io data examples tools/xgrad
   echo '#include <xgrad/nn/module.hpp>' >optim/sgd.cpp
   echo '#include <xgrad/vmath/vmath.hpp>' | tee tensor/random.cpp >tensor/print.cpp
   printf '#include <cblas.h>\n#include "tensor.hpp"\n' | tee backend/a.cpp >backend/b.cpp
@@ -93,13 +93,15 @@ self_test() {
   echo '#include <xgrad/xgrad.hpp>' >nn/d.hpp
   echo '#include <xgrad/tensor/private.hpp>' | tee examples/e.cpp >tools/xgrad/e.cpp
   echo '#include <omp.h>' >nn/f.cpp
+  echo '#include <zip.h>' | tee io/z.cpp >data/z.cpp
   printf '#include <xgrad/backend/%s.hpp>\n' products blas >kernels/g.cpp
   echo '#include <xgrad/autograd/ops/math.hpp>' | tee autograd/node.cpp autograd/dual.hpp >autograd/ops/h.cpp
   published="nn/d.hpp xgrad.hpp"
   touch xgrad.hpp
   found=$(offences)
   for reason in 'optim/sgd.cpp:1: optim/ must not' 'backend/a.cpp:2: write' 'BLAS headers are included from more' \
-    'autograd/c.cpp:1: oneDNN headers are for' 'nn/f.cpp:1: OpenMP headers are for' 'kernels/g.cpp:2: backend/blas.hpp is private' \
+    'autograd/c.cpp:1: oneDNN headers are for' 'nn/f.cpp:1: OpenMP headers are for' 'data/z.cpp:1: libzip headers are for io/ only' \
+    'libzip headers are included from more' 'kernels/g.cpp:2: backend/blas.hpp is private' \
     'autograd/node.cpp:1: this file of the engine' \
     'tensor/print.cpp:1: tensor/ must not' 'nn/d.hpp:1: the library must not' 'examples/e.cpp:1: tensor/private.hpp is not' \
     'tools/xgrad/e.cpp:1: tensor/private.hpp is not'; do
