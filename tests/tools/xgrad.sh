@@ -183,6 +183,40 @@ rejected 'an npy file holds one tensor, a.safetensors has 8 (an .npz holds sever
 write ours.safetensors '{"__metadata__":{"format":"xgrad"},"w":{"dtype":"F32","shape":[1,1,2,1],"data_offsets":[0,8]}}' "$one$two"
 for name in ours.pt ours.pth; do rejected 'nn::to_torch(model)' convert ours.safetensors $name; done
 [ ! -e ours.pt ] || fail "a file of PyTorch's was written in another order"
+
+# Every format and back. npz and PyTorch's files need libzip, which may have been left out.
+same() { # FROM TO NOTE...: converts; the tensors are the same, and the notes are these
+  local from=$1 to=$2
+  shift 2
+  run 0 convert $from $to
+  printf 'xgrad: note: %s\n' "$@" | sed '/: $/d' | diff - error.log >difference.log || fail "other notes than expected (<):" difference.log
+  run 0 diff $from $to
+}
+write float.safetensors '{"w":{"dtype":"F32","shape":[1,1,2],"data_offsets":[0,8]}}' "$one$nan"
+run 0 convert float.safetensors float.npy
+[ ! -s error.log ] || fail "nothing is lost, but:" error.log
+run 0 show --no-stats float.npy
+has out.log 'float.npy: npy' 'arr_0  float32  (1, 1, 2)'
+run 0 convert float.npy float2.safetensors
+run 0 show float2.safetensors
+has out.log 'arr_0  float32  (1, 1, 2)    1    1     1    1'
+if ! "$xgrad" convert float.safetensors float.npz 2>error.log; then
+  has error.log libzip
+else
+  same b.safetensors b.npz 'an npz file keeps no metadata: author dropped' \
+    "an npz file does not say that the axes are in PyTorch's order"
+  same ours.safetensors ours.npz "an npz file does not say that the axes are in xgrad's order"
+  same b.safetensors b.pt "a file of PyTorch's keeps no metadata: author dropped"
+  run 0 show --no-stats b.pt
+  has out.log "b.pt: pytorch, axes in PyTorch's order" 'fc.bias    float32  (2,)'
+  same b.pt back.safetensors ''
+  run 0 show --no-stats back.safetensors
+  has out.log 'format    pt' "axes in PyTorch's order"
+  same float.npz float.pth "float.npz does not say whose order of axes it has; float.pth is taken to have PyTorch's"
+  same b.npz b2.pt ''
+  run 1 diff b.pt ours.safetensors
+  has out.log "axes: in PyTorch's order in A, in xgrad's in B"
+fi
 [ -z "$(find . -name '*tmp*')" ] || fail "a temporary is left: $(find . -name '*tmp*')"
 
 # ---------------------------------------------------------------------------------------------------------------- diff
@@ -348,7 +382,8 @@ done
 cmp b.safetensors closed.safetensors
 
 # Nobody reads on: no complaint, whether or not the signal is ignored. More than a pipe holds.
-write many.safetensors "{\"__metadata__\":{$(for ((i = 0; i < 5000; ++i)); do printf '"%s%d":"",' "$(repeat 40 k)" $i; done)\"z\":\"\"}}"
+key=$(repeat 200 k)
+write many.safetensors "{\"__metadata__\":{$(for ((i = 0; i < 1000; ++i)); do printf '"%s%d":"",' "$key" $i; done)\"z\":\"\"}}"
 for ignored in '' 'trap "" PIPE;'; do
   bash -c "$ignored"' "$xgrad" show many.safetensors | head -n 1' >out.log 2>error.log
   printed <<<'many.safetensors: safetensors'
