@@ -34,8 +34,8 @@ struct SaverOptions {
 
 /// Saves a Checkpoint into a directory of its own, as "step-000000001000.safetensors" and "best.safetensors".
 ///   io::CheckpointSaver saver("runs/mnist", run, {.every_steps = 500, .every_minutes = 5});
-///   if (const io::Latest found = saver.resume()) std::cout << "going on from " << found.path << '\n';
-///   ...
+///   const io::Latest found = saver.resume();
+///   if (found) std::cout << "going on from " << found.path << '\n';
 ///   saver.step();           // after every step of the optimizer
 ///   saver.offer(accuracy);  // after every validation
 class CheckpointSaver {

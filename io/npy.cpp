@@ -159,34 +159,57 @@ void parse(Literal literal, NpyHeader& header) {
     if (!seen[key]) literal.refuse("the header lacks the key '" + std::string(keys[key]) + "'");
 }
 
-// The elements stand with the first axis innermost: they are read in pieces that are spread out at once.
+// Elements of `width` bytes of `columns`, which stand one after the other, to rows of the result.
+template <std::size_t width>
+void spread(const std::byte* from, std::byte* out, Index rows, Index row_step,
+            std::span<const Index> columns) {
+  for (Index row = 0; row < rows; ++row) {
+    const std::byte* at = from + static_cast<std::size_t>(row) * width;
+    for (const Index column : columns) {
+      std::memcpy(out + static_cast<std::size_t>(row * row_step + column) * width, at, width);
+      at += static_cast<std::size_t>(rows) * width;
+    }
+  }
+}
+
+// The elements stand with the first axis, that of rows, innermost. They are read in pieces of many columns,
+// or a part of one, which are spread out at once.
 Tensor read_fortran(const NpyHeader& header, const Fetch& fetch, const Reject& reject) {
   Tensor result = Tensor::uninitialized(header.shape, header.type->dtype);
+  if (result.count() == 0) return result;
   std::byte* const out = result.mutable_raw();
-  const auto width = static_cast<std::size_t>(element_size(header.type->dtype));
+  const Index width = element_size(header.type->dtype), rank = header.shape.rank(), rows = header.shape[0];
+  const auto spread_out = width == 1 ? spread<1> : width == 4 ? spread<4> : spread<8>;
   const IndexList strides = contiguous_strides(header.shape);
-  const Index rank = header.shape.rank();
-  std::array<Index, Shape::max_rank> at{};
-  Index to = 0;
-  constexpr Index most = 1 << 17;
-  for (Index first = 0; first < result.count(); first += most) {
+
+  constexpr Index most = 1 << 19;
+  std::vector<Index> columns(static_cast<std::size_t>(std::max<Index>(most / rows, 1)));
+  std::array<Index, Shape::max_rank> at{};  // of the next column
+  Index column = 0;
+  for (Index first = 0; first < result.count();) {
+    const Index row = first % rows, left = result.count() - first;
+    const Index part = std::min({rows - row, most, left});
+    const Index many = part < rows ? 1 : std::min(static_cast<Index>(columns.size()), left / rows);
+    for (Index i = 0; i < many; ++i) {
+      columns[static_cast<std::size_t>(i)] = column;
+      if (row + part < rows) break;
+      for (Index axis = 1; axis < rank; ++axis) {
+        column += strides[axis];
+        if (++at[static_cast<std::size_t>(axis)] < header.shape[axis]) break;
+        column -= strides[axis] * header.shape[axis];
+        at[static_cast<std::size_t>(axis)] = 0;
+      }
+    }
     const std::uint64_t start = static_cast<std::uint64_t>(first) * header.type->size;
     const Tensor piece = read_elements(
-        *header.type, {std::min(most, result.count() - first)}, {.swapped = header.swapped},
+        *header.type, {many * part}, {.swapped = header.swapped},
         [&](std::byte* bytes, std::size_t count, std::uint64_t offset) {
           fetch(bytes, count, start + offset);
         },
         [&](const std::string& reason, std::uint64_t offset) { reject(reason, start + offset); });
-    const std::byte* from = piece.raw();
-    for (Index i = 0; i < piece.count(); ++i, from += width) {
-      std::memcpy(out + static_cast<std::size_t>(to) * width, from, width);
-      for (Index axis = 0; axis < rank; ++axis) {
-        to += strides[axis];
-        if (++at[static_cast<std::size_t>(axis)] < header.shape[axis]) break;
-        to -= strides[axis] * header.shape[axis];
-        at[static_cast<std::size_t>(axis)] = 0;
-      }
-    }
+    spread_out(piece.raw(), out + row * strides[0] * width, part, strides[0],
+               std::span(columns).first(static_cast<std::size_t>(many)));
+    first += many * part;
   }
   return result;
 }

@@ -305,8 +305,10 @@ std::optional<std::uint64_t> ZipReader::verified_at(std::size_t member) const {
 
 void ZipReader::reject(std::size_t member, const std::string& text, std::uint64_t offset) const {
   const std::optional<std::uint64_t> start = verified_at(member);
+  const std::unique_lock lock(state_->mutex);
+  const std::uint64_t last = state_->reading.last;
   state_->reading.input->reject("the member " + members()[member].name + ": " + text,
-                                start ? *start + offset : state_->reading.last);
+                                start ? *start + offset : last);
 }
 
 ZipStream::ZipStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -365,7 +367,7 @@ void ZipStream::reject(const std::string& text, std::uint64_t offset) const {
 struct ZipWriter::State {
   Writing writing;
   std::deque<std::string> fronts;
-  std::deque<std::array<zip_buffer_fragment_t, 2>> contents;
+  std::deque<std::vector<zip_buffer_fragment_t>> contents;
   Archive archive;
 };
 
@@ -385,19 +387,20 @@ void ZipWriter::add(const std::string& name, std::string front, std::span<const 
                      std::to_string(name.size()) + ", '" + name.substr(0, 60).c_str() + "'");
   state_->fronts.push_back(std::move(front));
   std::string& text = state_->fronts.back();
-  // libzip takes bytes that it does not write to as what it could free.
-  const auto fragment = [](const void* bytes, std::size_t size) {
-    return zip_buffer_fragment_t{static_cast<zip_uint8_t*>(const_cast<void*>(bytes)), size};
+  // libzip takes bytes that it does not write to as what it could free, and stumbles over empty pieces.
+  auto& pieces = state_->contents.emplace_back();
+  const auto add = [&pieces](const void* bytes, std::size_t size) {
+    if (size > 0) pieces.push_back({static_cast<zip_uint8_t*>(const_cast<void*>(bytes)), size});
   };
-  state_->contents.push_back({fragment(text.data(), text.size()), fragment(rest.data(), rest.size())});
+  add(text.data(), text.size());
+  add(rest.data(), rest.size());
   zip_t* const archive = state_->archive.get();
   const auto refuse = [&] {
     zip_error_t* const error = zip_get_error(archive);
     if (zip_error_code_zip(error) == ZIP_ER_MEMORY) throw AllocationError(0, "a zip archive");
     fail<ValueError>("'" + name + "' cannot be a name in a zip archive: " + zip_error_strerror(error));
   };
-  zip_source_t* const source =
-      zip_source_buffer_fragment(archive, state_->contents.back().data(), rest.empty() ? 1 : 2, 0);
+  zip_source_t* const source = zip_source_buffer_fragment(archive, pieces.data(), pieces.size(), 0);
   if (source == nullptr) refuse();
   const zip_int64_t index = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {

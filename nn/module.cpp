@@ -242,7 +242,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
   return std::move(load.report);
 }
 
-ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) {
+ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) & {
   const Scope scope("prepare_load", place);
   return detail::prepare_load(*this, dict, dict.layout(), options);
 }

@@ -149,7 +149,7 @@ class Module {
   /// marked as PyTorch's (StateDict::Layout) is loaded as by load_torch().
   LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
-  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
+  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here()) &;
 
  protected:
   /// Runs `f` as this module's call. For modules with several inputs:

@@ -16,7 +16,8 @@ LoadReport load_torch(Module& model, const StateDict& dict, LoadOptions options 
 
 /// The model's parameters and buffers as PyTorch's state_dict() has them: its axes, its order (a module's own
 /// parts before those of its children), shared ones under each of their names. Throws ValueError naming the
-/// weights whose axes PyTorch may have in two orders (LayerNormOptions::pytorch_axes).
+/// weights whose axes PyTorch may have in two orders (LayerNormOptions::pytorch_axes). A Linear behind an
+/// image fits there only if the image was flattened in PyTorch's order (FlattenOptions).
 [[nodiscard]] StateDict to_torch(const Module& model, Place place = Place::here());
 
 }  // namespace xgrad::nn

@@ -1,5 +1,5 @@
-// What models of PyTorch hold and give, by name; the last three arrays of each are an input and the outputs for it.
-// Written by pytorch.py; do not edit.
+// What models of PyTorch hold and give, by name; the last three arrays of each are an input and the outputs
+// for it. Written by pytorch.py; do not edit.
 #pragma once
 
 namespace goldens::pytorch {

@@ -172,8 +172,8 @@ add("language", Language(), torch.randint(0, 7, (2, 5)))
 add("images", Images(), torch.randn(2, 4, 5, 7))
 add("sequences", Sequences(), torch.randn(4, 2, 3))
 
-pathlib.Path(__file__).with_suffix(".hpp").write_text("""// What models of PyTorch hold and give, by name; the last three arrays of each are an input and the outputs for it.
-// Written by pytorch.py; do not edit.
+pathlib.Path(__file__).with_suffix(".hpp").write_text("""// What models of PyTorch hold and give, by name; the last three arrays of each are an input and the outputs
+// for it. Written by pytorch.py; do not edit.
 #pragma once
 
 namespace goldens::pytorch {

@@ -212,7 +212,6 @@ keep("pytorch", "new functions", saved({
 }), item("bits", bits[1:]), item("parameter", base[:2]))
 
 # What is not read: without a description.
-keep("pytorch", "old format", saved({"a": number[0, 0, :2]}, _use_new_zipfile_serialization=False))
 stream = io.BytesIO()
 torch.jit.save(torch.jit.script(torch.nn.ReLU()), stream)
 keep("pytorch", "TorchScript", stream.getvalue())
@@ -220,7 +219,8 @@ keep("pytorch", "one tensor", saved(number[0, 0, :2]))
 keep("pytorch", "complex", saved({"a": torch.tensor([1j])}))
 keep("pytorch", "sparse", saved({"a": torch.eye(2).to_sparse()}))
 keep("pytorch", "quantized", saved({"a": torch.quantize_per_tensor(torch.ones(2), 0.5, 0, torch.qint8)}))
-keep("pytorch", "negative bit", saved({"a": torch._neg_view(torch.ones(2))}))
+keep("pytorch", "negative bit", saved({"a": Rebuilt(
+    torch._utils._rebuild_tensor_v2, base[:2].storage(), 0, (2,), (1,), False, collections.OrderedDict(), {"neg": True})}))
 keep("pytorch", "set", saved({"a": {1, 2}}))
 
 
