@@ -243,6 +243,8 @@ write("pytorch", "too_many", pytorch({"x": Stored(Storage("Float", "0", 6), (0, 
 itself = {}
 itself["x"] = itself
 write("pytorch", "itself", pytorch(itself))
-doubled = b"".join(b"](h%ch%ceq%c0" % (i, i, i + 1) for i in range(30))
-write("pytorch", "doubled", pytorch(b"\x80\2]q\x000" + doubled + b"}X\1\0\0\0xh\x1es."))
+doubled = []
+for _ in range(30):
+    doubled = [doubled, doubled]
+write("pytorch", "doubled", pytorch({"x": doubled}))
 write("pytorch", "no_member", pytorch({"x": matrix}))
