@@ -322,6 +322,14 @@ run 1 diff --json a.safetensors other.safetensors
 json
 has out.log '"layouts":{"a":"pytorch","b":"xgrad"},"only_in_a":["fc.weight","fc.bias","mask","image","none","inf","nan"],"only_in_b":["new"]'
 run 0 diff empty.safetensors empty.safetensors
+# The same numbers along other axes.
+write theirs.safetensors '{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[1,1,2,1],"data_offsets":[0,8]}}' "$one$two"
+run 1 diff ours.safetensors theirs.safetensors
+printed <<'END'
+axes: in xgrad's order in A, in PyTorch's in B
+
+0 tensors differ, 1 is equal, 0 only in A, 0 only in B
+END
 
 # -------------------------------------------------------------------------------------------------------------- errors
 
