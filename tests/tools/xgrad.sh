@@ -150,6 +150,8 @@ json
 has out.log '"n\u001b]0;title\u0007\n'
 run 1 diff hostile.safetensors a.safetensors
 has out.log 'only in A: n\x1b]0;title\x07\n\u202e\\é  float32 (1,)'
+write hostile2.safetensors '{"n\u001b[2J":{"dtype":"\u001b[31m","shape":[1],"data_offsets":[0,4]}}' "$one"
+rejected 'n\x1b[2J' show hostile2.safetensors
 cp hostile.safetensors $'esc\x1b[31m.safetensors'
 run 0 show $'esc\x1b[31m.safetensors'
 has out.log 'esc\x1b[31m.safetensors: safetensors'
