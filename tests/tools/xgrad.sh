@@ -150,6 +150,8 @@ json
 has out.log '"n\u001b]0;title\u0007\n'
 run 1 diff hostile.safetensors a.safetensors
 has out.log 'only in A: n\x1b]0;title\x07\n\u202e\\é  float32 (1,)'
+write hostile2.safetensors '{"n\u001b[2J":{"dtype":"\u001b[31m","shape":[1],"data_offsets":[0,4]}}' "$one"
+rejected 'n\x1b[2J' show hostile2.safetensors
 cp hostile.safetensors $'esc\x1b[31m.safetensors'
 run 0 show $'esc\x1b[31m.safetensors'
 has out.log 'esc\x1b[31m.safetensors: safetensors'
@@ -322,6 +324,14 @@ run 1 diff --json a.safetensors other.safetensors
 json
 has out.log '"layouts":{"a":"pytorch","b":"xgrad"},"only_in_a":["fc.weight","fc.bias","mask","image","none","inf","nan"],"only_in_b":["new"]'
 run 0 diff empty.safetensors empty.safetensors
+# The same numbers along other axes.
+write theirs.safetensors '{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[1,1,2,1],"data_offsets":[0,8]}}' "$one$two"
+run 1 diff ours.safetensors theirs.safetensors
+printed <<'END'
+axes: in xgrad's order in A, in PyTorch's in B
+
+0 tensors differ, 1 is equal, 0 only in A, 0 only in B
+END
 
 # -------------------------------------------------------------------------------------------------------------- errors
 
