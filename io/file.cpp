@@ -135,6 +135,19 @@ std::string to_string(Format format) {
   __builtin_unreachable();
 }
 
+Format format_of_name(const std::string& path, Place place) {
+  constexpr std::pair<std::string_view, Format> formats[] = {{".safetensors", Format::safetensors},
+                                                             {".npz", Format::npz},
+                                                             {".npy", Format::npy},
+                                                             {".pt", Format::pytorch},
+                                                             {".pth", Format::pytorch}};
+  for (const auto& [extension, format] : formats)
+    if (path.ends_with(extension)) return format;
+  xgrad::detail::fail_at<ValueError>(
+      place, "expects a path that ends in .safetensors, .npz, .npy, .pt or .pth, got '" + path + "'",
+      "save_safetensors() and the others take any name");
+}
+
 // ------------------------------------------------------------------------------------------------ reading
 
 File::File(const std::string& path, const ReadOptions& options, Place place) : path_(path) {
@@ -269,15 +282,12 @@ void save_pytorch(const std::string& path, const StateDict& dict, Place place) {
 
 void save(const std::string& path, const StateDict& dict, const Metadata& metadata, Place place) {
   const Scope scope("io::save", place);
-  const std::size_t dot = path.rfind('.');
-  const std::string extension = dot == path.npos || path.find('/', dot) != path.npos ? "" : path.substr(dot);
-  if (extension == ".safetensors") return save_safetensors(path, dict, metadata);
-  if (extension != ".npz" && extension != ".npy" && extension != ".pt" && extension != ".pth")
-    fail<ValueError>("expects a path that ends in .safetensors, .npz, .npy, .pt or .pth, got '" + path + "'",
-                     "save_safetensors() and the others take any name");
-  if (!metadata.empty()) fail<ValueError>("a " + extension + " file keeps no metadata", "safetensors does");
-  if (extension == ".npz") return save_npz(path, dict);
-  if (extension != ".npy") return save_pytorch(path, dict);
+  const Format format = format_of_name(path);
+  if (format == Format::safetensors) return save_safetensors(path, dict, metadata);
+  if (!metadata.empty())
+    fail<ValueError>("a file of the format " + to_string(format) + " keeps no metadata", "safetensors does");
+  if (format == Format::npz) return save_npz(path, dict);
+  if (format == Format::pytorch) return save_pytorch(path, dict);
   if (dict.size() != 1)
     fail<ValueError>("an .npy file holds one tensor, the dictionary has " + std::to_string(dict.size()),
                      "an .npz holds several");

@@ -23,6 +23,10 @@ enum class Format : std::uint8_t { safetensors, npy, npz, pytorch };
 /// "safetensors", "npy", "npz", "pytorch".
 std::string to_string(Format format);
 
+/// The format in which save() writes a file of that name. Throws ValueError unless it ends in .safetensors,
+/// .npz, .npy, .pt or .pth.
+[[nodiscard]] Format format_of_name(const std::string& path, Place place = Place::here());
+
 /// Texts by name, which safetensors keeps beside the tensors.
 using Metadata = std::map<std::string, std::string, std::less<>>;
 

@@ -7,23 +7,11 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string_view>
 
 namespace {
 
 using xgrad::StateDict, xgrad::io::Entry, xgrad::io::File, xgrad::io::Format, xgrad::io::Metadata;
-
-/// The format that io::save() will write: told before a large file is read for nothing.
-Format format_by_name(const std::string& path) {
-  const auto ends = [&](std::string_view extension) { return path.ends_with(extension); };
-  if (ends(".safetensors")) return Format::safetensors;
-  if (ends(".npz")) return Format::npz;
-  if (ends(".npy")) return Format::npy;
-  if (ends(".pt") || ends(".pth")) return Format::pytorch;
-  xgrad::fail<xgrad::ValueError>(
-      "expects a file to write that ends in .safetensors, .npz, .npy, .pt or .pth, got '" + path + "'");
-}
 
 std::vector<std::string> widened(const std::vector<Entry>& entries) {
   std::map<std::pair<std::string, std::string>, std::uint64_t> counts;
@@ -47,7 +35,8 @@ std::string owner(StateDict::Layout layout) {
 }  // namespace
 
 std::vector<std::string> convert(const std::string& from, const std::string& to) {
-  const Format format = format_by_name(to);
+  // Told before a large file is read for nothing.
+  const Format format = xgrad::io::format_of_name(to);
   const File file(from);
   const std::string into = a_file_of(format);
   if (format == Format::pytorch && file.layout() == StateDict::Layout::xgrad)
