@@ -357,6 +357,14 @@ TEST_CASE("pickle: tensors that share elements and would take very much") {
     CHECK(io::detail::open_pytorch(input_of(packed), {.max_unpacked = std::uint64_t{80} << 20})
               .entries.size() == 20);
   }
+  // For one element of what is packed all before it is unpacked, each time.
+  std::string ends = "](";
+  for (int i = 0; i < 20; ++i) ends += tensor((1 << 20) - 1, {1}, {1}, whole);
+  ends += "e.";
+  CHECK_FALSE(rejection(open, zipped({{"a/data.pkl", ends}, {"a/data/0", elements}})));
+  const auto said = rejection(open, zipped({{"a/data.pkl", ends}, {"a/data/0", elements, true}}));
+  REQUIRE(said);
+  CHECK(contains(*said, "share elements"));
 }
 
 TEST_CASE("pickle: archives without what belongs in them") {
