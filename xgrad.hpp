@@ -25,6 +25,9 @@
 #include <xgrad/data/images.hpp>
 #include <xgrad/data/loader.hpp>
 #include <xgrad/data/mnist.hpp>
+#include <xgrad/io/checkpoint.hpp>
+#include <xgrad/io/checkpoint_saver.hpp>
+#include <xgrad/io/file.hpp>
 #include <xgrad/io/idx.hpp>
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/attention.hpp>
@@ -43,6 +46,7 @@
 #include <xgrad/nn/pooling.hpp>
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
+#include <xgrad/nn/torch.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/optim/adagrad.hpp>
 #include <xgrad/optim/adam.hpp>

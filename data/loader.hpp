@@ -164,7 +164,7 @@ class DataLoader {
     prepare_load(state, place).run();
   }
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
-  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) {
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) & {
     return detail::prepare_load(state, progress_, checked(place).size(), options_, place);
   }
 

@@ -6,8 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <string>
 
 namespace xgrad::io::detail {
+
+std::uint32_t crc32(std::uint32_t before, std::span<const std::byte> bytes) {
+  return static_cast<std::uint32_t>(
+      ::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
 
 struct ByteSource::Inflater {
   z_stream stream{};
@@ -22,7 +28,7 @@ struct ByteSource::Inflater {
   Inflater& operator=(const Inflater&) = delete;
 };
 
-ByteSource::ByteSource(std::string path) : input_(std::move(path)) {
+ByteSource::ByteSource(Input input) : input_(std::move(input)) {
   std::array<std::byte, 2> magic{};
   if (input_.read_some(magic.data(), magic.size(), 0) == 2 && magic[0] == std::byte{0x1f} &&
       magic[1] == std::byte{0x8b})

@@ -1,4 +1,4 @@
-// The bytes of a file, unpacked when it is gzipped.
+// The bytes of an input, unpacked when it is gzipped.
 // Invariant: nothing is read ahead of what is asked for beyond one buffer of the packed file.
 #pragma once
 
@@ -6,14 +6,15 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 
 namespace xgrad::io::detail {
 
+/// The checksum of gzip, going on from that of the bytes before, 0 at the start.
+std::uint32_t crc32(std::uint32_t before, std::span<const std::byte> bytes);
+
 class ByteSource {
  public:
-  /// Throws IoError when the path cannot be opened or is no regular file.
-  explicit ByteSource(std::string path);
+  explicit ByteSource(Input input);
   ~ByteSource();
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;

@@ -40,10 +40,17 @@ void write_pytorch(Sink& sink, const StateDict& dict);
 /// An index of a checkpoint in several files, which `open` opens.
 Contents open_index(const SharedInput& input, const Callback<Contents(const std::string& path)>& open);
 
+/// The tensor of an IDX file, which may be gzipped.
+Tensor read_idx(const Input& input);
+
 /// Positions of the entries in the order of their names, and the entry of a name.
 std::vector<std::size_t> order_by_name(const std::vector<Entry>& entries);
 std::optional<std::size_t> find_entry(const std::vector<Entry>& entries,
                                       const std::vector<std::size_t>& by_name, std::string_view name);
+
+/// Bytes of a tensor whose elements take `size` bytes each. Nothing where no Tensor can have the shape: the
+/// product of its sizes, leaving out those of 0, is too large.
+std::optional<std::uint64_t> bytes_of(const Shape& shape, std::uint64_t size);
 
 /// Tensors whose elements stand unpacked in the file, `offset` bytes from its start.
 Tensor read_elements_at(const Input& input, const ElementType& type, const Shape& shape, std::uint64_t offset,

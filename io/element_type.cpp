@@ -103,6 +103,19 @@ const ElementType& element_type_of(DType dtype) {
   return *find_element_type(&ElementType::name, name_of(dtype));
 }
 
+std::optional<std::uint64_t> bytes_of(const Shape& shape, std::uint64_t size) {
+  constexpr auto most_elements = static_cast<std::uint64_t>(std::numeric_limits<Index>::max()) / 32;
+  std::uint64_t count = 1;
+  bool empty = false;
+  for (const Index axis : shape) {
+    empty = empty || axis == 0;
+    if (axis != 0 &&
+        (__builtin_mul_overflow(count, static_cast<std::uint64_t>(axis), &count) || count > most_elements))
+      return {};
+  }
+  return empty ? 0 : count * size;
+}
+
 Tensor read_elements(const ElementType& type, const Shape& shape, ElementsOptions options, const Fetch& fetch,
                      const Callback<void(const std::string&, std::uint64_t)>& reject) {
   Tensor result = Tensor::uninitialized(shape, type.dtype);

@@ -3,6 +3,7 @@
 #include <xgrad/io/idx.hpp>
 
 #include <xgrad/io/byte_source.hpp>
+#include <xgrad/io/contents.hpp>
 
 #include <algorithm>
 #include <array>
@@ -10,9 +11,8 @@
 #include <cstring>
 
 namespace xgrad::io {
+namespace detail {
 namespace {
-
-using detail::ByteSource;
 
 // An unsigned number of `bytes` bytes, the most significant one first.
 std::uint64_t big_endian(const std::byte* from, std::size_t bytes) {
@@ -34,7 +34,7 @@ void read_exactly(ByteSource& source, std::byte* out, std::size_t count, const s
 
 // Reads elements stored as `Stored` into a tensor of T.
 template <class Stored, class Bits, class T>
-Tensor read_elements(ByteSource& source, const Shape& shape) {
+Tensor read_idx_elements(ByteSource& source, const Shape& shape) {
   // As many as the file has, which the address space holds even as the widest type.
   source.input().require_memory(static_cast<std::size_t>(shape.count()) * sizeof(T));
   Tensor result = Tensor::uninitialized(shape, dtype_of<T>);
@@ -56,57 +56,51 @@ Tensor read_elements(ByteSource& source, const Shape& shape) {
   return result;
 }
 
-struct ElementType {
+struct IdxType {
   std::byte code;
   std::size_t size;
   Tensor (*read)(ByteSource&, const Shape&);
 };
 
-constexpr ElementType element_types[] = {
-    {std::byte{0x08}, 1, read_elements<std::uint8_t, std::uint8_t, std::uint8_t>},
-    {std::byte{0x09}, 1, read_elements<std::int8_t, std::uint8_t, std::int64_t>},
-    {std::byte{0x0b}, 2, read_elements<std::int16_t, std::uint16_t, std::int64_t>},
-    {std::byte{0x0c}, 4, read_elements<std::int32_t, std::uint32_t, std::int64_t>},
-    {std::byte{0x0d}, 4, read_elements<float, std::uint32_t, float>},
-    {std::byte{0x0e}, 8, read_elements<double, std::uint64_t, double>},
+constexpr IdxType idx_types[] = {
+    {std::byte{0x08}, 1, read_idx_elements<std::uint8_t, std::uint8_t, std::uint8_t>},
+    {std::byte{0x09}, 1, read_idx_elements<std::int8_t, std::uint8_t, std::int64_t>},
+    {std::byte{0x0b}, 2, read_idx_elements<std::int16_t, std::uint16_t, std::int64_t>},
+    {std::byte{0x0c}, 4, read_idx_elements<std::int32_t, std::uint32_t, std::int64_t>},
+    {std::byte{0x0d}, 4, read_idx_elements<float, std::uint32_t, float>},
+    {std::byte{0x0e}, 8, read_idx_elements<double, std::uint64_t, double>},
 };
 
 }  // namespace
 
-Tensor read_idx(const std::string& path, Place place) {
-  const Scope scope("read_idx", place);
-  ByteSource source(path);
+Tensor read_idx(const Input& input) {
+  ByteSource source(input);
   std::array<std::byte, 4> magic;
   read_exactly(source, magic.data(), magic.size(), "the magic number");
   for (const std::size_t i : {0u, 1u})
     if (magic[i] != std::byte{0})
       source.input().reject("an IDX file starts with two zero bytes, got " + hexadecimal(magic[i]), i);
-  const auto* type = std::find_if(std::begin(element_types), std::end(element_types),
-                                  [&](const ElementType& known) { return known.code == magic[2]; });
-  if (type == std::end(element_types))
-    source.input().reject("unknown element type " + hexadecimal(magic[2]), 2);
+  const auto* type = std::find_if(std::begin(idx_types), std::end(idx_types),
+                                  [&](const IdxType& known) { return known.code == magic[2]; });
+  if (type == std::end(idx_types)) source.input().reject("unknown element type " + hexadecimal(magic[2]), 2);
   const auto rank = std::to_integer<Index>(magic[3]);
   if (rank > Shape::max_rank)
     source.input().reject(
         "expects at most " + std::to_string(Shape::max_rank) + " dimensions, got " + std::to_string(rank), 3);
 
   Shape shape;
-  // The product leaves zeros out: whether it overflows does not depend on the order of the sizes.
-  std::size_t payload = type->size;
-  bool empty = false;
+  std::optional<std::uint64_t> payload = type->size;
   for (Index axis = 0; axis < rank; ++axis) {
     std::array<std::byte, 4> bytes;
     const std::size_t offset = source.position();
     read_exactly(source, bytes.data(), bytes.size(), "dimension " + std::to_string(axis));
-    const std::uint64_t size = big_endian(bytes.data(), bytes.size());
-    shape.push_back(static_cast<Index>(size));
-    empty = empty || size == 0;
-    if (size != 0 && (__builtin_mul_overflow(payload, size, &payload) || payload > (std::size_t{1} << 60)))
+    shape.push_back(static_cast<Index>(big_endian(bytes.data(), bytes.size())));
+    payload = bytes_of(shape, type->size);
+    if (!payload)
       source.input().reject("the product of the dimensions overflows at " + to_string(shape), offset);
   }
-  if (empty) payload = 0;
 
-  const std::size_t header = source.position(), total = header + payload;
+  const std::size_t header = source.position(), total = header + *payload;
   const std::string declared =
       "the header declares " + to_string(shape) + ", a file of " + std::to_string(total);
   if (total > source.limit() || (!source.packed() && total < source.limit()))
@@ -119,6 +113,13 @@ Tensor read_idx(const std::string& path, Place place) {
   std::byte beyond;
   if (source.read(&beyond, 1) != 0) source.input().reject(declared + " bytes, but it goes on", total);
   return result;
+}
+
+}  // namespace detail
+
+Tensor read_idx(const std::string& path, Place place) {
+  const Scope scope("read_idx", place);
+  return detail::read_idx(detail::Input(path));
 }
 
 }  // namespace xgrad::io

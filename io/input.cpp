@@ -76,7 +76,12 @@ std::string Input::read_text(std::size_t count, std::uint64_t offset, std::strin
 }
 
 void Input::reject(const std::string& text, std::uint64_t offset) const {
-  throw FormatError(xgrad::detail::message_prefix() + name_ + ": " + text, offset);
+  // A name in a file can be as long as the file: both ends tell what is the matter.
+  constexpr std::size_t end = 500;
+  throw FormatError(
+      xgrad::detail::message_prefix() + name_ + ": " +
+          (text.size() <= 2 * end ? text : text.substr(0, end) + " ... " + text.substr(text.size() - end)),
+      offset);
 }
 
 void Input::require_memory(std::uint64_t bytes) const {

@@ -29,7 +29,7 @@ class Input {
   void read(std::byte* out, std::size_t count, std::uint64_t offset, std::string_view what) const;
   /// The same as text.
   std::string read_text(std::size_t count, std::uint64_t offset, std::string_view what) const;
-  /// Throws FormatError that names the file.
+  /// Throws FormatError that names the file; of a very long text, the middle is left out.
   [[noreturn]] void reject(const std::string& text, std::uint64_t offset) const;
   /// Throws IoError with ENOMEM when `bytes`, which the file's content would take, exceed the machine's
   /// memory: a file with holes is larger than anything that can be read.

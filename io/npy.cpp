@@ -218,13 +218,13 @@ Tensor read_fortran(const NpyHeader& header, const Fetch& fetch, const Reject& r
 
 bool possible_shape(std::span<const std::uint64_t> sizes, Shape& shape) {
   if (sizes.size() > static_cast<std::size_t>(Shape::max_rank)) return false;
-  Index bytes = 8;
+  Shape result;
   for (const std::uint64_t size : sizes) {
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()) ||
-        (size != 0 && __builtin_mul_overflow(bytes, static_cast<Index>(size), &bytes)))
-      return false;
+    if (size > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) return false;
+    result.push_back(static_cast<Index>(size));
   }
-  shape = Shape(sizes.begin(), sizes.end());
+  if (!bytes_of(result, 1)) return false;
+  shape = result;
   return true;
 }
 

@@ -34,8 +34,8 @@ Tensor read_npy_elements(const NpyHeader& header, bool parallel, const Fetch& fe
 /// The header that numpy.save() writes before the elements of such a tensor.
 std::string npy_header(const Tensor& tensor);
 
-/// The shape of those sizes, when they are possible: at most Shape::max_rank, and a count that fits an Index
-/// with elements of 8 bytes.
+/// The shape of those sizes, when they are possible: at most Shape::max_rank, and as many elements as a
+/// Tensor can have.
 bool possible_shape(std::span<const std::uint64_t> sizes, Shape& shape);
 
 }  // namespace xgrad::io::detail

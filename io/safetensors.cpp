@@ -123,17 +123,12 @@ class Header {
     constexpr const char* names[] = {"", "dtype", "shape", "data_offsets"};
     for (std::size_t field = 1; field < seen_.size(); ++field)
       if (!seen_[field]) reject(current() + " has no " + names[field]);
-    std::uint64_t bytes = tensor.type->size;
-    bool empty = false;
-    for (const Index size : tensor.shape) {
-      empty = empty || size == 0;
-      if (size != 0 && __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes))
-        reject("the product of the sizes " + to_string(tensor.shape) + " of " + current() + " overflows");
-    }
-    if (empty) bytes = 0;
-    if (tensor.begin > tensor.end || tensor.end - tensor.begin != bytes)
+    const std::optional<std::uint64_t> bytes = bytes_of(tensor.shape, tensor.type->size);
+    if (!bytes)
+      reject("the product of the sizes " + to_string(tensor.shape) + " of " + current() + " overflows");
+    if (tensor.begin > tensor.end || tensor.end - tensor.begin != *bytes)
       reject("the data_offsets " + std::to_string(tensor.begin) + " to " + std::to_string(tensor.end) +
-             " of " + current() + " are not those of " + std::to_string(bytes) + " bytes");
+             " of " + current() + " are not those of " + std::to_string(*bytes) + " bytes");
   }
 
   std::string current() const {

@@ -57,7 +57,13 @@ Sink::Sink(std::string path) : path_(std::move(path)), target_(path_) {
   if (path_.empty()) refuse("cannot write", ENOENT);
   if (path_.find('\0') != path_.npos) refuse("cannot write", EINVAL);
   std::error_code error;
-  for (int links = 0; fs::is_symlink(target_, error); ++links) {
+  // Where it cannot be told whether this is a link, the rename might replace one.
+  const auto is_link = [&] {
+    const bool link = fs::is_symlink(target_, error);
+    if (error && error != std::errc::no_such_file_or_directory) refuse("cannot write", error.value());
+    return link;
+  };
+  for (int links = 0; is_link(); ++links) {
     if (links == 40) refuse("cannot write", ELOOP);
     const fs::path next = fs::read_symlink(target_, error);
     if (error) refuse("cannot write", error.value());

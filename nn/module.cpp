@@ -1,21 +1,17 @@
 #include <xgrad/nn/module.hpp>
 
-#include <xgrad/kernels/strided.hpp>
 #include <xgrad/nn/call_observer.hpp>
+#include <xgrad/nn/load.hpp>
 #include <xgrad/nn/replace_value.hpp>
 #include <xgrad/nn/walk.hpp>
 #include <xgrad/tensor/running_module.hpp>
 
 #include <cxxabi.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <ostream>
 #include <typeinfo>
-#include <unordered_map>
-#include <unordered_set>
 
 namespace xgrad::nn {
 namespace detail {
@@ -239,26 +235,6 @@ StateDict Module::state_dict(Place place) const {
   return dict;
 }
 
-namespace {
-
-/// `shape` with axis i taken from axis order[i]; nothing when it has not as many axes.
-std::optional<Shape> reordered(const Shape& shape, const IndexList& order) {
-  if (shape.rank() != order.size()) return {};
-  Shape result = shape;
-  for (Index i = 0; i < order.size(); ++i) result[i] = shape[order[i]];
-  return result;
-}
-
-/// True when giving a tensor of `shape` that order of axes moves an element.
-bool moves_elements(const Shape& shape, const IndexList& order) {
-  IndexList moved;
-  for (const Index axis : order)
-    if (shape[axis] > 1) moved.push_back(axis);
-  return !std::is_sorted(moved.begin(), moved.end());
-}
-
-}  // namespace
-
 LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, Place place) {
   const Scope scope("load_state_dict", place);
   ModuleLoad load = prepare_load(dict, options, place);
@@ -266,68 +242,9 @@ LoadReport Module::load_state_dict(const StateDict& dict, LoadOptions options, P
   return std::move(load.report);
 }
 
-ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) {
+ModuleLoad Module::prepare_load(const StateDict& dict, LoadOptions options, Place place) & {
   const Scope scope("prepare_load", place);
-  std::string mismatches;
-  LoadReport report;
-  std::unordered_set<std::string> known;
-  std::vector<std::pair<Tensor*, Tensor>> changes;
-  std::unordered_map<std::string, IndexList> orders;
-
-  const auto consider = [&](const std::string& path, Tensor& present) {
-    known.insert(path);
-    const Tensor* given = dict.find(path);
-    const auto order = orders.find(path);
-    Tensor converted;
-    std::string hint;
-    if (given != nullptr && order != orders.end()) {
-      // In PyTorch's order of axes it would have this shape here.
-      const std::optional<Shape> other = reordered(given->shape(), order->second);
-      const bool fits = other == present.shape();
-      if (fits && dict.layout() == StateDict::Layout::pytorch) {
-        converted = kernels::permute(*given, order->second);
-        given = &converted;
-      } else if (fits && dict.layout() == StateDict::Layout::unknown) {
-        hint = " (it fits in PyTorch's order of axes: set_layout(StateDict::Layout::pytorch))";
-        if (given->shape() == present.shape() && moves_elements(given->shape(), order->second))
-          report.notes.push_back(path + ": " + to_string(given->shape()) +
-                                 " fits both here and in PyTorch's order of axes, taken as the former" +
-                                 hint);
-      }
-    }
-    if (given == nullptr) {
-      report.missing.push_back(path);
-    } else if (given->shape() != present.shape()) {
-      mismatches += "\n  " + path + ": expects the shape " + to_string(present.shape()) + ", got " +
-                    to_string(given->shape()) + hint;
-    } else if (given->dtype() != present.dtype() &&
-               !(is_floating(given->dtype()) && is_floating(present.dtype()))) {
-      mismatches += "\n  " + path + ": expects " + std::string(to_string(present.dtype())) + ", got " +
-                    std::string(to_string(given->dtype()));
-    } else {
-      changes.emplace_back(&present, given->to(present.dtype()));
-    }
-  };
-  detail::Walk()
-      .reordered([&](const std::string& path, const IndexList& order) { orders.emplace(path, order); })
-      .parameters([&](const std::string& path, Variable& parameter) {
-        consider(path, xgrad::detail::Access::mutable_value(parameter));
-      })
-      .buffers(consider)
-      .run(*this);
-  for (const auto& [name, tensor] : dict)
-    if (!known.contains(name)) report.unexpected.push_back(name);
-
-  if (options.strict) {
-    for (const std::string& name : report.missing) mismatches += "\n  " + name + ": missing";
-    for (const std::string& name : report.unexpected) mismatches += "\n  " + name + ": not in the module";
-  }
-  if (!mismatches.empty())
-    fail<ValueError>("the dictionary does not fit " + detail::description(*this) + ":" + mismatches);
-  return {[changes = std::move(changes)]() mutable noexcept {
-            for (auto& [present, value] : changes) *present = std::move(value);
-          },
-          std::move(report)};
+  return detail::prepare_load(*this, dict, dict.layout(), options);
 }
 
 // ------------------------------------------------------------------------------------------------ printing

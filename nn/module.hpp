@@ -23,17 +23,17 @@ struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
 };
 
-/// Names that a lenient load left out, and what any load leaves in doubt.
+/// Names that a lenient load left out, and optional ones (PytorchForm) that any did; what is left in doubt.
 struct LoadReport {
   std::vector<std::string> missing;     ///< in the module, not in the dictionary
   std::vector<std::string> unexpected;  ///< in the dictionary, not in the module
   /// One line for each weight that fits in PyTorch's order of axes as well, where the dictionary's is
-  /// unknown.
+  /// unknown; for one of PyTorch's, of a model of images, one for each Flatten in the other order.
   std::vector<std::string> notes = {};
 };
 
 /// A load of a module that was checked, and what load_state_dict() would report of it.
-struct ModuleLoad : PreparedLoad {
+struct [[nodiscard]] ModuleLoad : PreparedLoad {
   LoadReport report;
 };
 
@@ -145,10 +145,11 @@ class Module {
   [[nodiscard]] StateDict state_dict(Place place = Place::here()) const;
   /// Sets parameters and buffers from `dict`; floating tensors are converted to the module's dtype. Names
   /// (when strict), shapes and dtypes are all checked first: ValueError lists every mismatch, and nothing has
-  /// changed. Weights of convolutions are permuted when `dict` is marked as PyTorch's (StateDict::Layout).
+  /// changed. A shared parameter may stand under any of its names, under several bitwise the same. A `dict`
+  /// marked as PyTorch's (StateDict::Layout) is loaded as by load_torch().
   LoadReport load_state_dict(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
-  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here());
+  ModuleLoad prepare_load(const StateDict& dict, LoadOptions options = {}, Place place = Place::here()) &;
 
  protected:
   /// Runs `f` as this module's call. For modules with several inputs:

@@ -27,12 +27,22 @@ void check_channels(Index channels) {
   if (channels < 0) fail<ValueError>("expects channels of at least 0, got " + std::to_string(channels));
 }
 
+/// What PyTorch has for a weight over those axes.
+PytorchForm pytorch_form(const Shape& axes, PytorchAxes stated, std::string_view option) {
+  if (axes.rank() < 2 || stated == PytorchAxes::same) return {};
+  PytorchForm form;
+  for (Index i = 1; i < axes.rank(); ++i) form.order.push_back(i);
+  form.order.push_back(0);
+  if (stated == PytorchAxes::unknown) form.told_by = option;
+  return form;
+}
+
 }  // namespace
 
 // ------------------------------------------------------------------------------------------------ LayerNorm
 
 LayerNorm::LayerNorm(const Shape& normalized_shape, LayerNormOptions options, Place place)
-    : normalized_shape_(normalized_shape), eps_(options.eps) {
+    : normalized_shape_(normalized_shape), eps_(options.eps), pytorch_axes_(options.pytorch_axes) {
   const Scope scope("LayerNorm", place);
   check_shape(normalized_shape);
   check_eps(options.eps);
@@ -46,8 +56,9 @@ Variable LayerNorm::forward(const Variable& x) {
 }
 
 void LayerNorm::visit(Visitor& v) {
-  v("weight", weight);
-  v("bias", bias);
+  const PytorchForm form = pytorch_form(normalized_shape_, pytorch_axes_, "LayerNormOptions::pytorch_axes");
+  v("weight", weight, form);
+  v("bias", bias, form);
 }
 
 std::string LayerNorm::describe() const { return "LayerNorm(" + to_string(normalized_shape_) + ")"; }
@@ -55,7 +66,7 @@ std::string LayerNorm::describe() const { return "LayerNorm(" + to_string(normal
 // ------------------------------------------------------------------------------------------------ RMSNorm
 
 RMSNorm::RMSNorm(const Shape& normalized_shape, RMSNormOptions options, Place place)
-    : normalized_shape_(normalized_shape), eps_(options.eps) {
+    : normalized_shape_(normalized_shape), eps_(options.eps), pytorch_axes_(options.pytorch_axes) {
   const Scope scope("RMSNorm", place);
   check_shape(normalized_shape);
   if (options.eps) check_eps(*options.eps);
@@ -66,7 +77,9 @@ Variable RMSNorm::forward(const Variable& x) {
   return rms_norm(at_call(x), normalized_shape_, weight, {.eps = eps_});
 }
 
-void RMSNorm::visit(Visitor& v) { v("weight", weight); }
+void RMSNorm::visit(Visitor& v) {
+  v("weight", weight, pytorch_form(normalized_shape_, pytorch_axes_, "RMSNormOptions::pytorch_axes"));
+}
 
 std::string RMSNorm::describe() const { return "RMSNorm(" + to_string(normalized_shape_) + ")"; }
 
@@ -167,7 +180,8 @@ void BatchNorm::visit(Visitor& v) {
   v("bias", bias);
   v("running_mean", running_mean);
   v("running_var", running_var);
-  v("num_batches_tracked", num_batches_tracked);
+  // Dictionaries of PyTorch before 0.4.1 lack it.
+  v("num_batches_tracked", num_batches_tracked, PytorchForm{.optional = true});
 }
 
 std::string BatchNorm::describe() const { return Module::describe() + "(" + std::to_string(channels_) + ")"; }

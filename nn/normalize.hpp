@@ -11,11 +11,21 @@
 XGRAD_API_BEGIN
 namespace xgrad::nn {
 
+/// Which axes PyTorch's layer has where the one here normalises several, (H, W, C) say. Neither can be told
+/// from the other by a layer alone: images have their channels first there, sequences (T, features) are the
+/// same.
+enum class PytorchAxes {
+  unknown,         ///< load_torch goes by the shapes and throws where they fit both ways; to_torch throws
+  same,            ///< the axes as here
+  channels_first,  ///< the last one here comes first: (C, H, W)
+};
+
 struct LayerNormOptions {
   double eps = NormalizeOptions().eps;
   bool elementwise_affine = true;  ///< has a weight
   bool bias = true;                ///< has a bias, when affine
   DType dtype = float32;
+  PytorchAxes pytorch_axes = PytorchAxes::unknown;  ///< of weight and bias over several axes
 };
 
 /// layer_norm over the last axes, of sizes `normalized_shape`: LayerNorm(512), LayerNorm({16, 512}).
@@ -35,12 +45,14 @@ class LayerNorm : public Module {
  private:
   Shape normalized_shape_;
   double eps_;
+  PytorchAxes pytorch_axes_;
 };
 
 struct RMSNormOptions {
   std::optional<double> eps = {};  ///< the dtype's epsilon unless given
   bool elementwise_affine = true;  ///< has a weight
   DType dtype = float32;
+  PytorchAxes pytorch_axes = PytorchAxes::unknown;  ///< of a weight over several axes
 };
 
 /// rms_norm over the last axes.
@@ -58,6 +70,7 @@ class RMSNorm : public Module {
  private:
   Shape normalized_shape_;
   std::optional<double> eps_;
+  PytorchAxes pytorch_axes_;
 };
 
 struct GroupNormOptions {

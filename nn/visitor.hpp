@@ -16,6 +16,15 @@ namespace xgrad::nn {
 
 class Module;
 
+/// How PyTorch's dictionaries have a parameter or a buffer, where that is not as here.
+struct PytorchForm {
+  IndexList order = {};  ///< axis i here is axis order[i] there; empty: the same axes
+  /// The option that says whether that order holds or the same axes do, for a layer that has not been told:
+  /// shapes decide, and ValueError is thrown where they do not. Empty: the order holds.
+  std::string_view told_by = {};
+  bool optional = false;  ///< dictionaries may lack it, and it keeps its value
+};
+
 /// Receives the parts of a module. Undefined parameters and buffers, empty optionals and null pointers are
 /// passed over; the items of a vector or an array are named "name.0", "name.1", ...
 class Visitor {
@@ -30,11 +39,18 @@ class Visitor {
     check_name(name);
     show(name, part);
   }
-  /// A parameter whose axis i is axis pytorch_order[i] of PyTorch's: loading a dictionary marked as PyTorch's
-  /// permutes it.
+  /// A parameter whose axis i is axis pytorch_order[i] of PyTorch's: load_torch and to_torch permute it.
   void operator()(std::string_view name, Variable& parameter, const IndexList& pytorch_order) {
+    (*this)(name, parameter, PytorchForm{.order = pytorch_order});
+  }
+  /// A parameter, or a buffer, that PyTorch has in another form.
+  void operator()(std::string_view name, Variable& parameter, const PytorchForm& form) {
     check_name(name);
-    if (parameter.defined()) visit_reordered(name, parameter, pytorch_order);
+    if (parameter.defined()) visit_parameter_as(name, parameter, form);
+  }
+  void operator()(std::string_view name, Tensor& buffer, const PytorchForm& form) {
+    check_name(name);
+    if (buffer.defined()) visit_buffer_as(name, buffer, form);
   }
 
   /// Several members, named by a comma-separated list: what XGRAD_VISIT expands to.
@@ -45,10 +61,13 @@ class Visitor {
 
  protected:
   virtual void visit_parameter(std::string_view name, Variable& parameter) = 0;
-  virtual void visit_reordered(std::string_view name, Variable& parameter, const IndexList&) {
+  virtual void visit_parameter_as(std::string_view name, Variable& parameter, const PytorchForm&) {
     visit_parameter(name, parameter);
   }
   virtual void visit_buffer(std::string_view name, Tensor& buffer) = 0;
+  virtual void visit_buffer_as(std::string_view name, Tensor& buffer, const PytorchForm&) {
+    visit_buffer(name, buffer);
+  }
   virtual void visit_child(std::string_view name, Module& child) = 0;
   /// The module whose parts are being shown, for messages.
   virtual std::string visited() const { return "a module"; }

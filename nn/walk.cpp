@@ -1,5 +1,7 @@
 #include <xgrad/nn/walk.hpp>
 
+#include <algorithm>
+
 namespace xgrad::nn::detail {
 
 std::string description(const Module& module) {
@@ -15,8 +17,8 @@ Walk& Walk::parameters(OnParameter f) {
   return *this;
 }
 
-Walk& Walk::reordered(OnReordered f) {
-  on_reordered_ = std::move(f);
+Walk& Walk::forms(OnForm f) {
+  on_form_ = std::move(f);
   return *this;
 }
 
@@ -35,12 +37,17 @@ Walk& Walk::limit(int depth) {
   return *this;
 }
 
+Walk& Walk::every_name() {
+  every_name_ = true;
+  return *this;
+}
+
 void Walk::run(const Module& root) {
   seen_.insert(&root);
   enter("", const_cast<Module&>(root));
 }
 
-std::string Walk::visited() const { return type_name(*current_); }
+std::string Walk::visited() const { return type_name(*chain_.back()); }
 
 std::string Walk::claim(std::string_view name) {
   std::string path = prefix_ + std::string(name);
@@ -50,21 +57,23 @@ std::string Walk::claim(std::string_view name) {
   return path;
 }
 
-void Walk::enter_parameter(std::string_view name, Variable& parameter, const IndexList* pytorch_order) {
+void Walk::enter_parameter(std::string_view name, Variable& parameter, const PytorchForm* form) {
   const std::string path = claim(name);
-  if (!seen_.insert(xgrad::detail::Access::state(parameter).get()).second) return;
-  if (pytorch_order != nullptr && on_reordered_) on_reordered_(path, *pytorch_order);
+  if (!wanted(xgrad::detail::Access::state(parameter).get())) return;
+  if (form != nullptr && on_form_) on_form_(*form);
   if (on_parameter_) on_parameter_(path, parameter);
 }
 
-void Walk::visit_buffer(std::string_view name, Tensor& buffer) {
+void Walk::enter_buffer(std::string_view name, Tensor& buffer, const PytorchForm* form) {
   const std::string path = claim(name);
-  if (seen_.insert(&buffer).second && on_buffer_) on_buffer_(path, buffer);
+  if (!wanted(&buffer)) return;
+  if (form != nullptr && on_form_) on_form_(*form);
+  if (on_buffer_) on_buffer_(path, buffer);
 }
 
 void Walk::visit_child(std::string_view name, Module& child) {
   const std::string path = claim(name);
-  if (!seen_.insert(&child).second) return;
+  if (!wanted(&child) || std::find(chain_.begin(), chain_.end(), &child) != chain_.end()) return;
   ++depth_;
   enter(path, child);
   --depth_;
@@ -75,9 +84,11 @@ void Walk::enter(const std::string& path, Module& module) {
   if (depth_ == limit_) return;
   std::string outer_prefix = path.empty() ? std::string() : path + ".";
   outer_prefix.swap(prefix_);
-  const Module* const outer = std::exchange(current_, &module);
+  const std::size_t outer = std::exchange(owner_, ++entered_);
+  chain_.push_back(&module);
   module.visit(*this);
-  current_ = outer;
+  chain_.pop_back();
+  owner_ = outer;
   prefix_ = std::move(outer_prefix);
 }
 

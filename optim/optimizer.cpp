@@ -150,7 +150,7 @@ void Optimizer::apply(const Settings& settings) noexcept {
   for (std::size_t group = 0; group < groups_; ++group) apply(group, settings[group]);
 }
 
-PreparedLoad Optimizer::prepare_load(const StateDict& state, Place place) {
+PreparedLoad Optimizer::prepare_load(const StateDict& state, Place place) & {
   const Scope scope(name_, place);
   // The new options hold while the state is read, as they decide what there is of it.
   struct Former {

@@ -69,7 +69,7 @@ class Optimizer {
     prepare_load(state, place).run();
   }
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
-  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) &;
 
  protected:
   /// A parameter and what its formula remembers.

@@ -87,7 +87,7 @@ StateDict Schedule::state_dict() const {
           {"base_learning_rates", Tensor::from(base_, {static_cast<Index>(base_.size())})}};
 }
 
-PreparedLoad Schedule::prepare_load(const StateDict& state, Place place) {
+PreparedLoad Schedule::prepare_load(const StateDict& state, Place place) & {
   const Scope scope("Schedule", place);
   xgrad::detail::Entries entries(state);
   const Tensor step = entries.take("step", {}, int64);

@@ -73,7 +73,7 @@ class Schedule {
     prepare_load(state, place).run();
   }
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
-  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) &;
 
  private:
   static std::vector<double> rates(const RateRule& rule, const std::vector<double>& base, Index step);

@@ -185,7 +185,7 @@ StateDict Generator::state_dict() const {
           {"position", scalar(std::bit_cast<Index>(position_))}};
 }
 
-PreparedLoad Generator::prepare_load(const StateDict& state, Place place) {
+PreparedLoad Generator::prepare_load(const StateDict& state, Place place) & {
   const Scope scope("Generator", place);
   detail::Entries entries(state);
   const Tensor seed = entries.take("seed", {}, int64), position = entries.take("position", {}, int64);

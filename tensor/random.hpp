@@ -29,7 +29,7 @@ class [[nodiscard]] Generator {
   /// "seed" and "position": int64 scalars of the same 64 bits.
   [[nodiscard]] StateDict state_dict() const;
   /// Checks all that load_state_dict() does and changes nothing; what it returns goes on.
-  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) &;
   /// Goes on with the stream that state_dict() told of. Throws ValueError listing every mismatch; nothing is
   /// changed then.
   void load_state_dict(const StateDict& state, Place place = Place::here()) {

@@ -25,8 +25,8 @@ class StateDict {
  public:
   using Item = std::pair<std::string, Tensor>;
 
-  /// Whose order of axes the weights of convolutions have: (out, kh, kw, in) here, (out, in, kh, kw) in
-  /// PyTorch.
+  /// Whose order of axes the weights have: those of convolutions are (out, kh, kw, in) here, (out, in, kh,
+  /// kw) in PyTorch.
   enum class Layout { unknown, xgrad, pytorch };
 
   StateDict() = default;
@@ -38,7 +38,8 @@ class StateDict {
   void set(std::string name, Tensor tensor, Place place = Place::here());
   /// Whether a tensor can have that name: parts joined by dots, none of them empty.
   static bool is_name(std::string_view name);
-  /// Unknown at first; Module::state_dict() gives xgrad, and load_state_dict() converts from pytorch.
+  /// Unknown at first; Module::state_dict() gives xgrad, nn::to_torch() pytorch; load_state_dict() takes
+  /// both.
   [[nodiscard]] Layout layout() const { return layout_; }
   void set_layout(Layout layout) { layout_ = layout; }
   /// Null when there is none of that name.

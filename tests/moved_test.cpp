@@ -70,7 +70,11 @@ void use(StateDict& dict) {
   CHECK(dict.find("a") == nullptr);
   CHECK_FALSE(dict.contains("a"));
   CHECK_THROWS_AS(dict.at("a"), ValueError);
-  survives([&] { return dict[0]; }, [&] { return dict.layout(); });
+  survives([&] { return dict[0]; }, [&] { return dict.layout(); }, [&] { return dict.erase("a"); },
+           [&] { return dict.rename("a", "b"), 0; }, [&] { return dict.with_prefix("a"); },
+           [&] { return dict.without_prefix("a"); }, [&] { return dict.merge({}), 0; },
+           [&] { return to_string(dict); },
+           [&] { return dict.filter([](const std::string&, const Tensor&) { return true; }); });
   dict.set("a", ones({2}));
   CHECK(dict.at("a").count() == 2);
 }
@@ -84,7 +88,8 @@ void use_optimizer() {
              [&] { return o.learning_rate(); }, [&] { return o.options(); }, [&] { return o.state_dict(); },
              [&] { return o.step(), 0; }, [&] { return o.zero_grad(), 0; },
              [&] { return o.set_learning_rate(0.5), 0; }, [&] { return o.set_learning_rate(0.5, 0), 0; },
-             [&] { return o.load_state_dict(o.state_dict()), 0; });
+             [&] { return o.load_state_dict(o.state_dict()), 0; },
+             [&] { return o.prepare_load(o.state_dict()).run(), 0; });
   };
   use(hollow(optimizer));
   optimizer = O(std::vector<Variable>{w});
@@ -140,7 +145,8 @@ TEST_CASE("optimizers and schedules: moved from") {
   hollow(schedule);
   survives([&] { return schedule.step(), 0; }, [&] { return schedule.steps(); },
            [&] { return schedule.state_dict(); },
-           [&] { return schedule.load_state_dict(schedule.state_dict()), 0; });
+           [&] { return schedule.load_state_dict(schedule.state_dict()), 0; },
+           [&] { return schedule.prepare_load(schedule.state_dict()).run(), 0; });
   optim::RateRule rule = optim::StepLR(2);
   hollow(rule);
   survives([&] { return optim::Schedule(optimizer, rule).steps(); });
@@ -160,5 +166,7 @@ TEST_CASE("datasets and loaders: moved from") {
   hollow(loader);
   survives([&] { return loader.size(); }, [&] { return loader.dataset(); }, [&] { return loader.options(); },
            [&] { return loader.epoch(); }, [&] { return loader.set_epoch(1), 0; },
+           [&] { return loader.batch(); }, [&] { return loader.state_dict(); },
+           [&] { return loader.load_state_dict({}), 0; }, [&] { return loader.prepare_load({}).run(), 0; },
            [&] { return loader.begin() == loader.end(); });
 }

@@ -50,6 +50,33 @@ bool write(const std::string& path, const std::string& text) {
   return static_cast<bool>(file);
 }
 
+void show(const xgrad::io::Latest& found) {
+  for (const std::string& damaged : found.skipped) std::cerr << "skipped a checkpoint: " << damaged << '\n';
+  if (found) std::cout << "going on from " << found.path << "\n\n" << std::flush;
+}
+
+// Trains the model, says how it went, and returns the epochs.
+std::vector<Epoch> learn(xgrad::nn::Sequential& model, const Splits& splits, const Options& options) {
+  std::printf("%s, rate %g, batches of %lld, dropout %g, seed %llu, %d thread%s\n\n",
+              options.optimizer.c_str(), options.rate, static_cast<long long>(options.batch), options.dropout,
+              static_cast<unsigned long long>(options.seed), options.threads,
+              options.threads == 1 ? "" : "s");
+  std::fflush(stdout);
+  std::signal(SIGINT, on_interrupt);
+  ProgressDisplay display(options.epochs);
+  auto epochs = train(model, splits, options,
+                      {.on_batch = [&](const Progress& progress) { display.show(progress); },
+                       .on_epoch = [&](const Epoch& epoch) { display.show(epoch); },
+                       .stop = [] { return interrupted != 0; },
+                       .on_resume = show});
+  const auto best =
+      std::ranges::max_element(epochs, {}, [](const Epoch& e) { return e.validation.accuracy; });
+  std::printf("\n%skept the weights of epoch %.*f, with %.2f %% right on validation\n",
+              interrupted != 0 ? "interrupted; " : "", best->number == std::floor(best->number) ? 0 : 1,
+              best->number, 100 * best->validation.accuracy);
+  return epochs;
+}
+
 int run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   xgrad::set_num_threads(options.threads);
@@ -70,29 +97,24 @@ int run(const Options& options) {
   auto model = make_model(options);
   xgrad::Index parameters = 0;
   for (const auto& parameter : model.parameters()) parameters += parameter.count();
-  std::printf(
-      "network %s, %s parameters; %s, rate %g, batches of %lld, dropout %g, seed %llu, %d thread%s\n\n",
-      layers(options).c_str(), grouped(parameters).c_str(), options.optimizer.c_str(), options.rate,
-      static_cast<long long>(options.batch), options.dropout, static_cast<unsigned long long>(options.seed),
-      options.threads, options.threads == 1 ? "" : "s");
-
-  std::signal(SIGINT, on_interrupt);
-  ProgressDisplay display(options.epochs);
-  const auto epochs = train(model, splits, options,
-                            {.on_batch = [&](const Progress& progress) { display.show(progress); },
-                             .on_epoch = [&](const Epoch& epoch) { display.show(epoch); },
-                             .stop = [] { return interrupted != 0; }});
-  const auto best =
-      std::ranges::max_element(epochs, {}, [](const Epoch& e) { return e.validation.accuracy; });
-  std::printf("\n%skept the weights of epoch %.*f, with %.2f %% right on validation\n",
-              interrupted != 0 ? "interrupted; " : "", best->number == std::floor(best->number) ? 0 : 1,
-              best->number, 100 * best->validation.accuracy);
+  std::printf("network %s, %s parameters; ", layers(options).c_str(), grouped(parameters).c_str());
+  std::vector<Epoch> epochs;
+  if (options.load.empty()) {
+    epochs = learn(model, splits, options);
+  } else {
+    model.load_state_dict(xgrad::io::load(options.load));
+    std::printf("weights of %s\n", options.load.c_str());
+  }
 
   const Evaluation test = evaluate(model, splits.test);
   char result[64];
   std::snprintf(result, sizeof result, "test accuracy: %.2f %%", 100 * test.score.accuracy);
   int status = interrupted != 0 ? 130 : 0;
-  if (!options.svg.empty()) {
+  if (!options.save.empty()) {
+    xgrad::io::save(options.save, xgrad::nn::to_torch(model));
+    std::printf("weights written to %s\n", options.save.c_str());
+  }
+  if (!options.svg.empty() && !epochs.empty()) {
     const std::string subtitle =
         layers(options) + ", " + options.optimizer + ", seed " + std::to_string(options.seed);
     if (write(options.svg, curves_svg(epochs, name + ": learning curves", subtitle + "; " + result))) {

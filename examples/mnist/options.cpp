@@ -91,6 +91,19 @@ std::variant<Options, std::string> parse_options(int argc, char** argv) {
   add(app, "Files", "--data", "DIR", options.data, "The four IDX files, raw or .gz");
   add(app, "Files", "--svg", "FILE", options.svg, "Learning curves to write, \"\" for none")
       ->check(CLI::Validator(writable_place, ""));
+  app.add_option("--save", options.save, "Where the weights go: .safetensors, .npz or .pt, for PyTorch, too")
+      ->type_name("FILE")
+      ->group("Files")
+      ->check(CLI::Validator(writable_place, ""));
+  CLI::Option* const load = app.add_option("--load", options.load, "Weights to test, without training");
+  load->type_name("FILE")->group("Files");
+  app.add_option("--resume", options.resume,
+                 "Goes on with the newest checkpoint there, and saves there after every epoch")
+      ->type_name("DIR")
+      ->group("Files")
+      ->excludes(load);
+  add(app, "Files", "--interval", "SECONDS", options.interval, "The longest time between two checkpoints")
+      ->check(between(0.01, 1e6));
 
   add(app, "Network", "--hidden", "N,N,...", options.hidden, "Sizes of the hidden layers", "384")
       ->delimiter(',')

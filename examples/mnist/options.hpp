@@ -22,6 +22,10 @@ struct Options {
   std::uint64_t seed = 1;
   int threads = 1;
   std::string svg = "mnist.svg";  ///< learning curves; empty for none
+  std::string save;               ///< file for the weights; empty for none
+  std::string load;               ///< file of weights to test without training; empty for none
+  std::string resume;             ///< directory of checkpoints; empty for none
+  double interval = 30;           ///< seconds between checkpoints
 };
 
 /// A command line that cannot be used; the message is one line.

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 using namespace xgrad;
 
@@ -60,6 +61,21 @@ struct Tally {
   }
 };
 
+// Epochs as rows of numbers, as a checkpoint keeps them.
+constexpr std::size_t numbers_of_epoch = 7;
+void append(std::vector<double>& history, const Epoch& e) {
+  history.insert(history.end(), {e.number, e.training.loss, e.training.accuracy, e.validation.loss,
+                                 e.validation.accuracy, e.images_per_second, e.best ? 1. : 0.});
+}
+std::vector<Epoch> epochs_of(const std::vector<double>& history) {
+  std::vector<Epoch> epochs;
+  for (std::size_t i = 0; i + numbers_of_epoch <= history.size(); i += numbers_of_epoch) {
+    const double* const n = &history[i];
+    epochs.push_back({n[0], {n[1], n[2]}, {n[3], n[4]}, n[5], n[6] != 0});
+  }
+  return epochs;
+}
+
 }  // namespace
 
 Splits prepare(const data::Mnist& files) {
@@ -102,17 +118,49 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
   optim::Schedule schedule(*optimizer,
                            optim::LinearWarmup(warmup, optim::CosineLR(std::max<Index>(steps - warmup, 1))));
 
-  std::vector<Epoch> epochs;
-  StateDict best_weights = model.state_dict();
+  // All that a resumed run must know.
+  std::vector<double> history;
+  nn::Sequential best_model = model;
   double best_accuracy = -1;
   int last_improvement = 0;
+  Tally tally;  // of the epoch under way
+  std::optional<io::CheckpointSaver> saver;
+  if (!options.resume.empty()) {
+    saver.emplace(options.resume,
+                  io::Checkpoint()
+                      .add("model", model)
+                      .add("optimizer", *optimizer)
+                      .add("schedule", schedule)
+                      .add("loader", loader)
+                      .add("random", default_generator())
+                      .add("history", history)
+                      .add("best.model", best_model)
+                      .add("best.accuracy", best_accuracy)
+                      .add("best.epoch", last_improvement)
+                      .add("tally.images", tally.images)
+                      .add("tally.right", tally.right)
+                      .add("tally.loss", tally.loss),
+                  io::SaverOptions{.every_minutes = options.interval / 60});
+    observer.on_resume(saver->resume());
+  }
+
   bool stopped = false;
-  for (int number = 1; number <= options.epochs && !stopped; ++number) {
+  while (loader.epoch() < options.epochs && loader.epoch() - last_improvement < options.patience &&
+         !stopped) {
     model.train();
-    Tally tally;
+    const auto number = static_cast<int>(loader.epoch()) + 1;
+    if (loader.batch() == 0) tally = {};
+    const Index images_before = tally.images;
     Progress progress;
     progress.epoch = number;
     const auto start = Clock::now();
+    const auto show = [&] {
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      progress.fraction = static_cast<double>(tally.images) / static_cast<double>(splits.training.count());
+      progress.training = tally.score();
+      progress.images_per_second = static_cast<double>(tally.images - images_before) / seconds;
+    };
+    show();
     for (const auto& [pixels, labels] : loader) {
       optimizer->zero_grad();
       const Variable logits = model(pixels);
@@ -122,28 +170,28 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
       schedule.step();
 
       tally.add(loss.item(), argmax(logits, 1).value(), labels);
-      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      progress.fraction = static_cast<double>(tally.images) / static_cast<double>(splits.training.count());
-      progress.training = tally.score();
-      progress.images_per_second = static_cast<double>(tally.images) / seconds;
+      show();
       observer.on_batch(progress);
+      if (saver) saver->step();
       if ((stopped = observer.stop())) break;
     }
+    if (stopped && saver) saver->save();
 
     const Score validation = evaluate(model, splits.validation).score;
     const bool best = validation.accuracy > best_accuracy;
     if (best) {
       best_accuracy = validation.accuracy;
-      best_weights = model.state_dict();
+      best_model = model;
       last_improvement = number;
     }
-    epochs.push_back(
-        {number - 1 + progress.fraction, progress.training, validation, progress.images_per_second, best});
-    observer.on_epoch(epochs.back());
-    if (number - last_improvement >= options.patience) break;
+    const Epoch epoch{number - 1 + progress.fraction, progress.training, validation,
+                      progress.images_per_second, best};
+    append(history, epoch);
+    observer.on_epoch(epoch);
+    if (!stopped && saver) saver->save();
   }
-  model.load_state_dict(best_weights);
-  return epochs;
+  model = best_model;
+  return epochs_of(history);
 }
 
 Evaluation evaluate(nn::Sequential& model, const Images& images) {

@@ -4,6 +4,7 @@
 #include "options.hpp"
 
 #include <xgrad/data/mnist.hpp>
+#include <xgrad/io/checkpoint_saver.hpp>
 #include <xgrad/nn/container.hpp>
 
 #include <functional>
@@ -51,6 +52,7 @@ struct Observer {
   std::function<void(const Progress&)> on_batch;
   std::function<void(const Epoch&)> on_epoch;
   std::function<bool()> stop;  ///< asked after every batch
+  std::function<void(const xgrad::io::Latest&)> on_resume;
 };
 
 struct Evaluation {
@@ -63,7 +65,7 @@ xgrad::nn::Sequential make_model(const Options& options);
 
 /// Trains until the last epoch, until validation has not improved for options.patience epochs or until the
 /// observer stops it, and leaves the model with the weights that did best on validation. Returns the epochs
-/// in order.
+/// in order. With options.resume it goes on where the run of the newest checkpoint was.
 std::vector<Epoch> train(xgrad::nn::Sequential& model, const Splits& splits, const Options& options,
                          const Observer& observer);
 

@@ -142,6 +142,7 @@ TEST_CASE("npy: headers that are not quite") {
       {"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999,)}", "too large"},
       {"{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", "than there can be"},
       {"{'descr': '|u1', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}", "can be"},
+      {"{'descr': '|i1', 'fortran_order': False, 'shape': (0, 288230376151711744)}", "can be"},
       {"{'descr': '|u1', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,6)}", "more than 8 axes"},
       {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 4)}", "takes 8 bytes, there are 6"},
       {"{'descr': '|u1', 'fortran_order': False, 'shape': (5,)}", "takes 5 bytes, there are 6"},

@@ -215,6 +215,11 @@ TEST_CASE("safetensors: every rule of the format") {
   CHECK(load(file_of(R"({"a":{"x":[{"dtype":1}],"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four))
             .size() == 1);
 
+  // The most that a tensor takes.
+  CHECK(load(file_of(R"({"a":{"dtype":"I8","shape":[0,288230376151711743],"data_offsets":[0,0]}})"))
+            .at("a")
+            .shape() == Shape{0, (Index{1} << 58) - 1});
+
   struct Case {
     std::string header;
     std::size_t elements;
@@ -247,6 +252,7 @@ TEST_CASE("safetensors: every rule of the format") {
       {R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4, "too large"},
       {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0, "overflows"},
       {R"({"a":{"dtype":"F32","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}})", 0, "overflows"},
+      {R"({"a":{"dtype":"I8","shape":[0,288230376151711744],"data_offsets":[0,0]}})", 0, "overflows"},
       {start + "[0]}}", 4, "must be two numbers"},
       {start + "[]}}", 4, "must be two numbers"},
       {start + "[0,4,4]}}", 4, "must be two numbers"},
@@ -277,6 +283,10 @@ TEST_CASE("safetensors: every rule of the format") {
     CAPTURE(text);
     CHECK(contains(text, c.reason));
   }
+  const std::string long_name = rejection(file_of("{\"" + std::string(100'000, 'a') + "\":1}"));
+  CHECK(contains(long_name, {"the entry 'aaa", " ... ", "aaa' must be an object"}));
+  CHECK(long_name.size() < 2000);
+  CHECK(rejection(file_of("{\"" + std::string(100'000, 'a'))).size() < 2000);
   Bytes long_header(8 + 20, '{');
   const std::uint64_t size = 100'000'001;
   std::memcpy(long_header.data(), &size, sizeof size);

@@ -15,6 +15,7 @@
 #include <xgrad/nn/pooling.hpp>
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
+#include <xgrad/nn/torch.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -60,6 +61,7 @@ void use_all(nn::Module& m, const Variable& x) {
   survives([&] { static_cast<void>(m.state_dict()); });
   survives([&] { m.load_state_dict({{"weight", ones({2, 2})}}); });
   survives([&] { m.load_state_dict({{"weight", ones({2, 2})}}, {.strict = false}); });
+  survives([&] { nn::load_torch(m, nn::to_torch(m)); });
   survives([&] { static_cast<void>(m.forward(x)); });
   // A result would be that of another module.
   CHECK_FALSE(survives([&] { static_cast<void>(m(x)); }));
@@ -125,6 +127,7 @@ TEST_CASE("a module that was moved from throws or works, in every member") {
   check(nn::BatchNorm2d(3), images);
   check(nn::Dropout(0.5), rows);
   check(nn::Flatten(), images);
+  check(nn::Flatten({.order = nn::FlattenOrder::pytorch}), images);
   check(nn::ReLU(), rows);
   check(nn::LeakyReLU(), rows);
   check(nn::ELU(), rows);

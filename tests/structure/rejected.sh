@@ -53,6 +53,12 @@ auto m = nn::Linear(2, 2).children();                             # deleted
 nn::Module* m = nn::AnyModule(nn::ReLU()).operator->();           # deleted
 auto& batch = *loader.begin();                                    # error
 auto& d = make_loader().dataset();                                # deleted
+PreparedLoad load = make_loader().prepare_load(dict);             # error
+PreparedLoad load = nn::Linear(2, 2).prepare_load(dict);          # error
+PreparedLoad load = Generator(1).prepare_load(dict);              # error
+PreparedLoad load = optim::SGD(layer.parameters()).prepare_load(dict);  # error
+PreparedLoad load([] {});                                         # error
+PreparedLoad load = optimizer.prepare_load(dict), copy = load;    # deleted
 Variable s = sum(x, {.keepdims = true});                          # error
 Variable n = norm(x, 1);                                          # deleted
 Variable n = norm(x, {.p = 1});                                   # error
@@ -98,7 +104,11 @@ nn::check_parameters(layer, x);                                   # nodiscard
 nn::init::gain(nn::init::Nonlinearity::relu);                     # nodiscard
 nn::summary(layer, x);                                            # nodiscard
 layer.parameters();                                               # nodiscard
+nn::to_torch(layer);                                              # nodiscard
 optimizer.state_dict();                                           # nodiscard
+optimizer.prepare_load(dict);                                     # nodiscard
+layer.prepare_load(dict);                                         # nodiscard
+dict.with_prefix("a");                                            # nodiscard
 data::moments(t);                                                 # nodiscard
 graphviz(x);                                                      # nodiscard
 END
@@ -124,7 +134,10 @@ Variable total = sum(x); total += 1; total -= x; total *= x; total /= 2; total %
 const NoGrad off; const AnomalyMode anomaly; const EnableGrad on; static_cast<void>(relu(x));
 leaf.add_hook([](const Variable& g) { return g; });
 optimizer.step(); optimizer.zero_grad(); layer.load_state_dict(layer.state_dict());
+nn::load_torch(layer, nn::to_torch(layer));
 optim::clip_grad_norm(layer.parameters(), 1);
+PreparedLoad load = layer.prepare_load(dict); load = optimizer.prepare_load(dict); load.run(); loader.prepare_load(dict).run();
+PreparedLoad load([]() noexcept {}); load.run();
 END
 
 # bodies FILE: a program with one function for each line of the file, on the same line.

@@ -15,8 +15,8 @@ using Bytes = std::vector<unsigned char>;
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string name = std::filesystem::temp_directory_path() / "xgrad-XXXXXX";
+  explicit TemporaryDirectory(const std::filesystem::path& where = std::filesystem::temp_directory_path()) {
+    std::string name = where / "xgrad-XXXXXX";
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory");
     path_ = name;
   }

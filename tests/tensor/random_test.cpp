@@ -13,6 +13,7 @@
 #include <limits>
 #include <numeric>
 #include <set>
+#include <string>
 #include <thread>
 
 namespace {
@@ -151,6 +152,44 @@ TEST_SUITE("tensor") {
     edge.advance(0xffffffff);
     const Tensor across = uniform({8}, 0, 1, float32, edge);
     CHECK(across.data<float>()[4] == static_cast<float>(philox({0, 1, 0, 0}, key)[0] >> 8) / 16777216.0F);
+  }
+
+  TEST_CASE("random: a state goes on bitwise, with all 64 bits of seed and position") {
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{1} << 63, most})
+      for (const std::uint64_t position :
+           {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{1} << 63, most}) {
+        Generator whole(seed), other(5);
+        whole.advance(position);
+        const StateDict state = whole.state_dict();
+        static_cast<void>(normal({3}, 0, 1, float32, other));
+        other.load_state_dict(state);
+        CHECK(other.seed() == seed);
+        CHECK(other.position() == position);
+        CHECK(bitwise_equal(normal({9}, 0, 1, float64, other), normal({9}, 0, 1, float64, whole)));
+      }
+    const StateDict state = Generator(most).state_dict();
+    CHECK(state.size() == 2);
+    CHECK(bitwise_equal(state.at("seed"), scalar(-1)));
+    CHECK(bitwise_equal(state.at("position"), scalar(0)));
+  }
+
+  TEST_CASE("random: a state that does not fit lists every mismatch and changes nothing") {
+    Generator generator(4);
+    generator.advance(2);
+    try {
+      generator.load_state_dict({{"seed", scalar(1.0)}, {"extra", scalar(1)}});
+      FAIL("nothing was thrown");
+    } catch (const ValueError& error) {
+      const std::string text = error.what();
+      CAPTURE(text);
+      for (const char* part :
+           {"random_test.cpp", "Generator: the state does not fit this generator:",
+            "seed: expects int64 (), got float32 ()", "position: missing", "extra: unexpected"})
+        CHECK(text.find(part) != std::string::npos);
+    }
+    CHECK(generator.seed() == 4);
+    CHECK(generator.position() == 2);
   }
 
   TEST_CASE("random: the default stream") {

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Writes tests/fuzz/seeds/: small files, valid and nearly so, that the fuzzers begin with."""
+import gzip
+import io
+import json
+import pathlib
+import struct
+import zipfile
+
+SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
+
+
+def write(parser, name, content):
+    path = SEEDS / parser / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+# ------------------------------------------------------------------------------------------------- safetensors
+
+
+def safetensors(header, elements=b""):
+    text = header.encode() if isinstance(header, str) else json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + elements
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+SIZES = dict(BOOL=1, U8=1, I8=1, I16=2, U16=2, F16=2, BF16=2, I32=4, U32=4, F32=4, F64=8, I64=8, U64=8)
+write("safetensors", "empty", safetensors({}))
+write("safetensors", "padded", safetensors("{}      "))
+every, end = {}, 0
+for dtype, size in SIZES.items():
+    every[f"of.{dtype}"] = tensor(dtype, [2, 1], end, end + 2 * size)
+    end += 2 * size
+write("safetensors", "every_type", safetensors(every, bytes(i % 2 for i in range(end))))
+for dtype, size in SIZES.items():
+    write("safetensors", dtype.lower(), safetensors({"x": tensor(dtype, [3], 0, 3 * size)}, b"\1" * (3 * size)))
+metadata = {"__metadata__": {"format": "pt", "about": 'line\nline "x" \u00e9'}, "w": tensor("F32", [2, 2], 0, 16)}
+write("safetensors", "metadata", safetensors(metadata, bytes(16)))
+write("safetensors", "scalar", safetensors({"s": tensor("F64", [], 0, 8), "e": tensor("F32", [0, 3], 8, 8)}, bytes(8)))
+write("safetensors", "other_field", safetensors({"a": {"x": [{"y": None}], **tensor("U8", [1], 0, 1)}}, b"\7"))
+write("safetensors", "hole", safetensors({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 2, 3)}, bytes(3)))
+write("safetensors", "huge", safetensors({"a": tensor("F32", [1 << 40], 0, 1 << 42)}, bytes(8)))
+write("safetensors", "overflow", safetensors({"a": tensor("F32", [1 << 32, 1 << 32], 0, 0)}))
+write("safetensors", "nine_axes", safetensors({"a": tensor("U8", [1] * 9, 0, 1)}, b"\0"))
+write("safetensors", "nested", safetensors('{"a":{"x":' + "[" * 100 + "]" * 100 + "}}"))
+write("safetensors", "twice", safetensors('{"__metadata__":{},"__metadata__":{}}'))
+write("safetensors", "short", safetensors(metadata, bytes(15)))
+write("safetensors", "escapes", safetensors('{"\\u0061\\ud83d\\ude00":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"\1"))
+
+# --------------------------------------------------------------------------------------------------- the index
+
+
+def index(weight_map, **rest):
+    return json.dumps({**rest, "weight_map": weight_map}).encode()
+
+
+write("index", "both", index({"y.z": "b", "x": "a"}, metadata={"total_size": 5, "by": "x", "deep": [[1]]}))
+write("index", "one", b' {"weight_map":{"x":"a"}}\n')
+write("index", "empty", index({}))
+write("index", "none", b"{}")
+write("index", "missing", index({"none": "a"}))
+write("index", "parent", index({"x": "../a"}))
+write("index", "number", b'{"weight_map":{"x":1.5e3}}')
+write("index", "twice", b'{"weight_map":{"x":"a"},"weight_map":{"x":"a"}}')
+write("index", "nested", b'{"a":' + b"[" * 100 + b"]" * 100 + b',"weight_map":{"x":"a","x":"a"}}')
+
+# --------------------------------------------------------------------------------------------------------- IDX
+
+
+def idx(code, sizes, elements):
+    return bytes([0, 0, code, len(sizes)]) + b"".join(struct.pack(">I", size) for size in sizes) + elements
+
+
+IDX_SIZES = {0x08: 1, 0x09: 1, 0x0B: 2, 0x0C: 4, 0x0D: 4, 0x0E: 8}
+for code, size in IDX_SIZES.items():
+    write("idx", f"type_{code:02x}", idx(code, [2, 3], bytes(range(6 * size))))
+small = idx(0x08, [2, 3], bytes(range(6)))
+write("idx", "scalar", idx(0x0D, [], bytes(4)))
+write("idx", "empty", idx(0x0C, [3, 0, 2], b""))
+write("idx", "nine_axes", idx(0x08, [1] * 9, b"\1"))
+write("idx", "huge", idx(0x08, [0xFFFFFFFF, 0xFFFFFFFF], b"\1"))
+write("idx", "short", small[:-1])
+write("idx", "long", small + b"\0")
+# Stored rather than packed is damaged more usefully.
+write("idx", "gzipped", gzip.compress(small, 9, mtime=0))
+write("idx", "gzip_stored", gzip.compress(small, 0, mtime=0))
+write("idx", "gzip_members", gzip.compress(small[:8], 1, mtime=0) + gzip.compress(small[8:], 1, mtime=0))
+write("idx", "gzip_bomb", gzip.compress(idx(0x09, [1000, 50], bytes(50000)), 9, mtime=0))
+write("idx", "gzip_short", gzip.compress(small, 9, mtime=0)[:-4])
+
+# --------------------------------------------------------------------------------------------------------- npy
+
+
+def npy(header, elements=b"", version=1):
+    text = header if isinstance(header, bytes) else header.encode()
+    size = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + text + elements
+
+
+def described(descr, shape, fortran=False):
+    return f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n"
+
+
+NPY_SIZES = dict(b1=1, u1=1, i1=1, i2=2, u2=2, f2=2, i4=4, u4=4, f4=4, f8=8, i8=8, u8=8)
+for dtype, size in NPY_SIZES.items():
+    order = "|" if size == 1 else "<"
+    write("npy", dtype, npy(described(order + dtype, (3,)), b"\1" * (3 * size)))
+floats = struct.pack("<6f", *range(6))
+write("npy", "scalar", npy(described("<f8", ()), bytes(8)))
+write("npy", "empty", npy(described("<f4", (0, 3))))
+write("npy", "fortran", npy(described("<f4", (2, 3), True), floats))
+write("npy", "swapped", npy(described(">f4", (2, 3)), floats))
+write("npy", "version_2", npy(described("<f4", (2, 3)), floats, 2))
+write("npy", "version_3", npy(described("<f4", (2, 3)), floats, 3))
+write("npy", "python_2", npy("{'descr': '<f4', 'shape': (2L, 3L), 'fortran_order': False}", floats))
+write("npy", "padded", npy(described("<f4", (6,)) + " " * 60 + "\n", floats))
+write("npy", "objects", npy(described("|O", (1,)), b"\x80\4N."))
+write("npy", "structured", npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4)))
+write("npy", "huge", npy(described("<f4", (1 << 40,)), bytes(8)))
+write("npy", "overflow", npy(described("<i2", (0, 1 << 40, 1 << 40))))
+write("npy", "too_many", npy(described("|i1", (0, 1 << 58))))
+write("npy", "short", npy(described("<f4", (2, 3)), floats[:-1]))
+write("npy", "twice", npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", bytes(4)))
+
+# --------------------------------------------------------------------------------------------------------- npz
+
+
+def archive(members, compression=zipfile.ZIP_STORED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as target:
+        for name, content in members:
+            member = zipfile.ZipInfo(name)
+            member.compress_type = compression
+            target.writestr(member, content)
+    return stream.getvalue()
+
+
+arrays = [("a.npy", npy(described("<f4", (2, 3)), floats)), ("b.c.npy", npy(described("|i1", (2,)), b"\1\2"))]
+write("npz", "two", archive(arrays))
+write("npz", "packed", archive(arrays, zipfile.ZIP_DEFLATED))
+write("npz", "empty", archive([]))
+write("npz", "no_elements", archive([("e.npy", npy(described("<f4", (0, 3))))]))
+write("npz", "fortran_packed", archive([("x.npy", npy(described(">i2", (2, 2), True), bytes(8)))], zipfile.ZIP_DEFLATED))
+write("npz", "bomb", archive([("x.npy", npy(described("|u1", (100000,)), bytes(100000)))], zipfile.ZIP_DEFLATED))
+write("npz", "other_member", archive(arrays + [("readme.txt", b"text")]))
+write("npz", "commented", archive(arrays)[:-2] + b"\4\0text")
+write("npz", "cut", archive(arrays)[:-1])
+write("npz", "long", archive(arrays) + b"\0")
+write("npz", "twice", archive(arrays[:1]).replace(b"a.npy", b"b.npy", 1))
+write("npz", "checksum", archive(arrays).replace(floats, floats[:-1] + b"\0", 1))
