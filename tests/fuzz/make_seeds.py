@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Writes tests/fuzz/seeds/: small files, valid and nearly so, that the fuzzers begin with."""
+import collections
 import gzip
 import io
 import json
 import pathlib
+import pickle
 import struct
+import sys
+import types
 import zipfile
 
 SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
@@ -152,3 +156,95 @@ write("npz", "cut", archive(arrays)[:-1])
 write("npz", "long", archive(arrays) + b"\0")
 write("npz", "twice", archive(arrays[:1]).replace(b"a.npy", b"b.npy", 1))
 write("npz", "checksum", archive(arrays).replace(floats, floats[:-1] + b"\0", 1))
+
+# ----------------------------------------------------------------------------------------------------- PyTorch
+# As torch.save() writes, without PyTorch: functions and classes that have its names, and do nothing.
+
+for module in ("torch", "torch._utils"):
+    sys.modules[module] = types.ModuleType(module)
+
+
+def named(module, name, value):
+    value.__module__, value.__name__, value.__qualname__ = module, name, name
+    setattr(sys.modules[module], name, value)
+    return value
+
+
+rebuild = named("torch._utils", "_rebuild_tensor_v2", lambda *arguments: None)
+rebuild_parameter = named("torch._utils", "_rebuild_parameter", lambda *arguments: None)
+storage_types = {
+    name: named("torch", name + "Storage", type(name, (), {}))
+    for name in "Bool Byte Char Short Int Long Half BFloat16 Float Double".split()
+}
+
+
+class Storage:
+    def __init__(self, kind, key, count):
+        self.id = ("storage", storage_types[kind], key, "cpu", count)
+
+
+class Stored:
+    """A tensor."""
+
+    def __init__(self, storage, shape, stride, offset=0):
+        self.arguments = (storage, offset, shape, stride, False, collections.OrderedDict())
+
+    def __reduce__(self):
+        return rebuild, self.arguments
+
+
+class Parameter:
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        return rebuild_parameter, (self.tensor, True, collections.OrderedDict())
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, value):
+        return value.id if isinstance(value, Storage) else None
+
+
+def pickled(value, protocol=2):
+    stream = io.BytesIO()
+    Pickler(stream, protocol).dump(value)
+    return stream.getvalue()
+
+
+def pytorch(value, storages=(), protocol=2, compression=zipfile.ZIP_STORED, **members):
+    content = [("m/data.pkl", value if isinstance(value, bytes) else pickled(value, protocol))]
+    content += [(f"m/data/{i}", storage) for i, storage in enumerate(storages)]
+    content += [(f"m/{name}", text) for name, text in {"version": b"3\n", **members}.items()]
+    return archive(content, compression)
+
+
+six = struct.pack("<6f", *range(6))
+matrix = Stored(Storage("Float", "0", 6), (2, 3), (3, 1))
+state = collections.OrderedDict(weight=matrix, bias=Stored(Storage("Float", "1", 2), (2,), (1,)))
+write("pytorch", "state", pytorch(state, [six, six[:8]]))
+write("pytorch", "packed", pytorch(state, [six, six[:8]], compression=zipfile.ZIP_DEFLATED))
+for kind, size in dict(Bool=1, Byte=1, Char=1, Short=2, Int=4, Long=8, Half=2, BFloat16=2, Double=8).items():
+    write("pytorch", kind.lower(), pytorch({"x": Stored(Storage(kind, "0", 2), (2,), (1,))}, [b"\1" * (2 * size)]))
+for protocol in (3, 4, 5):
+    write("pytorch", f"protocol_{protocol}", pytorch({"x": matrix}, [six], protocol))
+write("pytorch", "transposed", pytorch({"x": Stored(Storage("Float", "0", 6), (3, 2), (1, 3))}, [six]))
+write("pytorch", "expanded", pytorch({"x": Stored(Storage("Float", "0", 1), (100, 100), (0, 0))}, [six[:4]]))
+write("pytorch", "shared", pytorch({"x": matrix, "y": matrix, "z": Stored(Storage("Float", "0", 6), (2,), (1,), 4)}, [six]))
+write("pytorch", "parameter", pytorch({"x": Parameter(matrix)}, [six]))
+write("pytorch", "nested", pytorch({"model": {"x": matrix}, "lr": [0.1, 1, True, None, "sgd"], "t": (1, -(1 << 40))}, [six]))
+write("pytorch", "scalar", pytorch({"x": Stored(Storage("Float", "0", 1), (), ())}, [six[:4]]))
+write("pytorch", "empty", pytorch({}))
+write("pytorch", "big_endian", pytorch({"x": matrix}, [six], byteorder=b"big"))
+write("pytorch", "function", pytorch(b"cos\nsystem\n(S'true'\ntR."))
+write("pytorch", "beyond", pytorch({"x": Stored(Storage("Float", "0", 6), (2, 3), (4, 1))}, [six]))
+write("pytorch", "huge", pytorch({"x": Stored(Storage("Float", "0", 6), (1 << 40, 1 << 40), (0, 0))}, [six]))
+write("pytorch", "too_many", pytorch({"x": Stored(Storage("Float", "0", 6), (0, 1 << 58), (0, 0))}, [six]))
+itself = {}
+itself["x"] = itself
+write("pytorch", "itself", pytorch(itself))
+doubled = []
+for _ in range(30):
+    doubled = [doubled, doubled]
+write("pytorch", "doubled", pytorch({"x": doubled}))
+write("pytorch", "no_member", pytorch({"x": matrix}))

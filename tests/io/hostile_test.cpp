@@ -20,6 +20,7 @@
 namespace {
 
 using namespace xgrad;
+using namespace std::string_literals;
 using test::little, test::TemporaryDirectory, test::zipped, test::ZipPart;
 
 enum class Result : int { loaded, format_error, no_memory, other };
@@ -85,7 +86,8 @@ constexpr std::uint64_t some = 16 << 20;  // bytes of memory that any file may t
 
 // What a file may take, in its own sizes: for promises; for what is really there and is described by foreign
 // parsers, that of JSON, which has a token and copies of it in memory, and libzip, which has its members.
-constexpr std::uint64_t of_promises = 2, of_content = 10;
+// A byte of a pickle makes a list, which ReadOptions::max_unpacked bounds.
+constexpr std::uint64_t of_promises = 2, of_content = 14, of_pickles = 64;
 
 void check_refused(const std::string& what, const std::string& bytes, std::uint64_t times = of_promises) {
   CAPTURE(what);
@@ -103,6 +105,28 @@ std::string safetensors(const std::string& header, const std::string& elements =
 std::string npy(const std::string& type, const std::string& shape, const std::string& elements = "") {
   const std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
   return "\x93NUMPY" + little(1, 2) + little(header.size(), 2) + header + elements;
+}
+
+std::string pytorch(const std::string& pickle, const std::string& storage = "data", bool packed = false) {
+  return zipped({{"m/data.pkl", pickle, packed}, {"m/data/0", storage, packed}});
+}
+
+std::string pickled(std::int64_t number) {
+  return "\x8a\x08" + little(static_cast<std::uint64_t>(number), 8);
+}
+
+// A dictionary with the tensor "x".
+std::string pickled_tensor(std::int64_t stored, const std::vector<std::int64_t>& sizes,
+                           const std::vector<std::int64_t>& strides) {
+  const auto tuple = [](const std::vector<std::int64_t>& numbers) {
+    std::string text = "(";
+    for (const std::int64_t number : numbers) text += pickled(number);
+    return text + "t";
+  };
+  const auto text = [](const std::string& bytes) { return "X" + little(bytes.size(), 4) + bytes; };
+  return "\x80\2}" + text("x") + "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
+         "ctorch\nFloatStorage\n" + text("0") + text("cpu") + pickled(stored) + "tQ" + pickled(0) +
+         tuple(sizes) + tuple(strides) + "\x89" + "ccollections\nOrderedDict\n)RtRs.";
 }
 
 std::string repeated(const std::string& text, std::size_t times) {
@@ -149,6 +173,16 @@ TEST_CASE("hostile files: headers that promise terabytes") {
                                                    .content = npy("<f4", "(1,)", "data"),
                                                    .packed = true,
                                                    .said_size = 0xfffffffe}}));
+
+  constexpr std::int64_t million = 1'000'000, terabytes = std::int64_t{1} << 40;
+  REQUIRE(load_bytes(pytorch(pickled_tensor(1, {}, {}))).result == Result::loaded);
+  check_refused("pytorch, the storage", pytorch(pickled_tensor(terabytes, {terabytes}, {1})));
+  check_refused("pytorch, the tensor", pytorch(pickled_tensor(1, {terabytes}, {1})));
+  check_refused("pytorch, one element many times", pytorch(pickled_tensor(1, {million, million}, {0, 0})));
+  check_refused("pytorch, a text", pytorch("\x80\2}X\xff\xff\xff\x7f"));
+  check_refused("pytorch, bytes", pytorch("\x80\4}\x8e" + little(std::uint64_t{1} << 40, 8)));
+  check_refused("pytorch, a frame", pytorch("\x80\4\x95" + little(std::uint64_t{1} << 40, 8) + "}."));
+  check_refused("pytorch, a place in the memo", pytorch("\x80\2}r\xff\xff\xff\xffh\1."));
 
   const test::Bytes idx = test::idx_header(0x0e, {0xffffffff, 1024});
   for (const test::Bytes& bytes : {idx, test::gzipped(idx)}) {
@@ -207,6 +241,14 @@ TEST_CASE("hostile files: nesting, and names without end") {
   check_refused("safetensors, a shape",
                 safetensors(R"({"a":{"shape":[)" + repeated("1,", tens_of_millions / 2) + "1]}}"),
                 of_content);
+  check_refused("pytorch, nested lists",
+                pytorch("\x80\2}X\1\0\0\0x"s + std::string(tens_of_millions, ']') +
+                        std::string(tens_of_millions - 1, 'a') + "s."),
+                of_pickles);
+  check_refused("pytorch, marks", pytorch("\x80\2" + std::string(tens_of_millions, '(')), of_pickles);
+  check_refused("pytorch, a text",
+                pytorch("\x80\2X" + little(tens_of_millions, 4) + std::string(tens_of_millions, 'x') + "."),
+                of_pickles);
   check_refused("npy, brackets", npy("<f4", std::string(60'000, '(')), of_content);
   check_refused("npy, a shape", npy("<f4", "(" + repeated("1,", 30'000) + ")"), of_content);
 }
@@ -235,6 +277,15 @@ TEST_CASE("hostile files: packed very tightly") {
   for (int i = 0; i < 100; ++i) parts.push_back({std::to_string(i) + ".npy", content, true});
   check_refused("npz", zipped(parts));
   check_refused("npz, overlapping", zipped(std::vector<ZipPart>(parts.begin(), parts.end()), true));
+
+  // A list that holds the one before it twice, and so on.
+  std::string doubled = "\x80\2}X\1\0\0\0x"s;
+  constexpr std::uint64_t levels = 60;
+  for (std::uint64_t i = 0; i < levels; ++i) doubled += "]q" + little(i, 1) + "(";
+  doubled += "]q" + little(levels, 1);
+  for (std::uint64_t i = levels; i > 0; --i) doubled += "h" + little(i, 1) + "e";
+  doubled += "s.";
+  check_refused("pytorch, memo", pytorch(doubled));
 }
 
 TEST_CASE("many tensors without elements are read in linear time and memory") {

@@ -16,7 +16,7 @@
 namespace xgrad::test {
 
 /// Formats of several tensors, by their extensions.
-inline const std::vector<std::string> saved_formats{"safetensors", "npz"};
+inline const std::vector<std::string> saved_formats{"safetensors", "npz", "pt"};
 
 /// In memory where the system has such a directory: thousands of fsync take their time on a disk.
 inline std::filesystem::path fast_directory() {
