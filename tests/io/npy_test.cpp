@@ -85,19 +85,23 @@ TEST_CASE("npy: what was written is read, bit by bit") {
 }
 
 TEST_CASE("npy: large arrays in Fortran's order are read piece by piece") {
-  constexpr Index rows = 700, columns = 501;
-  std::string elements;
-  for (Index column = 0; column < columns; ++column)
-    for (Index row = 0; row < rows; ++row) {
-      const auto value = static_cast<std::uint16_t>((row * columns + column) & 0x7fff);
-      elements += {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
-    }
-  const std::string bytes = npy("{'descr': '>i2', 'fortran_order': True, 'shape': (700, 501), }\n", elements);
-  const Tensor tensor = open(input_of(bytes)).read(0);
-  REQUIRE(tensor.shape() == Shape{rows, columns});
-  Index wrong = 0;
-  for (Index i = 0; i < tensor.count(); ++i) wrong += tensor.data<std::int64_t>()[i] != (i & 0x7fff);
-  CHECK(wrong == 0);
+  // Many columns in a piece, and many pieces in a column.
+  for (const auto& [rows, columns] : {std::pair<Index, Index>{700, 1501}, {600'000, 2}}) {
+    std::string elements;
+    for (Index column = 0; column < columns; ++column)
+      for (Index row = 0; row < rows; ++row) {
+        const auto value = static_cast<std::uint16_t>((row * columns + column) & 0x7fff);
+        elements += {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
+      }
+    const std::string bytes = npy("{'descr': '>i2', 'fortran_order': True, 'shape': (" +
+                                      std::to_string(rows) + ", " + std::to_string(columns) + "), }\n",
+                                  elements);
+    const Tensor tensor = open(input_of(bytes)).read(0);
+    REQUIRE(tensor.shape() == Shape{rows, columns});
+    Index wrong = 0;
+    for (Index i = 0; i < tensor.count(); ++i) wrong += tensor.data<std::int64_t>()[i] != (i & 0x7fff);
+    CHECK(wrong == 0);
+  }
 }
 
 TEST_CASE("npy: every spelling of the header that Python writes") {

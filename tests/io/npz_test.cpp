@@ -53,6 +53,7 @@ TEST_CASE("npz: what was written is read, and the same dictionary gives the same
                  {"large", full({300, 1000}, 0.1, float64)}};
   const std::string bytes = npz(dict);
   CHECK(npz(dict) == bytes);
+  CHECK(bytes.substr(10, 4) == little(0, 2) + little(1 << 5 | 1, 2));  // 1980-01-01, whatever the clock says
   const StateDict found = read_all(open(input_of(bytes)));
   REQUIRE(found.size() == dict.size());
   for (std::size_t i = 0; i < dict.size(); ++i) {

@@ -5,7 +5,10 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include <atomic>
 #include <limits>
+#include <thread>
+#include <vector>
 
 using namespace xgrad;
 using namespace xgrad::test;
@@ -48,6 +51,27 @@ TEST_CASE("pytorch: tensors that share elements are read in any order, and once 
     const io::detail::Contents backwards = open(input_of(file.bytes));
     for (std::size_t i = file.items.size(); i-- > 0;)
       CHECK(bitwise_equal(backwards.read(i), contents.read(i)));
+  }
+}
+
+TEST_CASE("pytorch: several threads read one file" * doctest::test_suite("threads")) {
+  if (!zips_are_read()) return;
+  StateDict dict;
+  for (int i = 0; i < 20; ++i) dict.set(std::to_string(i), full({1000, i}, i));
+  const std::string ours = pytorch(dict);
+  const auto files = goldens::pytorch_files();
+  for (const std::string_view bytes : {std::string_view(ours), golden(files, "views").bytes}) {
+    const StateDict expected = read_all(open(input_of(bytes)));
+    const io::detail::Contents contents = open(input_of(bytes));
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+      threads.emplace_back([&] {
+        for (std::size_t i = 0; i < expected.size(); ++i)
+          wrong += !bitwise_equal(contents.read(i), expected[i].second);
+      });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == 0);
   }
 }
 
