@@ -248,3 +248,7 @@ for _ in range(30):
     doubled = [doubled, doubled]
 write("pytorch", "doubled", pytorch({"x": doubled}))
 write("pytorch", "no_member", pytorch({"x": matrix}))
+
+for path in sorted((SEEDS / "pytorch").iterdir()):
+    with zipfile.ZipFile(path) as source:
+        write("pickle", path.name, source.read("m/data.pkl"))
