@@ -243,6 +243,9 @@ write("pytorch", "too_many", pytorch({"x": Stored(Storage("Float", "0", 6), (0, 
 itself = {}
 itself["x"] = itself
 write("pytorch", "itself", pytorch(itself))
+itself = {}
+itself["x"] = itself
+write("pytorch", "itself", pytorch(itself))
 doubled = []
 for _ in range(30):
     doubled = [doubled, doubled]
