@@ -34,10 +34,9 @@ struct SaverOptions {
 
 /// Saves a Checkpoint into a directory of its own, as "step-000000001000.safetensors" and "best.safetensors".
 ///   io::CheckpointSaver saver("runs/mnist", run, {.every_steps = 500, .every_minutes = 5});
-///   const io::Latest found = saver.resume();
-///   if (found) std::cout << "going on from " << found.path << '\n';
-///   saver.step();           // after every step of the optimizer
-///   saver.offer(accuracy);  // after every validation
+///   const io::Latest found = saver.resume();  // false where the run is a new one
+///   saver.step();  // after every step of the optimizer; and after a validation:
+///   saver.offer(accuracy);
 class CheckpointSaver {
  public:
   /// Makes the directory, and removes temporary files that a killed process left in it. The saver's own count

@@ -30,11 +30,12 @@ SURROUNDINGS = {
     # The library's own sources.
     "CONTRIBUTING.md": "#include <xgrad/xgrad.hpp>\n#include <xgrad/autograd/chain.hpp>\n"
     "#include <xgrad/kernels/elementwise.hpp>\nusing namespace xgrad;\n",
+    "docs/files.md": "#include <iostream>\n" + USER,
     "data/loader.hpp": "data::DataLoader loader(data::TensorDataset(Tensor{1}, Tensor{1})); Index epochs; "
     "void train(const Tensor& images, const Tensor& labels);",
     "io/checkpoint.hpp": "nn::Linear model{1, 1}; optim::SGD optimizer{model.parameters(), {.learning_rate = 1}}; "
     "data::DataLoader loader(data::TensorDataset(Tensor{1}, Tensor{1})); double best_accuracy;",
-    "io/checkpoint_saver.hpp": "#include <iostream>\nio::Checkpoint run; double accuracy;",
+    "io/checkpoint_saver.hpp": "io::Checkpoint run; double accuracy;",
     "autograd/function.hpp": "Variable x;",
     "autograd/functional.hpp": "Variable x, w0; nn::Linear model{1, 1}; Variable loss(const Variable& output);",
     "autograd/map.hpp": "Variable input;",

@@ -23,6 +23,10 @@ grep -q '/xgrad/tensor/tensor\.hpp$' opened || { echo "the compiler does not lis
 if grep -E '/(xtensor|xtl|xsimd)/' opened; then echo "<xgrad/xgrad.hpp> includes these"; exit 1; fi
 $CXX -std=c++20 -O0 bridge.cpp -o bridge $(pkg-config --cflags --libs xgrad-xtensor)
 
+# The command finds its library beside itself, where the loader would not look.
+command=$installed/bin/xgrad
+[ ! -e "$command" ] || [ "$prefix" = /usr ] || "$command" --version
+
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir xgrad)
 export LD_LIBRARY_PATH
 # gdb looks for the printers under the name of the file that the library's names lead to.

@@ -87,7 +87,7 @@ constexpr std::uint64_t some = 16 << 20;  // bytes of memory that any file may t
 // What a file may take, in its own sizes: for promises; for what is really there and is described by foreign
 // parsers, that of JSON, which has a token and copies of it in memory, and libzip, which has its members.
 // A byte of a pickle makes a list, which ReadOptions::max_unpacked bounds.
-constexpr std::uint64_t of_promises = 2, of_content = 10, of_pickles = 64;
+constexpr std::uint64_t of_promises = 2, of_content = 14, of_pickles = 64;
 
 void check_refused(const std::string& what, const std::string& bytes, std::uint64_t times = of_promises) {
   CAPTURE(what);

@@ -76,8 +76,7 @@ std::vector<std::string> convert(const std::string& from, const std::string& to)
   // Weights of convolutions have at least three axes.
   if (format == Format::pytorch && file.layout() == StateDict::Layout::unknown &&
       std::ranges::any_of(file.entries(), [](const Entry& entry) { return entry.shape.rank() > 2; }))
-    notes.push_back(from + " does not say whose the order of axes is; " + into +
-                    " is taken to be in PyTorch's");
+    notes.push_back(from + " does not say whose order of axes it has; " + to + " is taken to have PyTorch's");
   xgrad::io::save(to, file.read());
   return notes;
 }
