@@ -243,8 +243,8 @@ write("pytorch", "too_many", pytorch({"x": Stored(Storage("Float", "0", 6), (0, 
 itself = {}
 itself["x"] = itself
 write("pytorch", "itself", pytorch(itself))
-doubled = []
-for _ in range(30):
-    doubled = [doubled, doubled]
-write("pytorch", "doubled", pytorch({"x": doubled}))
 write("pytorch", "no_member", pytorch({"x": matrix}))
+
+for path in sorted((SEEDS / "pytorch").iterdir()):
+    with zipfile.ZipFile(path) as source:
+        write("pickle", path.name, source.read("m/data.pkl"))

@@ -4,7 +4,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace xgrad;
   return test::fuzz(data, size, [&](const io::detail::SharedInput& input) {
-    constexpr std::uint64_t most = 1 << 20;
+    constexpr std::uint64_t most = 1 << 16;
     test::read_all(io::detail::open_npz(input, {.max_unpacked = most}), 8 * most);
   });
 }
