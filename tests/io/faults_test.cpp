@@ -2,6 +2,7 @@
 // old file or the new one, whole.
 #include "saving.hpp"
 
+#include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/error.hpp>
 
 #include <support/messages.hpp>
@@ -318,6 +319,62 @@ TEST_CASE("saving: killed at any moment") {
   }
   CHECK(fresh > 0);
   CHECK(fresh < kills);
+}
+
+// --------------------------------------------------------------------------------------------------- loading
+
+TEST_CASE("loading: reads that fail, give half, or are interrupted") {
+  for_scenes([](const Scene& scene) {
+    scene.save();
+    const std::size_t descriptors = open_descriptors();
+    // What is loaded, or the error.
+    struct Loaded {
+      StateDict dict;
+      std::string path, text;
+      int code = 0;
+      std::vector<Call> calls;
+    };
+    const auto load_with = [&](const test::Faults& faults) {
+      Loaded loaded;
+      loaded.calls = test::with_faults(faults, [&] {
+        try {
+          loaded.dict = io::load(scene.path);
+        } catch (const IoError& error) {
+          loaded.path = error.path();
+          loaded.text = error.what();
+          loaded.code = error.code();
+        }
+      });
+      CHECK(open_descriptors() == descriptors);
+      return loaded;
+    };
+    const auto check_whole = [&](const Loaded& loaded) {
+      CAPTURE(loaded.text);
+      REQUIRE(loaded.dict.size() == scene.dict.size());
+      for (const auto& [name, tensor] : scene.dict) CHECK(bitwise_equal(loaded.dict.at(name), tensor));
+    };
+    const Loaded whole = load_with([](Call, std::size_t) { return Fault{}; });
+    check_whole(whole);
+    check_whole(
+        load_with([](Call call, std::size_t) { return call == Call::read ? Fault{Fault::half} : Fault{}; }));
+    int interruptions = 0;
+    check_whole(load_with([&](Call call, std::size_t) {
+      const bool interrupted = (call == Call::read || call == Call::open) && ++interruptions % 4 != 0;
+      return interrupted ? Fault{Fault::error, EINTR} : Fault{};
+    }));
+    for (std::size_t k = 0; k < whole.calls.size(); ++k) {
+      if (whole.calls[k] != Call::read && whole.calls[k] != Call::open) continue;
+      CAPTURE(k);
+      const Loaded failed = load_with([&](Call, std::size_t position) {
+        return position == k ? Fault{Fault::error, EIO} : Fault{};
+      });
+      CAPTURE(failed.text);
+      CHECK(failed.code == EIO);
+      CHECK(failed.path == scene.path);
+      CHECK(contains(failed.text, {"io::load", "cannot read", "Input/output error"}));
+    }
+    scene.restore();
+  });
 }
 
 // ------------------------------------------------------------------------------------- faults that are real
