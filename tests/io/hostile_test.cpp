@@ -69,7 +69,7 @@ Load load_in_child(const std::function<void()>& load) {
 }
 
 const TemporaryDirectory& directory() {
-  static const TemporaryDirectory directory(test::fast_directory());
+  static const TemporaryDirectory directory;
   return directory;
 }
 
@@ -197,7 +197,7 @@ TEST_CASE("hostile files: headers that promise terabytes") {
 }
 
 TEST_CASE("hostile files: files with holes, larger than the memory") {
-  const std::uint64_t elements = std::uint64_t{1} << 44;
+  const std::uint64_t elements = std::uint64_t{1} << 43;
   const std::string size = std::to_string(elements);
   const std::pair<const char*, std::string> headers[] = {
       {"safetensors",
@@ -213,7 +213,7 @@ TEST_CASE("hostile files: files with holes, larger than the memory") {
       continue;
     }
     const Load load = load_in_child([&] { static_cast<void>(io::load(path)); });
-    MESSAGE(std::string(format) << " of 16 TiB: peak " << (load.grown >> 10) << " KiB, " << load.seconds * 1e3
+    MESSAGE(std::string(format) << " of 8 TiB: peak " << (load.grown >> 10) << " KiB, " << load.seconds * 1e3
                                 << " ms");
     CHECK(load.result == Result::no_memory);
     CHECK(load.grown <= some);
