@@ -10,7 +10,7 @@
 using namespace xgrad;
 
 TEST_CASE("loading while another process saves gives one whole version") {
-  for (const std::string& format : test::saved_formats) {
+  for (const std::string& format : test::saved_formats()) {
     CAPTURE(format);
     const test::TemporaryDirectory directory(test::fast_directory());
     const std::string path = directory.path("model." + format);

@@ -69,7 +69,7 @@ Load load_in_child(const std::function<void()>& load) {
 }
 
 const TemporaryDirectory& directory() {
-  static const TemporaryDirectory directory(test::fast_directory());
+  static const TemporaryDirectory directory;
   return directory;
 }
 
@@ -91,6 +91,8 @@ constexpr std::uint64_t of_promises = 2, of_content = 14, of_pickles = 64;
 
 void check_refused(const std::string& what, const std::string& bytes, std::uint64_t times = of_promises) {
   CAPTURE(what);
+  const bool zip = what.starts_with("npz") || what.starts_with("pytorch");
+  if (zip && test::saved_formats().size() == 1) return;
   const Load load = load_bytes(bytes);
   MESSAGE(what << ": " << bytes.size() << " bytes, peak " << (load.grown >> 10) << " KiB, "
                << load.seconds * 1e3 << " ms");
@@ -175,7 +177,8 @@ TEST_CASE("hostile files: headers that promise terabytes") {
                                                    .said_size = 0xfffffffe}}));
 
   constexpr std::int64_t million = 1'000'000, terabytes = std::int64_t{1} << 40;
-  REQUIRE(load_bytes(pytorch(pickled_tensor(1, {}, {}))).result == Result::loaded);
+  if (test::saved_formats().size() > 1)
+    REQUIRE(load_bytes(pytorch(pickled_tensor(1, {}, {}))).result == Result::loaded);
   check_refused("pytorch, the storage", pytorch(pickled_tensor(terabytes, {terabytes}, {1})));
   check_refused("pytorch, the tensor", pytorch(pickled_tensor(1, {terabytes}, {1})));
   check_refused("pytorch, one element many times", pytorch(pickled_tensor(1, {million, million}, {0, 0})));
@@ -194,7 +197,7 @@ TEST_CASE("hostile files: headers that promise terabytes") {
 }
 
 TEST_CASE("hostile files: files with holes, larger than the memory") {
-  const std::uint64_t elements = std::uint64_t{1} << 44;
+  const std::uint64_t elements = std::uint64_t{1} << 43;
   const std::string size = std::to_string(elements);
   const std::pair<const char*, std::string> headers[] = {
       {"safetensors",
@@ -210,7 +213,7 @@ TEST_CASE("hostile files: files with holes, larger than the memory") {
       continue;
     }
     const Load load = load_in_child([&] { static_cast<void>(io::load(path)); });
-    MESSAGE(std::string(format) << " of 16 TiB: peak " << (load.grown >> 10) << " KiB, " << load.seconds * 1e3
+    MESSAGE(std::string(format) << " of 8 TiB: peak " << (load.grown >> 10) << " KiB, " << load.seconds * 1e3
                                 << " ms");
     CHECK(load.result == Result::no_memory);
     CHECK(load.grown <= some);

@@ -49,10 +49,10 @@ int run(Call call, long number, Arguments... arguments) {
   return static_cast<int>(result);
 }
 
-// A call that writes up to `count` bytes: work(bytes).
+// A call that reads or writes up to `count` bytes: work(bytes).
 template <class Work>
-ssize_t run_write(std::size_t count, const Work& work) {
-  const Fault fault = next(Call::write);
+ssize_t run_transfer(Call call, std::size_t count, const Work& work) {
+  const Fault fault = next(call);
   if (fault.kind == Fault::error) {
     errno = fault.code;
     return -1;
@@ -115,6 +115,10 @@ ssize_t its_write(int descriptor, const void* bytes, size_t count) __asm__("writ
 ssize_t its_pwrite(int descriptor, const void* bytes, size_t count, off_t offset) __asm__("pwrite");
 ssize_t its_pwrite64(int descriptor, const void* bytes, size_t count, off_t offset) __asm__("pwrite64")
     __attribute__((alias("pwrite")));
+ssize_t its_read(int descriptor, void* bytes, size_t count) __asm__("read");
+ssize_t its_pread(int descriptor, void* bytes, size_t count, off_t offset) __asm__("pread");
+ssize_t its_pread64(int descriptor, void* bytes, size_t count, off_t offset) __asm__("pread64")
+    __attribute__((alias("pread")));
 int its_ftruncate(int descriptor, off_t size) __asm__("ftruncate");
 int its_ftruncate64(int descriptor, off_t size) __asm__("ftruncate64") __attribute__((alias("ftruncate")));
 int its_fsync(int descriptor) __asm__("fsync");
@@ -151,12 +155,22 @@ int its_fchmod(int descriptor, mode_t mode) {
   return xgrad::test::run(Call::chmod, SYS_fchmod, descriptor, mode);
 }
 ssize_t its_write(int descriptor, const void* bytes, size_t count) {
-  return xgrad::test::run_write(count,
-                                [&](size_t most) { return ::syscall(SYS_write, descriptor, bytes, most); });
+  return xgrad::test::run_transfer(
+      Call::write, count, [&](size_t most) { return ::syscall(SYS_write, descriptor, bytes, most); });
 }
 ssize_t its_pwrite(int descriptor, const void* bytes, size_t count, off_t offset) {
-  return xgrad::test::run_write(
-      count, [&](size_t most) { return ::syscall(SYS_pwrite64, descriptor, bytes, most, offset); });
+  return xgrad::test::run_transfer(Call::write, count, [&](size_t most) {
+    return ::syscall(SYS_pwrite64, descriptor, bytes, most, offset);
+  });
+}
+ssize_t its_read(int descriptor, void* bytes, size_t count) {
+  return xgrad::test::run_transfer(Call::read, count,
+                                   [&](size_t most) { return ::syscall(SYS_read, descriptor, bytes, most); });
+}
+ssize_t its_pread(int descriptor, void* bytes, size_t count, off_t offset) {
+  return xgrad::test::run_transfer(Call::read, count, [&](size_t most) {
+    return ::syscall(SYS_pread64, descriptor, bytes, most, offset);
+  });
 }
 int its_ftruncate(int descriptor, off_t size) {
   return xgrad::test::run(Call::truncate, SYS_ftruncate, descriptor, size);

@@ -15,6 +15,7 @@ enum class Call : std::uint8_t {
   readlink,
   open,
   chmod,
+  read,
   write,
   truncate,
   sync,
@@ -27,7 +28,7 @@ struct Fault {
   enum Kind : std::uint8_t {
     none,
     error,        ///< fails with `code`, and does nothing; close() closes
-    half,         ///< a write writes half of its bytes, of one all
+    half,         ///< reads or writes half of the bytes, of one all
     kill_before,  ///< SIGKILL
     kill_within,  ///< half of the bytes are written
     kill_after

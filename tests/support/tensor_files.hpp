@@ -4,8 +4,8 @@
 
 #include <xgrad/io/contents.hpp>
 
-#include <support/files.hpp>
 #include <goldens/tensor_files.hpp>
+#include <support/files.hpp>
 
 #include <doctest/doctest.h>
 
