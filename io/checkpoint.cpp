@@ -140,7 +140,7 @@ PreparedLoad Checkpoint::prepare_load(const StateDict& state, Place place) {
         mismatches += "\n" + part.name + ": missing";
       else
         loads->push_back(part.prepare(state));
-    } catch (const ValueError& error) {
+    } catch (const Error& error) {
       std::string text = error.what();
       if (text.starts_with(prefix)) text.erase(0, prefix.size());
       mismatches += "\n" + part.name + ": " + text;
@@ -158,6 +158,9 @@ PreparedLoad Checkpoint::prepare_load(const StateDict& state, Place place) {
 
 void Checkpoint::save(const std::string& path, Place place) const {
   const Scope scope("Checkpoint", place);
+  for (const char* const extension : {".npz", ".npy", ".pt", ".pth"})
+    if (path.ends_with(extension))
+      fail<ValueError>("a checkpoint is a safetensors file, and " + path + " has the name of another");
   const StateDict state = state_dict();
   save_safetensors(path, state, {{version_key, version}, {checksum_key, checksum(state)}});
 }

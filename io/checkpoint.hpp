@@ -27,7 +27,7 @@ concept Stateful = requires(T& part, const StateDict& state) {
 namespace detail {
 
 template <class T>
-concept Number = std::is_arithmetic_v<T>;
+concept Number = std::is_arithmetic_v<T> && !std::same_as<T, long double>;
 /// The type that a value of the user's is kept as.
 template <class T>
 using Kept = std::conditional_t<!Number<T> || std::same_as<T, bool>, T,
@@ -58,8 +58,10 @@ concept KeptValue = detail::Number<T> || std::same_as<T, std::string> ||
 
 /// The parts of a run by name. It refers to them: they must outlive it and stay where they are.
 ///   io::Checkpoint run;
-///   run.add("model", model).add("optimizer", optimizer).add("loader", loader).add("random",
-///   default_generator()); run.add("best", best_accuracy); run.save("run.safetensors");
+///   run.add("model", model).add("optimizer", optimizer);
+///   run.add("loader", loader).add("random", default_generator());
+///   run.add("best", best_accuracy);
+///   run.save("run.safetensors");
 class Checkpoint {
  public:
   /// Throws ValueError when the name is none of a StateDict's, or is in use: "model" beside "model.fc", too.
@@ -74,7 +76,8 @@ class Checkpoint {
                 }},
                place);
   }
-  /// Loading a whole number throws ValueError where T has no room for it.
+  /// A whole number that int64 has no room for throws ValueError when it is saved, one that T has no room for
+  /// when it is loaded.
   template <KeptValue T>
   Checkpoint& add(std::string name, T& value, Place place = Place::here()) {
     return add({name, true,
@@ -100,7 +103,8 @@ class Checkpoint {
   /// Throws ValueError listing every mismatch of every part, and what is missing or belongs to none.
   PreparedLoad prepare_load(const StateDict& state, Place place = Place::here());
 
-  /// Writes all parts into a safetensors file, as save() does: on an error the old file stays.
+  /// Writes all parts into a safetensors file, as io::save() does. Throws ValueError on the extension of
+  /// another format.
   void save(const std::string& path, Place place = Place::here()) const;
   /// Restores what save() wrote, bitwise. Throws IoError; FormatError when the file is no checkpoint or
   /// damaged, in its elements, too; ValueError as prepare_load(). Nothing is changed then, nor when memory

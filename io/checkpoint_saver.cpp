@@ -6,6 +6,7 @@
 #include <xgrad/tensor/error.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -31,12 +32,11 @@ std::string name_of(std::int64_t step) {
 
 /// The step of a checkpoint's name; -1 for other names.
 std::int64_t step_of(std::string_view name) {
-  if (!name.starts_with(prefix) || !name.ends_with(extension)) return -1;
-  name.remove_prefix(prefix.size());
-  name.remove_suffix(extension.size());
+  if (!name.starts_with(prefix)) return -1;
+  const std::string_view digits = name.substr(prefix.size());
   std::int64_t step = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), step);
-  return error == std::errc() && end == name.data() + name.size() ? step : -1;
+  std::from_chars(digits.data(), digits.data() + digits.size(), step);
+  return step >= 0 && name_of(step) == name ? step : -1;
 }
 
 /// Whether it is what a Sink leaves of a checkpoint when its process is killed:
@@ -89,10 +89,28 @@ std::pair<Latest, StateDict> find_latest(const std::string& directory) {
     } catch (const FormatError& error) {
       found.skipped.emplace_back(error.what());
     } catch (const IoError& error) {
+      // What cannot be read for another reason may be read again.
+      if (error.code() != EIO) throw;
       found.skipped.emplace_back(error.what());
     }
   }
   return {std::move(found), {}};
+}
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+constexpr const char *steps_name = "saver.steps", *best_name_of_score = "saver.best";
+
+/// The score of the best that is kept, where it is whole.
+double score_of_best(const std::string& directory) {
+  const std::string path = path_in(directory, best_name);
+  try {
+    double score = none;
+    if (fs::exists(path)) detail::restore(detail::read_checkpoint(path).at(best_name_of_score), score);
+    return score;
+  } catch (const FormatError&) {
+  } catch (const ValueError&) {
+  }
+  return none;
 }
 
 }  // namespace
@@ -104,7 +122,8 @@ Latest latest(const std::string& directory, Place place) {
 
 struct CheckpointSaver::Counts {
   std::int64_t steps = 0;
-  double best = std::numeric_limits<double>::quiet_NaN();
+  double best = none;
+  double best_kept = none;                 // of the file, which may be ahead of the run that is resumed
   Clock::time_point saved = Clock::now();  // or begun
 };
 
@@ -121,12 +140,12 @@ CheckpointSaver::CheckpointSaver(std::string directory, Checkpoint checkpoint, c
     fail<ValueError>("every_minutes must be at least 0, got " + std::to_string(options.every_minutes));
   if (options.keep_last < 0)
     fail<ValueError>("keep_last must be at least 0, got " + std::to_string(options.keep_last));
-  checkpoint_.add("saver.steps", counts_->steps).add("saver.best", counts_->best);
+  checkpoint_.add(steps_name, counts_->steps).add(best_name_of_score, counts_->best);
   std::error_code error;
   fs::create_directories(directory_, error);
   if (error) refuse("cannot make the directory", directory_, error);
   for (const std::string& name : names_in(directory_)) {
-    others_ = others_ || step_of(name) >= 0;
+    others_ = others_ || step_of(name) >= 0 || name == best_name;
     // It may be gone by itself, and nothing depends on it.
     if (is_temporary(name)) fs::remove(path_in(directory_, name), error);
   }
@@ -134,18 +153,25 @@ CheckpointSaver::CheckpointSaver(std::string directory, Checkpoint checkpoint, c
 
 Latest CheckpointSaver::resume(Place place) {
   const Scope scope("CheckpointSaver", place);
+  Counts& counts = present();
   auto [found, state] = find_latest(directory_);
+  const double best_kept = score_of_best(directory_);
   if (found) checkpoint_.prepare_load(state).run();
-  others_ = false;
-  counts_->saved = Clock::now();
+  if (!found) counts.best = best_kept;
+  counts.best_kept = best_kept;
+  // Where all are damaged, someone may want to see what is left.
+  others_ = !found && !found.skipped.empty();
+  counts.saved = Clock::now();
   return std::move(found);
 }
 
 bool CheckpointSaver::step(Place place) {
   const Scope scope("CheckpointSaver", place);
-  ++counts_->steps;
-  const std::chrono::duration<double, std::ratio<60>> passed = Clock::now() - counts_->saved;
-  const bool due = (options_.every_steps > 0 && counts_->steps % options_.every_steps == 0) ||
+  Counts& counts = present();
+  reject_others();
+  ++counts.steps;
+  const std::chrono::duration<double, std::ratio<60>> passed = Clock::now() - counts.saved;
+  const bool due = (options_.every_steps > 0 && counts.steps % options_.every_steps == 0) ||
                    (options_.every_minutes > 0 && passed.count() >= options_.every_minutes);
   if (due) save();
   return due;
@@ -153,30 +179,44 @@ bool CheckpointSaver::step(Place place) {
 
 void CheckpointSaver::save(Place place) {
   const Scope scope("CheckpointSaver", place);
-  write(name_of(counts_->steps));
+  write(name_of(present().steps));
   counts_->saved = Clock::now();
   remove_old();
 }
 
 bool CheckpointSaver::offer(double score, Place place) {
   const Scope scope("CheckpointSaver", place);
-  const double former = counts_->best;
-  const bool better = options_.highest_best ? score > former : score < former;
-  if (std::isnan(score) || !(better || std::isnan(former))) return false;
-  counts_->best = score;
+  Counts& counts = present();
+  reject_others();
+  const auto better_than = [&](double other) {
+    return std::isnan(other) ? !std::isnan(score) : options_.highest_best ? score > other : score < other;
+  };
+  if (!better_than(counts.best)) return false;
+  const double former = std::exchange(counts.best, score);
+  if (!better_than(counts.best_kept)) return true;
   try {
     write(std::string(best_name));
   } catch (...) {
-    counts_->best = former;
+    counts.best = former;
     throw;
   }
+  counts.best_kept = score;
   return true;
 }
 
-void CheckpointSaver::write(const std::string& name) {
+CheckpointSaver::Counts& CheckpointSaver::present() const {
+  if (!counts_) xgrad::detail::fail_at<GraphError>({}, "CheckpointSaver: the saver was moved from");
+  return *counts_;
+}
+
+void CheckpointSaver::reject_others() const {
   if (others_)
     fail<ValueError>("the directory " + directory_ + " holds the checkpoints of another run",
-                     "resume() goes on with it; a run of its own needs another directory");
+                     "resume() goes on where one of them is whole; a run of its own needs another directory");
+}
+
+void CheckpointSaver::write(const std::string& name) {
+  reject_others();
   checkpoint_.save(path_in(directory_, name));
 }
 
@@ -192,7 +232,7 @@ void CheckpointSaver::remove_old() const {
   }
 }
 
-std::int64_t CheckpointSaver::steps() const { return counts_->steps; }
-double CheckpointSaver::best() const { return counts_->best; }
+std::int64_t CheckpointSaver::steps() const { return present().steps; }
+double CheckpointSaver::best() const { return present().best; }
 
 }  // namespace xgrad::io

@@ -21,7 +21,7 @@ struct [[nodiscard]] Latest {
 };
 
 /// The newest checkpoint of a CheckpointSaver's directory that is whole: every byte of it is looked at.
-/// Throws IoError when the directory cannot be read; one that does not exist has none.
+/// Throws IoError when the directory or a file cannot be read; a directory that does not exist has none.
 Latest latest(const std::string& directory, Place place = Place::here());
 
 /// When a CheckpointSaver saves, and how much it keeps.
@@ -45,15 +45,18 @@ class CheckpointSaver {
   CheckpointSaver(std::string directory, Checkpoint checkpoint, const SaverOptions& options = {},
                   Place place = Place::here());
 
-  /// Loads latest(directory) into all parts; nothing is changed where there is none. Throws as
-  /// Checkpoint::load().
+  /// Loads latest(directory) into all parts; nothing is changed where there is none, but for the best score,
+  /// which is that of best.safetensors then. Throws as Checkpoint::load().
   Latest resume(Place place = Place::here());
-  /// Counts a step, and saves when it is time to. Returns whether it saved. Throws as save().
+  /// Counts a step, and saves when it is time to. Returns whether it saved. Throws as save(); the step is
+  /// counted then, and who catches IoError can go on.
   bool step(Place place = Place::here());
   /// Saves now. Throws IoError; what was saved before is still there. Throws ValueError when the directory
-  /// had checkpoints and resume() was not called: they are another run's.
+  /// had checkpoints and resume() was not called, or found none of them whole: nothing of another run is
+  /// overwritten.
   void save(Place place = Place::here());
-  /// Saves as the best when the score is better than all before; NaN never is. Returns whether it was.
+  /// Saves as the best when the score is better than all before; NaN never is. Returns whether it was. A best
+  /// that is kept stays where it is better, as when a resumed run comes to it again.
   bool offer(double score, Place place = Place::here());
 
   std::int64_t steps() const;
@@ -63,6 +66,8 @@ class CheckpointSaver {
  private:
   struct Counts;
 
+  Counts& present() const;
+  void reject_others() const;
   void write(const std::string& name);
   void remove_old() const;
 

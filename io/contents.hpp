@@ -21,7 +21,10 @@ struct Contents {
 };
 
 /// Safetensors keeps the layout in its metadata, under "format": PyTorch's users write "pt".
-inline constexpr std::string_view format_key = "format", pytorch_format = "pt", xgrad_format = "xgrad";
+inline constexpr std::string_view format_key = "format";
+/// "pt", "xgrad", or nothing for an unknown layout; and the layout of such a name.
+std::string_view name_of(StateDict::Layout layout);
+StateDict::Layout layout_of(std::string_view name);
 
 using SharedInput = std::shared_ptr<const Input>;
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <ostream>
 
 namespace xgrad::io {
 namespace detail {
@@ -19,6 +20,25 @@ std::vector<std::size_t> order_by_name(const std::vector<Entry>& entries) {
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return entries[a].name < entries[b].name; });
   return order;
+}
+
+namespace {
+
+constexpr std::pair<StateDict::Layout, std::string_view> layouts[] = {{StateDict::Layout::pytorch, "pt"},
+                                                                      {StateDict::Layout::xgrad, "xgrad"}};
+
+}  // namespace
+
+std::string_view name_of(StateDict::Layout layout) {
+  for (const auto& [known, name] : layouts)
+    if (known == layout) return name;
+  return {};
+}
+
+StateDict::Layout layout_of(std::string_view name) {
+  for (const auto& [layout, its_name] : layouts)
+    if (its_name == name) return layout;
+  return StateDict::Layout::unknown;
 }
 
 std::optional<std::size_t> find_entry(const std::vector<Entry>& entries,
@@ -135,6 +155,8 @@ std::string to_string(Format format) {
   __builtin_unreachable();
 }
 
+std::ostream& operator<<(std::ostream& stream, Format format) { return stream << to_string(format); }
+
 Format format_of_name(const std::string& path, Place place) {
   constexpr std::pair<std::string_view, Format> formats[] = {{".safetensors", Format::safetensors},
                                                              {".npz", Format::npz},
@@ -144,8 +166,7 @@ Format format_of_name(const std::string& path, Place place) {
   for (const auto& [extension, format] : formats)
     if (path.ends_with(extension)) return format;
   xgrad::detail::fail_at<ValueError>(
-      place, "expects a path that ends in .safetensors, .npz, .npy, .pt or .pth, got '" + path + "'",
-      "save_safetensors() and the others take any name");
+      place, "expects a path that ends in .safetensors, .npz, .npy, .pt or .pth, got '" + path + "'");
 }
 
 // ------------------------------------------------------------------------------------------------ reading
@@ -250,9 +271,7 @@ void write_whole(const std::string& path, const Write& write) {
 void save_safetensors(const std::string& path, const StateDict& dict, const Metadata& metadata, Place place) {
   const Scope scope("io::save_safetensors", place);
   Metadata whole = metadata;
-  if (dict.layout() != StateDict::Layout::unknown) {
-    const std::string_view format =
-        dict.layout() == StateDict::Layout::pytorch ? detail::pytorch_format : detail::xgrad_format;
+  if (const std::string_view format = detail::name_of(dict.layout()); !format.empty()) {
     const auto [found, added] = whole.emplace(detail::format_key, format);
     if (!added && found->second != format)
       fail<ValueError>("the metadata say \"format\": \"" + found->second +
@@ -277,6 +296,13 @@ void save_pytorch(const std::string& path, const StateDict& dict, Place place) {
   if (dict.layout() == StateDict::Layout::xgrad)
     fail<ValueError>("the dictionary has its axes in xgrad's order, which a file of PyTorch's cannot say",
                      "nn::to_torch(model) gives PyTorch's order");
+  if (dict.layout() == StateDict::Layout::unknown)
+    for (const auto& [name, tensor] : dict)
+      if (tensor.rank() > 2)
+        fail<ValueError>("'" + name + "' has " + std::to_string(tensor.rank()) +
+                             " axes, and whose order they have is not known; a file of PyTorch's is taken to "
+                             "have PyTorch's",
+                         "nn::to_torch(model) gives that, set_layout(StateDict::Layout::pytorch) says so");
   write_whole(path, [&](detail::Sink& sink) { detail::write_pytorch(sink, dict); });
 }
 

@@ -6,6 +6,7 @@
 #include <xgrad/tensor/api.hpp>
 #include <xgrad/tensor/state_dict.hpp>
 
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,7 +22,8 @@ namespace xgrad::io {
 enum class Format : std::uint8_t { safetensors, npy, npz, pytorch };
 
 /// "safetensors", "npy", "npz", "pytorch".
-std::string to_string(Format format);
+[[nodiscard]] std::string to_string(Format format);
+std::ostream& operator<<(std::ostream& stream, Format format);
 
 /// The format in which save() writes a file of that name. Throws ValueError unless it ends in .safetensors,
 /// .npz, .npy, .pt or .pth.
@@ -39,8 +41,8 @@ struct Entry {
 };
 
 struct ReadOptions {
-  /// Bytes of tensors that a packed file may unpack to, or tensors that share elements take without sharing:
-  /// a small file can hold very many. 0: 64 times the file's size, and at least 64 MiB.
+  /// Bytes, as they are stored, that a packed file may unpack to, or tensors that share elements take without
+  /// sharing: a small file can hold very many. 0: 64 times the file's size, and at least 64 MiB.
   std::uint64_t max_unpacked = 0;
 };
 
@@ -88,9 +90,10 @@ class File {
                              Place place = Place::here());
 
 /// Writes by the name's extension: .safetensors, .npz, .npy (one tensor), .pt or .pth. The old file stays
-/// until the new one is whole and on the disk; on an error it stays for good. Throws IoError; ValueError on
-/// another extension, on metadata that the format does not keep, and when a dictionary in xgrad's order of
-/// axes would go into PyTorch's format (nn::to_torch() converts).
+/// until the new one is whole and on the disk, and after an error, unless all that failed was to bring the
+/// directory to the disk. Throws IoError; ValueError on another extension, on metadata that the format does
+/// not keep, and on a dictionary for PyTorch's format that is in xgrad's order of axes, or in an unknown one
+/// and has a tensor of more than two (nn::to_torch() converts a model, set_layout() says what is known).
 void save(const std::string& path, const StateDict& dict, const Metadata& metadata = {},
           Place place = Place::here());
 

@@ -1,11 +1,11 @@
 // Reading by offset, with pread: where another process cuts a file short, a memory map would end this one.
 #include <xgrad/io/input.hpp>
 
+#include <xgrad/io/descriptor.hpp>
+
 #include <xgrad/tensor/error.hpp>
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,25 +13,13 @@
 
 namespace xgrad::io::detail {
 
-struct Input::Descriptor {
-  explicit Descriptor(int its_number) : number(its_number) {}
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int number;
-};
-
 Input::Input(std::string path) : name_(std::move(path)) {
   const auto refuse = [this](int code) {
     throw IoError(xgrad::detail::message_prefix() + "cannot read", name_, code);
   };
   if (name_.find('\0') != name_.npos) refuse(EINVAL);
   // Without waiting, or a pipe that nobody writes to would block.
-  int number = -1;
-  do number = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  while (number < 0 && errno == EINTR);
+  const int number = open_retrying(name_.c_str(), O_RDONLY | O_NONBLOCK);
   if (number < 0) refuse(errno);
   try {
     descriptor_ = std::make_shared<const Descriptor>(number);
@@ -54,8 +42,9 @@ std::size_t Input::read_some(std::byte* out, std::size_t count, std::uint64_t of
   }
   std::size_t done = 0;
   while (done < count) {
-    const ssize_t got = ::pread(descriptor_->number, out + done, std::min(count - done, std::size_t{1} << 30),
-                                static_cast<off_t>(offset + done));
+    const ssize_t got =
+        ::pread(descriptor_->number(), out + done, std::min(count - done, std::size_t{1} << 30),
+                static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw IoError(xgrad::detail::message_prefix() + "cannot read", name_, errno);
     if (got == 0) break;

@@ -12,6 +12,8 @@
 
 namespace xgrad::io::detail {
 
+class Descriptor;
+
 class Input {
  public:
   /// Throws IoError when the path cannot be opened or is no regular file.
@@ -36,8 +38,6 @@ class Input {
   void require_memory(std::uint64_t bytes) const;
 
  private:
-  struct Descriptor;
-
   std::string name_;
   std::uint64_t size_ = 0;
   std::shared_ptr<const Descriptor> descriptor_;

@@ -97,6 +97,8 @@ class Handler {
 
 void parse_json(std::string_view text, const Callback<void(const JsonToken&)>& on_token,
                 const Callback<void(const std::string& reason, std::size_t offset)>& reject) {
+  // Of which no JSON text has one, and behind which the parser would look no further.
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) reject("a zero byte", zero);
   const char* farthest = text.data();
   Handler handler(text.data(), &farthest, on_token);
   const bool good =

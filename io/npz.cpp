@@ -10,12 +10,16 @@ namespace xgrad::io::detail {
 namespace {
 
 constexpr std::string_view extension = ".npy";
+// NumPy leaves the comment alone: it keeps the order of axes, as safetensors does in its metadata.
+constexpr std::string_view comment_start = "format: ";
 
 }  // namespace
 
 Contents open_npz(const SharedInput& input, const ReadOptions& options) {
   const ZipReader archive(input, unpacked_limit(options, *input));
   Contents contents{.format = Format::npz};
+  if (const std::string_view comment = archive.comment(); comment.starts_with(comment_start))
+    contents.layout = layout_of(comment.substr(comment_start.size()));
   std::vector<NpyHeader> headers;
   for (std::size_t i = 0; i < archive.members().size(); ++i) {
     const ZipMember& member = archive.members()[i];
@@ -46,7 +50,8 @@ Contents open_npz(const SharedInput& input, const ReadOptions& options) {
 }
 
 void write_npz(Sink& sink, const StateDict& dict) {
-  ZipWriter archive(sink);
+  const std::string_view layout = name_of(dict.layout());
+  ZipWriter archive(sink, layout.empty() ? "" : std::string(comment_start).append(layout));
   for (const auto& [name, tensor] : dict)
     archive.add(name + std::string(extension), npy_header(tensor),
                 {tensor.raw(), static_cast<std::size_t>(tensor.bytes())});

@@ -199,7 +199,9 @@ class Machine {
         reject("elements of the type torch." + quoted(name) + ", which are not read");
     }
     reject("the file asks for " + quoted(module) + "." + quoted(name) +
-           ", which is not among what state dictionaries are made of; it was not called");
+           ", which is not among what state dictionaries are made of; it was not called (in Python "
+           "torch.save(model.state_dict(), path) saves what can be read, of a checkpoint "
+           "torch.save(checkpoint[\"model\"], path))");
   }
   const ElementType* type_of(const PickleValue& symbol) const {
     return symbol.bits == untyped ? nullptr : &element_types()[symbol.bits];
@@ -254,7 +256,8 @@ class Machine {
     bool within = true;
     for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
       const std::uint64_t stride = count_of(strides[axis], "a stride");
-      view.strides.push_back(static_cast<Index>(stride));
+      // Of one element no second is looked for: its stride may be any number.
+      view.strides.push_back(view.shape[static_cast<Index>(axis)] > 1 ? static_cast<Index>(stride) : 0);
       std::uint64_t way = 0;
       if (sizes[axis] > 1)
         within = !__builtin_mul_overflow(sizes[axis] - 1, stride, &way) &&

@@ -121,8 +121,9 @@ class Naming {
       : file_(file), contents_(contents), names_(names), elements_(elements) {}
 
   void visit(const PickleValue& value, const std::string& name) {
-    constexpr std::size_t entry = 64;  // about, with its tensor
-    names_.spend(name.size() + entry, "the names of what stands in it");
+    // Twice, as they are kept in lists that grow.
+    constexpr std::size_t entry = 2 * (sizeof(Entry) + sizeof(PickleValue));
+    names_.spend(2 * name.size() + entry, "the names of what stands in it");
     switch (value.kind) {
       case Kind::view:
         return visit_view(file_.pickle.views[value.bits], value, name);
@@ -334,13 +335,20 @@ Contents open_pytorch(const SharedInput& input, const ReadOptions& options) {
   const auto file = std::make_shared<Opened>(Opened{input, archive, folder, pickle_member});
   check_kind(*file);
 
-  // Memory for what is described: no option is needed for as much as any file may have.
-  Budget memory(archive, pickle_member, std::max(limit, std::uint64_t{64} << 20));
+  // Memory for what is described: a byte can stand for a list, two for a number with a name.
+  const auto budget = [&](std::uint64_t times) {
+    constexpr std::uint64_t some = std::uint64_t{6} << 20;
+    // A packed pickle counts for what there is of it in the file.
+    const std::uint64_t bytes = std::min(archive.members()[pickle_member].size, input->size());
+    return Budget(archive, pickle_member,
+                  options.max_unpacked != 0 ? options.max_unpacked : some + times * bytes);
+  };
+  Budget values = budget(64), names = budget(128);
   file->pickle.bytes = archive.text(pickle_member);
   unpickle(file->pickle,
            {.reject = [&](const std::string& reason,
                           std::uint64_t offset) { archive.reject(pickle_member, reason, offset); },
-            .spend = [&](std::uint64_t bytes) { memory.spend(bytes, "its values"); }});
+            .spend = [&](std::uint64_t bytes) { values.spend(bytes, "its values"); }});
   find_storages(*file);
 
   std::uint64_t stored = 0;
@@ -351,7 +359,7 @@ Contents open_pytorch(const SharedInput& input, const ReadOptions& options) {
   if (root.kind != Kind::dict && root.kind != Kind::list && root.kind != Kind::tuple)
     archive.reject(pickle_member, "expects a dictionary of tensors, got " + std::string(name_of(root.kind)) +
                                       " (in Python: torch.save({'name': tensor}, path))");
-  Naming(*file, contents, memory, elements).visit(root, "");
+  Naming(*file, contents, names, elements).visit(root, "");
   // Views and numbers are all that is read from now on.
   file->pickle.containers = {};
   file->pickle.storages = {};

@@ -148,14 +148,6 @@ std::uint64_t little_endian(const std::array<std::byte, prefix_size>& bytes) {
   return std::bit_cast<std::uint64_t>(bytes);
 }
 
-StateDict::Layout layout_of(const Metadata& metadata) {
-  const auto format = metadata.find(format_key);
-  if (format == metadata.end()) return StateDict::Layout::unknown;
-  return format->second == pytorch_format ? StateDict::Layout::pytorch
-         : format->second == xgrad_format ? StateDict::Layout::xgrad
-                                          : StateDict::Layout::unknown;
-}
-
 }  // namespace
 
 Contents open_safetensors(const SharedInput& input) {
@@ -201,7 +193,8 @@ Contents open_safetensors(const SharedInput& input) {
                   elements + std::min(end, input->size() - elements));
 
   Contents contents{.format = Format::safetensors, .metadata = std::move(header.metadata)};
-  contents.layout = layout_of(contents.metadata);
+  if (const auto format = contents.metadata.find(format_key); format != contents.metadata.end())
+    contents.layout = layout_of(format->second);
   struct Stored {
     const ElementType* type;
     Shape shape;
@@ -222,6 +215,9 @@ Contents open_safetensors(const SharedInput& input) {
 }
 
 void write_safetensors(Sink& sink, const StateDict& dict, const Metadata& metadata) {
+  if (dict.contains(metadata_key))
+    fail<ValueError>("'" + std::string(metadata_key) +
+                     "' is no name of a tensor: safetensors keeps its metadata there");
   std::vector<const StateDict::Item*> items;
   for (const StateDict::Item& item : dict) items.push_back(&item);
   const auto rank_of = [](const StateDict::Item* item) { return &element_type_of(item->second.dtype()); };

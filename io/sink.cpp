@@ -1,11 +1,11 @@
 // Atomic writing: temporary file, fsync, rename, fsync of the directory.
 #include <xgrad/io/sink.hpp>
 
+#include <xgrad/io/descriptor.hpp>
+
 #include <xgrad/tensor/error.hpp>
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,21 +17,6 @@ namespace xgrad::io::detail {
 namespace {
 
 namespace fs = std::filesystem;
-
-int open_retrying(const char* path, int flags, mode_t mode = 0) {
-  int descriptor = -1;
-  do descriptor = ::open(path, flags | O_CLOEXEC, mode);
-  while (descriptor < 0 && errno == EINTR);
-  return descriptor;
-}
-
-// Closed whatever is thrown.
-struct Descriptor {
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-  int number;
-};
 
 std::string directory_of(const std::string& path) {
   const std::string directory = fs::path(path).parent_path().string();
@@ -86,8 +71,11 @@ Sink::Sink(std::string path) : path_(std::move(path)), target_(path_) {
     else if (errno != EEXIST || attempt == 100)
       refuse("cannot make a temporary file beside", errno);
   }
-  // The process's mask has taken bits that the old file has.
-  if (exists && ::fchmod(descriptor_, mode) != 0) {
+  if (!exists) return;
+  // The old file's owner keeps it where the process may give files away; bits that lend an owner's rights are
+  // not lent to another. The process's mask has taken bits that the old file has.
+  const bool same_owner = ::fchown(descriptor_, former.st_uid, former.st_gid) == 0;
+  if (::fchmod(descriptor_, same_owner ? mode : mode & 0777) != 0) {
     const int code = errno;
     ::close(descriptor_);
     ::unlink(temporary_.c_str());
@@ -128,14 +116,14 @@ void Sink::commit() {
   // The descriptor is gone whatever close() says; interrupted, it has done its work.
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR)
     refuse("cannot write " + content, errno);
+  // Opened first, so that after the rename as little as possible can fail.
+  const Descriptor directory(open_retrying(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY));
+  // One that must not be read can still be written to: the rename stands, and the system keeps it.
+  if (directory.number() < 0 && errno != EACCES) refuse("cannot open the directory of", errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     refuse("cannot put " + content + " in the place of", errno);
   temporary_.clear();
-  const Descriptor directory{open_retrying(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY)};
-  // A directory that must not be read can still be written to: the rename stands, and the system keeps it.
-  if (directory.number < 0 && errno == EACCES) return;
-  if (directory.number < 0) refuse("cannot open the directory of", errno);
-  sync(directory.number, "cannot write to the disk the directory of");
+  if (directory.number() >= 0) sync(directory.number(), "cannot write to the disk the directory of");
 }
 
 }  // namespace xgrad::io::detail

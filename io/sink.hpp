@@ -10,8 +10,9 @@
 namespace xgrad::io::detail {
 
 /// Writes to a temporary in the directory of the path, which takes the path's place in the end. Symbolic
-/// links are followed and stay; permission bits of an old file are kept, new ones are those that the process
-/// gives its files. A process that is killed leaves the temporary behind: ".NAME." and eight letters.
+/// links are followed and stay; permission bits of an old file are kept, and its owner where the process may
+/// give files away; new ones are those that the process gives its files. A process that is killed leaves the
+/// temporary behind: ".NAME." and eight letters.
 class Sink {
  public:
   /// Throws IoError when the temporary cannot be made, or the path is no regular file or must not be written.

@@ -183,6 +183,7 @@ struct Opened {
   Reading reading;
   Archive archive;
   std::mutex mutex;
+  std::string comment;
   std::vector<ZipMember> members;
   std::vector<std::size_t> by_name;
   std::vector<std::uint64_t> verified;  // offset plus one; 0: not yet, or packed
@@ -220,6 +221,10 @@ ZipReader::ZipReader(const SharedInput& input, std::uint64_t max_unpacked)
   LibzipError error;
   state.archive = open_archive(state.reading, ZIP_RDONLY, &error.error);
   if (!state.archive) state.refuse("this is no zip archive that is whole", &error.error);
+
+  int length = 0;
+  if (const char* const comment = zip_get_archive_comment(state.archive.get(), &length, ZIP_FL_ENC_RAW))
+    state.comment.assign(comment, static_cast<std::size_t>(length));
 
   const auto reject = [&](const std::string& name, const std::string& what) {
     input->reject("the member " + name + what, state.reading.last);
@@ -269,6 +274,7 @@ ZipReader::ZipReader(const SharedInput& input, std::uint64_t max_unpacked)
 }
 
 const std::vector<ZipMember>& ZipReader::members() const { return state_->members; }
+const std::string& ZipReader::comment() const { return state_->comment; }
 
 std::optional<std::size_t> ZipReader::find(std::string_view name) const {
   const auto& members = state_->members;
@@ -371,12 +377,15 @@ struct ZipWriter::State {
   Archive archive;
 };
 
-ZipWriter::ZipWriter(Sink& sink) : state_(std::make_unique<State>()) {
+ZipWriter::ZipWriter(Sink& sink, const std::string& comment) : state_(std::make_unique<State>()) {
   state_->writing.sink = &sink;
   LibzipError error;
   state_->archive = open_archive(state_->writing, ZIP_CREATE | ZIP_TRUNCATE, &error.error);
   if (!state_->archive)
     throw IoError(xgrad::detail::message_prefix() + zip_error_strerror(&error.error), sink.path(), EIO);
+  const auto length = static_cast<zip_uint16_t>(comment.size());
+  if (length > 0 && zip_set_archive_comment(state_->archive.get(), comment.data(), length) != 0)
+    throw AllocationError(length, "a zip archive");
 }
 ZipWriter::~ZipWriter() = default;
 
@@ -447,6 +456,7 @@ struct ZipWriter::State {};
 
 ZipReader::ZipReader(const SharedInput&, std::uint64_t) { refuse(); }
 const std::vector<ZipMember>& ZipReader::members() const { refuse(); }
+const std::string& ZipReader::comment() const { refuse(); }
 std::optional<std::size_t> ZipReader::find(std::string_view) const { refuse(); }
 ZipStream ZipReader::open(std::size_t) const { refuse(); }
 std::string ZipReader::text(std::size_t) const { refuse(); }
@@ -459,7 +469,7 @@ void ZipStream::read(std::byte*, std::size_t) { refuse(); }
 void ZipStream::skip(std::uint64_t) { refuse(); }
 void ZipStream::finish() { refuse(); }
 void ZipStream::reject(const std::string&, std::uint64_t) const { refuse(); }
-ZipWriter::ZipWriter(Sink&) { refuse(); }
+ZipWriter::ZipWriter(Sink&, const std::string&) { refuse(); }
 ZipWriter::~ZipWriter() = default;
 void ZipWriter::add(const std::string&, std::string, std::span<const std::byte>) { refuse(); }
 void ZipWriter::finish() { refuse(); }

@@ -53,6 +53,8 @@ class ZipReader {
   ZipReader(const SharedInput& input, std::uint64_t max_unpacked);
 
   const std::vector<ZipMember>& members() const;
+  /// What the archive says of itself.
+  const std::string& comment() const;
   std::optional<std::size_t> find(std::string_view name) const;
   ZipStream open(std::size_t member) const;
   /// The whole content, which finish() has seen.
@@ -74,7 +76,7 @@ std::uint64_t unpacked_limit(const ReadOptions& options, const Input& input);
 /// Writes an archive of members that are not packed. The same members give the same bytes.
 class ZipWriter {
  public:
-  explicit ZipWriter(Sink& sink);
+  explicit ZipWriter(Sink& sink, const std::string& comment = {});
   ~ZipWriter();
   ZipWriter(const ZipWriter&) = delete;
   ZipWriter& operator=(const ZipWriter&) = delete;

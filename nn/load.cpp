@@ -5,6 +5,7 @@
 #include <xgrad/nn/walk.hpp>
 #include <xgrad/tensor/compare.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -23,6 +24,8 @@ class Loading {
   /// The form in PyTorch of the part that comes next.
   void form(const PytorchForm& form) { form_ = form; }
   void part(const std::string& path, Tensor& present);
+  /// A line for a dictionary that has the module's names behind a prefix, or nothing.
+  std::string hint_of_prefix() const;
   /// To be called after all parts. Throws ValueError listing all mismatches.
   void check(const Module& module, LoadOptions options);
   ModuleLoad take();
@@ -60,10 +63,7 @@ class Loading {
 };
 
 void Loading::module(const std::string& path, const Module& module) {
-  const auto* flatten = dynamic_cast<const Flatten*>(&module);
-  if (flatten != nullptr && flatten->order() == FlattenOrder::as_stored && flatten->first() == 1 &&
-      (flatten->last() == -1 || flatten->last() == 3))
-    flattens_.push_back(path);
+  if (flattens_channels_last(module)) flattens_.push_back(path);
 }
 
 void Loading::part(const std::string& path, Tensor& present) {
@@ -129,8 +129,23 @@ Tensor Loading::converted(const std::string& path, const Tensor& given, const Te
   return from_pytorch(given, *order).to(present.dtype());
 }
 
+std::string Loading::hint_of_prefix() const {
+  if (parts_.empty() || parts_.front().found) return {};
+  const std::string behind = "." + parts_.front().name;
+  for (const auto& [name, tensor] : dict_) {
+    if (!name.ends_with(behind)) continue;
+    const std::string prefix = name.substr(0, name.size() - behind.size() + 1);
+    const bool all = std::ranges::all_of(
+        parts_, [&](const Part& part) { return part.optional || dict_.contains(prefix + part.name); });
+    if (all)
+      return "\n  all names are there behind '" + prefix + "': without_prefix(\"" +
+             prefix.substr(0, prefix.size() - 1) + "\") gives them";
+  }
+  return {};
+}
+
 void Loading::check(const Module& module, LoadOptions options) {
-  std::string absent;
+  std::string absent = hint_of_prefix();
   for (const Part& part : parts_) {
     if (part.found) continue;
     report_.missing.push_back(part.name);
@@ -142,16 +157,18 @@ void Loading::check(const Module& module, LoadOptions options) {
       absent += "\n  " + name + ": not in the module";
     }
   if (options.strict) mismatches_ += absent;
+  if (has_images_ && layout_ == Layout::pytorch)
+    for (const std::string& path : flattens_) {
+      if (options.strict)
+        mismatch(path, std::string(channels_last_text));
+      else
+        report_.notes.push_back(path + ": " + std::string(channels_last_text));
+    }
   if (!mismatches_.empty())
     fail<ValueError>("the dictionary does not fit " + description(module) + ":" + mismatches_);
 }
 
 ModuleLoad Loading::take() {
-  if (has_images_ && layout_ == Layout::pytorch)
-    for (const std::string& path : flattens_)
-      report_.notes.push_back(path +
-                              ": lays images out channels last, not as a Linear behind it has learned in "
-                              "PyTorch, unless they are 1 x 1 (Flatten({.order = FlattenOrder::pytorch}))");
   std::vector<std::pair<Tensor*, Tensor>> changes;
   for (Part& part : parts_)
     if (part.value.defined()) changes.emplace_back(part.present, std::move(part.value));
@@ -162,6 +179,12 @@ ModuleLoad Loading::take() {
 }
 
 }  // namespace
+
+bool flattens_channels_last(const Module& module) {
+  const auto* flatten = dynamic_cast<const Flatten*>(&module);
+  return flatten != nullptr && flatten->order() == FlattenOrder::as_stored && flatten->first() == 1 &&
+         (flatten->last() == -1 || flatten->last() == 3);
+}
 
 ModuleLoad prepare_load(Module& module, const StateDict& dict, Layout layout, LoadOptions options) {
   Loading loading(dict, layout);

@@ -34,10 +34,13 @@ StateDict to_torch(const Module& model, Place place) {
   std::vector<Entry> entries;
   PytorchForm form;
   std::string doubts;
+  std::vector<std::string> flattens;
+  bool has_images = false;  // weights that PyTorch has in another order
   detail::Walk walk;
   const auto add = [&](const std::string& path, const Tensor& here, bool buffer) {
     const PytorchForm its_form = std::exchange(form, {});
     detail::check_order(path, its_form.order, here.rank());
+    has_images = has_images || !its_form.order.empty();
     if (!its_form.told_by.empty()) {
       const Shape there = detail::pytorch_shape(here.shape(), its_form.order);
       if (there != here.shape() || detail::moves_elements(here.shape(), its_form.order))
@@ -47,6 +50,9 @@ StateDict to_torch(const Module& model, Place place) {
     entries.push_back({walk.owner(), buffer, path, detail::in_pytorch(here, its_form.order)});
   };
   walk.every_name()
+      .modules([&](const std::string& path, Module& part, int) {
+        if (detail::flattens_channels_last(part)) flattens.push_back(path);
+      })
       .forms([&](const PytorchForm& its_form) { form = its_form; })
       .parameters([&](const std::string& path, Variable& p) { add(path, p.value(), false); })
       .buffers([&](const std::string& path, Tensor& buffer) { add(path, buffer, true); })
@@ -54,6 +60,12 @@ StateDict to_torch(const Module& model, Place place) {
   if (!doubts.empty())
     fail<ValueError>("PyTorch may have the axes of " + detail::description(model) +
                      " in two orders:" + doubts);
+  if (has_images && !flattens.empty()) {
+    std::string text = detail::description(model) + " computes something else there:";
+    for (const std::string& path : flattens)
+      text.append("\n  " + path + ": ").append(detail::channels_last_text);
+    fail<ValueError>(text);
+  }
 
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.owner, a.buffer) < std::tie(b.owner, b.buffer);

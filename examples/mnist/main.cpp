@@ -57,18 +57,21 @@ void show(const xgrad::io::Latest& found) {
 
 // Trains the model, says how it went, and returns the epochs.
 std::vector<Epoch> learn(xgrad::nn::Sequential& model, const Splits& splits, const Options& options) {
-  std::printf("%s, rate %g, batches of %lld, dropout %g, seed %llu, %d thread%s\n\n",
+  std::printf("training with %s, rate %g, batches of %lld, dropout %g, seed %llu, %d thread%s\n\n",
               options.optimizer.c_str(), options.rate, static_cast<long long>(options.batch), options.dropout,
               static_cast<unsigned long long>(options.seed), options.threads,
               options.threads == 1 ? "" : "s");
   std::fflush(stdout);
   std::signal(SIGINT, on_interrupt);
   ProgressDisplay display(options.epochs);
-  auto epochs = train(model, splits, options,
-                      {.on_batch = [&](const Progress& progress) { display.show(progress); },
-                       .on_epoch = [&](const Epoch& epoch) { display.show(epoch); },
-                       .stop = [] { return interrupted != 0; },
-                       .on_resume = show});
+  auto epochs = train(
+      model, splits, options,
+      {.on_batch = [&](const Progress& progress) { display.show(progress); },
+       .on_epoch = [&](const Epoch& epoch) { display.show(epoch); },
+       .stop = [] { return interrupted != 0; },
+       .on_resume = show,
+       .on_unsaved =
+           [](const xgrad::IoError& error) { std::cerr << "no checkpoint: " << error.what() << '\n'; }});
   const auto best =
       std::ranges::max_element(epochs, {}, [](const Epoch& e) { return e.validation.accuracy; });
   std::printf("\n%skept the weights of epoch %.*f, with %.2f %% right on validation\n",
@@ -97,7 +100,7 @@ int run(const Options& options) {
   auto model = make_model(options);
   xgrad::Index parameters = 0;
   for (const auto& parameter : model.parameters()) parameters += parameter.count();
-  std::printf("network %s, %s parameters; ", layers(options).c_str(), grouped(parameters).c_str());
+  std::printf("network %s, %s parameters\n", layers(options).c_str(), grouped(parameters).c_str());
   std::vector<Epoch> epochs;
   if (options.load.empty()) {
     epochs = learn(model, splits, options);

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include <xgrad/io/file.hpp>
+#include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/threads.hpp>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +34,16 @@ std::string writable_place(const std::string& path) {
     return "the directory " + folder.string() + " does not exist";
   if (std::filesystem::is_directory(path, ignored)) return path + " is a directory";
   return {};
+}
+
+std::string weights_place(const std::string& path) {
+  try {
+    if (xgrad::io::format_of_name(path) == xgrad::io::Format::npy)
+      return "an .npy file holds one tensor, the network has several";
+  } catch (const xgrad::Error& error) {
+    return error.what();
+  }
+  return writable_place(path);
 }
 
 struct Help : CLI::Formatter {
@@ -94,11 +106,11 @@ std::variant<Options, std::string> parse_options(int argc, char** argv) {
   app.add_option("--save", options.save, "Where the weights go: .safetensors, .npz or .pt, for PyTorch, too")
       ->type_name("FILE")
       ->group("Files")
-      ->check(CLI::Validator(writable_place, ""));
+      ->check(CLI::Validator(weights_place, ""));
   CLI::Option* const load = app.add_option("--load", options.load, "Weights to test, without training");
   load->type_name("FILE")->group("Files");
   app.add_option("--resume", options.resume,
-                 "Goes on with the newest checkpoint there, and saves there after every epoch")
+                 "Goes on with the newest checkpoint there; saves there in time, and when interrupted")
       ->type_name("DIR")
       ->group("Files")
       ->excludes(load);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace {
 
@@ -11,13 +12,17 @@ constexpr int bar_width = 16;
 
 }  // namespace
 
-ProgressDisplay::ProgressDisplay(int epochs) : epochs_(epochs), terminal_(isatty(STDOUT_FILENO) != 0) {
+ProgressDisplay::ProgressDisplay(int epochs) : epochs_(epochs), terminal_(isatty(STDOUT_FILENO) != 0) {}
+
+void ProgressDisplay::head() {
+  if (std::exchange(headed_, true)) return;
   std::puts("             training              validation");
   std::puts("  epoch      loss   accuracy       loss   accuracy      images/s");
   std::fflush(stdout);
 }
 
 void ProgressDisplay::show(const Progress& progress) {
+  head();
   const auto now = std::chrono::steady_clock::now();
   if (!terminal_ || now - last_shown_ < std::chrono::milliseconds(50)) return;
   last_shown_ = now;
@@ -30,6 +35,7 @@ void ProgressDisplay::show(const Progress& progress) {
 }
 
 void ProgressDisplay::show(const Epoch& epoch) {
+  head();
   const bool whole = epoch.number == std::floor(epoch.number);
   std::printf("%s%*.*f/%-3d  %8.4f   %6.2f %%   %8.4f   %6.2f %% %c  %10s\n", terminal_ ? "\r\x1b[K" : "",
               whole ? 3 : 5, whole ? 0 : 1, epoch.number, epochs_, epoch.training.loss,

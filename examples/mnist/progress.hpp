@@ -14,8 +14,11 @@ class ProgressDisplay {
   void show(const Epoch& epoch);
 
  private:
+  void head();
+
   int epochs_;
   bool terminal_;
+  bool headed_ = false;
   std::chrono::steady_clock::time_point last_shown_;
 };
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <sstream>
 
 using namespace xgrad;
 
@@ -124,25 +125,42 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
   double best_accuracy = -1;
   int last_improvement = 0;
   Tally tally;  // of the epoch under way
+  double rate = options.rate, dropout = options.dropout;
   std::optional<io::CheckpointSaver> saver;
   if (!options.resume.empty()) {
-    saver.emplace(options.resume,
-                  io::Checkpoint()
-                      .add("model", model)
-                      .add("optimizer", *optimizer)
-                      .add("schedule", schedule)
-                      .add("loader", loader)
-                      .add("random", default_generator())
-                      .add("history", history)
-                      .add("best.model", best_model)
-                      .add("best.accuracy", best_accuracy)
-                      .add("best.epoch", last_improvement)
-                      .add("tally.images", tally.images)
-                      .add("tally.right", tally.right)
-                      .add("tally.loss", tally.loss),
-                  io::SaverOptions{.every_minutes = options.interval / 60});
-    observer.on_resume(saver->resume());
+    saver = io::CheckpointSaver(options.resume,
+                                io::Checkpoint()
+                                    .add("model", model)
+                                    .add("optimizer", *optimizer)
+                                    .add("schedule", schedule)
+                                    .add("loader", loader)
+                                    .add("random", default_generator())
+                                    .add("history", history)
+                                    .add("best.model", best_model)
+                                    .add("best.accuracy", best_accuracy)
+                                    .add("best.epoch", last_improvement)
+                                    .add("tally.images", tally.images)
+                                    .add("tally.right", tally.right)
+                                    .add("tally.loss", tally.loss)
+                                    .add("options.rate", rate)
+                                    .add("options.dropout", dropout),
+                                io::SaverOptions{.every_minutes = options.interval / 60});
+    const io::Latest found = saver->resume();
+    if (rate != options.rate || dropout != options.dropout) {
+      std::ostringstream message;
+      message << found.path << " is of a run with --rate " << rate << " --dropout " << dropout;
+      throw UsageError(message.str());
+    }
+    observer.on_resume(found);
   }
+  // A full disk costs the checkpoint, not the run.
+  const auto save_with = [&](auto save) {
+    try {
+      if (saver) save(*saver);
+    } catch (const IoError& error) {
+      observer.on_unsaved(error);
+    }
+  };
 
   bool stopped = false;
   while (loader.epoch() < options.epochs && loader.epoch() - last_improvement < options.patience &&
@@ -172,10 +190,10 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
       tally.add(loss.item(), argmax(logits, 1).value(), labels);
       show();
       observer.on_batch(progress);
-      if (saver) saver->step();
+      save_with([](io::CheckpointSaver& to) { to.step(); });
       if ((stopped = observer.stop())) break;
     }
-    if (stopped && saver) saver->save();
+    if (stopped) save_with([](io::CheckpointSaver& to) { to.save(); });
 
     const Score validation = evaluate(model, splits.validation).score;
     const bool best = validation.accuracy > best_accuracy;
@@ -188,7 +206,7 @@ std::vector<Epoch> train(nn::Sequential& model, const Splits& splits, const Opti
                       progress.images_per_second, best};
     append(history, epoch);
     observer.on_epoch(epoch);
-    if (!stopped && saver) saver->save();
+    if (!stopped) save_with([](io::CheckpointSaver& to) { to.save(); });
   }
   model = best_model;
   return epochs_of(history);

@@ -53,6 +53,7 @@ struct Observer {
   std::function<void(const Epoch&)> on_epoch;
   std::function<bool()> stop;  ///< asked after every batch
   std::function<void(const xgrad::io::Latest&)> on_resume;
+  std::function<void(const xgrad::IoError&)> on_unsaved;
 };
 
 struct Evaluation {
@@ -65,7 +66,8 @@ xgrad::nn::Sequential make_model(const Options& options);
 
 /// Trains until the last epoch, until validation has not improved for options.patience epochs or until the
 /// observer stops it, and leaves the model with the weights that did best on validation. Returns the epochs
-/// in order. With options.resume it goes on where the run of the newest checkpoint was.
+/// in order. With options.resume it goes on where the run of the newest checkpoint was. Throws UsageError
+/// when that had another rate or dropout.
 std::vector<Epoch> train(xgrad::nn::Sequential& model, const Splits& splits, const Options& options,
                          const Observer& observer);
 

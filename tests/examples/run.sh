@@ -90,8 +90,36 @@ wait "$process" || status=$?
 expect mnist.log interrupted 'test accuracy: '
 expect cut.svg '</svg>'
 
+# Weights are saved, for every format, and tested again.
+for extension in safetensors npz pt; do
+  "$mnist" --data tiny --epochs 2 --batch 8 --hidden 32 --threads 1 --svg "" --save weights.$extension >mnist.log 2>&1 ||
+    { grep -q libzip mnist.log && continue; fail "mnist --save ends with status $?" mnist.log; }
+  "$mnist" --data tiny --hidden 32 --threads 1 --load weights.$extension >loaded.log 2>&1 || fail "mnist --load fails" loaded.log
+  [ "$(tail -n 1 mnist.log)" = "$(tail -n 1 loaded.log)" ] || fail "the loaded weights do otherwise:" mnist.log loaded.log
+done
+
+# A run that is killed at any moment, or interrupted, goes on to the same end.
+learn() {
+  "$mnist" --data tiny --epochs 60 --patience 60 --batch 8 --hidden 64 --threads 1 --svg "" "$@"
+}
+learn --save whole.safetensors >mnist.log 2>&1 || fail "mnist ends with status $?" mnist.log
+for signal in KILL KILL INT; do
+  (learn --resume run --interval 0.01 --save part.safetensors >part.log 2>&1) &
+  process=$!
+  for ((i = 0; i < 200; ++i)); do
+    if ls run/step-* >/dev/null 2>&1; then break; fi
+    sleep 0.02
+  done
+  sleep 0.05
+  pkill -"$signal" -P "$process" mnist || true
+  wait "$process" 2>/dev/null || true
+done
+learn --resume run --save resumed.safetensors >mnist.log 2>&1 || fail "the resumed mnist ends with status $?" mnist.log
+expect mnist.log 'going on from run/step-'
+cmp whole.safetensors resumed.safetensors || fail "the resumed run ended otherwise" mnist.log
+
 "$mnist" --help >help.log || fail "mnist --help ends with status $?"
-expect help.log --data --hidden --epochs --batch --rate --optimizer --seed --threads --svg
+expect help.log --save --load --resume --interval --data --hidden --epochs --batch --rate --optimizer --seed --threads --svg
 
 # reject TEXT ARGUMENT...: status 1 and one line on standard error, which contains the text.
 reject() {
@@ -116,5 +144,10 @@ reject --seed --seed=-1
 reject --optimizer --optimizer magic
 reject --unknown --unknown
 reject nowhere --svg nowhere/curves.svg
+reject .safetensors --save weights.bin
+reject 'one tensor' --save weights.npy
+reject excludes --load a --resume b
+reject nothing.pt --data tiny --load nothing.pt
+reject '--rate 0.004 --dropout 0.25' --data tiny --epochs 60 --batch 8 --hidden 64 --resume run --rate 0.1
 
 echo "$((${#programs[@]} + 1)) programs run"

@@ -191,10 +191,33 @@ TEST_CASE("Checkpoint: names of parts are names, and none is within another") {
     CHECK_THROWS_AS(checkpoint.add(name, number), ValueError);
   checkpoint.add("a.bc", number);
   CHECK(checkpoint.state_dict().size() == 2);
+  for (const char* path : {"a.pt", "a.pth", "a.npz", "a.npy"})
+    CHECK(contains(message_of<ValueError>([&] { checkpoint.save(path); }),
+                   "a checkpoint is a safetensors file"));
   Tensor undefined;
   CHECK_THROWS_AS(io::Checkpoint().add("t", undefined).state_dict(), ValueError);
   std::uint64_t large = std::numeric_limits<std::uint64_t>::max();
   CHECK_THROWS_AS(io::Checkpoint().add("t", large).state_dict(), ValueError);
+}
+
+namespace {
+
+// A class of the user's whose load fails in its own way.
+struct Odd {
+  StateDict state_dict() const { return {{"x", scalar(1)}}; }
+  PreparedLoad prepare_load(const StateDict&) const { throw ShapeError("it is odd"); }
+};
+
+}  // namespace
+
+TEST_CASE("Checkpoint: errors of any type name their part beside those of the others") {
+  Odd odd;
+  int number = 1;
+  io::Checkpoint checkpoint = io::Checkpoint().add("odd", odd).add("number", number);
+  StateDict state = checkpoint.state_dict();
+  state.erase("number");
+  CHECK(contains(message_of<ValueError>([&] { checkpoint.prepare_load(state).run(); }),
+                 {"\nodd: it is odd", "\nnumber: missing"}));
 }
 
 TEST_CASE("Checkpoint: memory that runs out while it loads changes nothing") {
@@ -275,6 +298,83 @@ TEST_CASE("CheckpointSaver: every N steps, the last K, the best") {
   CHECK_FALSE(next.offer(0.6));
   CHECK(next.offer(0.3));
   for (int i = 46; i <= 50; ++i) CHECK(next.step() == (i == 50));
+}
+
+TEST_CASE("CheckpointSaver: a best that is kept is not lost to a worse one") {
+  const TemporaryDirectory directory;
+  const std::string runs = directory.path("runs"), best = runs + "/best.safetensors";
+  int value = 1;
+  const auto kept = [&] { return io::load(best).at("value").item<int>(); };
+  {
+    io::CheckpointSaver saver(runs, io::Checkpoint().add("value", value));
+    CHECK(saver.offer(0.9));
+  }
+  value = 2;
+  {
+    // A directory that has nothing but the best.
+    io::CheckpointSaver saver(runs, io::Checkpoint().add("value", value));
+    CHECK_THROWS_AS(saver.offer(0.95), ValueError);
+    CHECK_THROWS_AS(saver.step(), ValueError);
+    CHECK_FALSE(saver.resume());
+    CHECK(saver.best() == 0.9);
+    CHECK_FALSE(saver.offer(0.5));
+    saver.save();
+    value = 3;
+    CHECK(saver.offer(0.95));
+  }
+  {
+    // The last state that was saved is from before the best, to which the run comes again.
+    io::CheckpointSaver saver(runs, io::Checkpoint().add("value", value));
+    CHECK(saver.resume());
+    CHECK(value == 2);
+    CHECK(saver.best() == 0.9);
+    CHECK(saver.offer(0.92));
+    CHECK(kept() == 3);
+    CHECK(saver.offer(0.95));
+    CHECK(kept() == 3);
+    value = 4;
+    CHECK(saver.offer(0.96));
+    CHECK(kept() == 4);
+  }
+}
+
+TEST_CASE(
+    "CheckpointSaver: where no checkpoint is whole, none is overwritten; what cannot be read is not "
+    "damaged") {
+  const TemporaryDirectory directory;
+  const std::string runs = directory.path("runs");
+  int value = 1;
+  io::CheckpointSaver first(runs, io::Checkpoint().add("value", value));
+  first.save();
+  fs::resize_file(runs + "/" + name_of(0), 20);
+  io::CheckpointSaver second(runs, io::Checkpoint().add("value", value));
+  const io::Latest found = second.resume();
+  CHECK_FALSE(found);
+  CHECK(found.skipped.size() == 1);
+  CHECK_THROWS_AS(second.save(), ValueError);
+  CHECK(fs::file_size(runs + "/" + name_of(0)) == 20);
+  fs::remove(runs + "/" + name_of(0));
+  fs::create_directory(runs + "/" + name_of(0));
+  CHECK_THROWS_AS(second.resume(), IoError);
+  // Whose names are not those that a saver gives.
+  fs::remove(runs + "/" + name_of(0));
+  directory.write("runs/step-1.safetensors", {});
+  CHECK_FALSE(io::latest(runs));
+  CHECK(io::latest(runs).skipped.empty());
+}
+
+TEST_CASE("CheckpointSaver: one that was moved from throws in every member") {
+  const TemporaryDirectory directory;
+  int value = 1;
+  io::CheckpointSaver saver(directory.path("runs"), io::Checkpoint().add("value", value), {.every_steps = 1});
+  const io::CheckpointSaver moved = std::move(saver);
+  CHECK_THROWS_AS(saver.step(), GraphError);
+  CHECK_THROWS_AS(saver.save(), GraphError);
+  CHECK_THROWS_AS(saver.offer(1), GraphError);
+  CHECK_THROWS_AS(saver.resume(), GraphError);
+  CHECK_THROWS_AS(saver.steps(), GraphError);
+  CHECK_THROWS_AS(saver.best(), GraphError);
+  CHECK(moved.steps() == 0);
 }
 
 TEST_CASE("CheckpointSaver: by the clock") {

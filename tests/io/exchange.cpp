@@ -10,7 +10,11 @@ int main(int count, char** paths) {
     return 2;
   }
   try {
-    xgrad::io::save(paths[2], xgrad::io::load(paths[1]));
+    xgrad::StateDict dict = xgrad::io::load(paths[1]);
+    // All are of Python's.
+    if (dict.layout() == xgrad::StateDict::Layout::unknown)
+      dict.set_layout(xgrad::StateDict::Layout::pytorch);
+    xgrad::io::save(paths[2], dict);
   } catch (const xgrad::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

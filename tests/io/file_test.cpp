@@ -103,6 +103,10 @@ TEST_CASE("save: the extension tells the format") {
   ours.set_layout(StateDict::Layout::xgrad);
   CHECK(contains(message_of<ValueError>([&] { io::save(directory.path("a.pt"), ours); }),
                  "nn::to_torch(model)"));
+  // Whose order of axes it has would be forgotten.
+  const StateDict unknown{{"w", zeros({1, 1, 1})}};
+  CHECK(contains(message_of<ValueError>([&] { io::save(directory.path("a.pt"), unknown); }),
+                 {"'w' has 3 axes", "nn::to_torch(model)", "set_layout"}));
   CHECK_THROWS_AS(io::save_npy(directory.path("a.npy"), Tensor()), ValueError);
   CHECK(files_in(directory) == 0);
 }
@@ -146,6 +150,27 @@ TEST_CASE("save: what is there stays unless the new file is whole; modes and lin
     CHECK(code_of_save(path) == EACCES);
     CHECK(io::load(path).contains("b"));
   }
+}
+
+TEST_CASE("save: the owner is kept, and no rights of another one are lent") {
+  if (::geteuid() != 0) return;
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("a", {});
+  REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+  REQUIRE(::chmod(path.c_str(), 04750) == 0);
+  io::save_safetensors(path, small);
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK(status.st_uid == 65534);
+  CHECK(status.st_gid == 65534);
+  CHECK(mode_of(path) == 04750);
+}
+
+TEST_CASE("format_of_name") {
+  CHECK(io::format_of_name("a/b.pth") == io::Format::pytorch);
+  CHECK(io::format_of_name("x.npz") == io::Format::npz);
+  CHECK(contains(message_of<ValueError>([] { static_cast<void>(io::format_of_name("x")); }),
+                 {"file_test.cpp:", "got 'x'"}));
 }
 
 TEST_CASE("save: a relative path, in the directory where the process is") {

@@ -60,6 +60,13 @@ TEST_CASE("npz: what was written is read, and the same dictionary gives the same
     CHECK(found[i].first == dict[i].first);
     CHECK(bitwise_equal(found[i].second, dict[i].second));
   }
+  // The order of axes stands in the archive's comment.
+  CHECK(open(input_of(bytes)).layout == StateDict::Layout::unknown);
+  for (const auto layout : {StateDict::Layout::xgrad, StateDict::Layout::pytorch}) {
+    dict.set_layout(layout);
+    const std::string marked = npz(dict);
+    CHECK(open(input_of(marked)).layout == layout);
+  }
   CHECK(npz({}) == zipped({}));
   CHECK(open(input_of(npz({}))).entries.empty());
   const auto refusal = [](const std::string& name) {

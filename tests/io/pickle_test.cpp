@@ -4,6 +4,7 @@
 #include "support/zip_maker.hpp"
 
 #include <xgrad/io/zip.hpp>
+#include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
 #include <algorithm>
@@ -230,6 +231,13 @@ TEST_CASE("pickle: packed, and unpacked to very many values") {
     CHECK(bytes.size() < 50'000);
     check_rejected(bytes, {"the member a/data.pkl: its values take more memory", "max_unpacked"});
   }
+}
+
+TEST_CASE("pickle: the stride of an axis of one element may be any number") {
+  if (!zips_are_read()) return;
+  constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+  const Tensor found = read(holding(tensor(0, {3, 1, 2}, {1, largest, 3}))).at("x");
+  CHECK(bitwise_equal(found, Tensor{{{0.0, 3.0}}, {{1.0, 4.0}}, {{2.0, 5.0}}}));
 }
 
 TEST_CASE("pickle: tensors within their storages") {

@@ -44,10 +44,10 @@ struct Noisy {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 4) return 2;
+  if (argc != 5) return 2;
   const std::string directory = argv[1];
   set_num_threads(std::atoi(argv[2]));
-  const int stop = std::atoi(argv[3]);
+  const int every = std::atoi(argv[3]), stop = std::atoi(argv[4]);
 
   Generator of_data(5);
   const Noisy dataset{normal({43, 8, 8, 1}, 0, 1, float32, of_data), randint({43}, 0, 3, of_data)};
@@ -68,7 +68,7 @@ int main(int argc, char** argv) try {
                                 .add("random", default_generator())
                                 .add("losses", losses)
                                 .add("loss_of_epoch", loss_of_epoch),
-                            {.every_steps = 1, .keep_last = 2});
+                            {.every_steps = every, .keep_last = 2});
   for (const std::string& damaged : saver.resume().skipped) std::cerr << "skipped " << damaged << '\n';
   while (loader.epoch() < 3) {
     for (auto& [images, labels] : loader) {
@@ -85,7 +85,7 @@ int main(int argc, char** argv) try {
     losses.push_back(loss_of_epoch);
     loss_of_epoch = 0;
     if (loader.epoch() == 2 && stop == loader.size()) {
-      saver.save();
+      if (every == 1) saver.save();  // between two epochs
       std::raise(SIGKILL);
     }
   }
@@ -93,6 +93,7 @@ int main(int argc, char** argv) try {
       .add("model", model)
       .add("optimizer", optimizer)
       .add("schedule", schedule)
+      .add("loader", loader)
       .add("random", default_generator())
       .add("losses", losses)
       .save(directory + "/final.safetensors");

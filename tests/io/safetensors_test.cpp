@@ -231,6 +231,8 @@ TEST_CASE("safetensors: every rule of the format") {
       {"[]", 0, "the file is no safetensors"},
       {"", 0, "the file is no safetensors"},
       {one_float + "x", 4, "the header: "},
+      {one_float + std::string(1, '\0'), 4, "the header: a zero byte (at byte 62)"},
+      {one_float + std::string("\0{\xff", 3), 4, "the header: a zero byte"},
       {one_float + one_float, 4, "the header: "},
       {"{\"a\xff\":1}", 0, "the header: "},
       {"{\"a\\ud800\":1}", 0, "the header: "},
@@ -293,6 +295,8 @@ TEST_CASE("safetensors: every rule of the format") {
   CHECK(contains(rejection(long_header),
                  {"the header may have 100000000 bytes, the file says 100000001", "(at byte 0)"}));
   CHECK_THROWS_WITH_AS(saved({{"a\xff", scalar(1)}}), doctest::Contains("is not UTF-8"), ValueError);
+  CHECK_THROWS_WITH_AS(saved({{"__metadata__", scalar(1)}}), doctest::Contains("is no name of a tensor"),
+                       ValueError);
 }
 
 TEST_CASE("safetensors: all beginnings of a file, and a file that goes on, are rejected") {

@@ -398,22 +398,49 @@ TEST_CASE("forms of one's own: any permutation in both directions, wrong ones ar
   }
 }
 
-TEST_CASE("a Flatten in the other order is noted where PyTorch's images are loaded") {
-  const auto notes_of = [](nn::Flatten flat, bool marked, auto first) {
-    nn::Sequential model(std::move(first), std::move(flat), nn::Linear(4, 1));
-    const StateDict dict = marked ? nn::to_torch(model) : model.state_dict();
-    return model.load_state_dict(dict).notes;
+TEST_CASE("a Flatten in the other order throws where PyTorch's images are exchanged, or is noted") {
+  const auto model_of = [](nn::Flatten flat, auto first) {
+    return nn::Sequential(std::move(first), std::move(flat), nn::Linear(4, 1));
   };
   const nn::Conv2d conv(1, 1, 2);
-  const Strings notes = notes_of(nn::Flatten(), true, conv);
-  REQUIRE(notes.size() == 1);
-  CHECK(contains(notes[0], {"1: lays images out channels last", "FlattenOrder::pytorch"}));
-  CHECK(notes_of(nn::Flatten({.order = nn::FlattenOrder::pytorch}), true, conv).empty());
-  CHECK(notes_of(nn::Flatten(1, 3), true, conv).size() == 1);
-  CHECK(notes_of(nn::Flatten(1, 2), true, conv).empty());
-  CHECK(notes_of(nn::Flatten(2), true, conv).empty());
-  CHECK(notes_of(nn::Flatten(), false, conv).empty());
-  CHECK(notes_of(nn::Flatten(), true, nn::Linear(2, 2)).empty());
+  const nn::Flatten pytorch({.order = nn::FlattenOrder::pytorch});
+  const StateDict dict = nn::to_torch(model_of(pytorch, conv));
+  for (const nn::Flatten& flat : {nn::Flatten(), nn::Flatten(1, 3)}) {
+    nn::Sequential model = model_of(flat, conv);
+    const StateDict before = model.state_dict();
+    for (const std::string& text : {message_of<ValueError>([&] { nn::load_torch(model, dict); }),
+                                    message_of<ValueError>([&] { model.load_state_dict(dict); }),
+                                    message_of<ValueError>([&] { nn::to_torch(model); })})
+      CHECK(contains(
+          text, {"torch_load_test.cpp:", "\n  1: lays images out channels last", "FlattenOrder::pytorch"}));
+    CHECK(bitwise_equal(model.state_dict().at("2.weight"), before.at("2.weight")));
+    const Strings notes = nn::load_torch(model, dict, {.strict = false}).notes;
+    REQUIRE(notes.size() == 1);
+    CHECK(contains(notes[0], {"1: lays images out channels last", "FlattenOrder::pytorch"}));
+    CHECK(model.load_state_dict(before).notes.empty());
+  }
+  for (const nn::Flatten& flat : {pytorch, nn::Flatten(1, 2), nn::Flatten(2)}) {
+    nn::Sequential model = model_of(flat, conv);
+    CHECK(nn::load_torch(model, nn::to_torch(model)).notes.empty());
+  }
+  nn::Sequential no_images = model_of(nn::Flatten(), nn::Linear(2, 2));
+  CHECK(nn::load_torch(no_images, nn::to_torch(no_images)).notes.empty());
+}
+
+TEST_CASE("a dictionary that has all names behind a prefix is told from one that does not fit") {
+  nn::Linear model(2, 3);
+  const StateDict saved = model.state_dict();
+  const auto text_of = [&](const StateDict& dict) {
+    return message_of<ValueError>([&] { model.load_state_dict(dict); });
+  };
+  CHECK(contains(text_of(saved.with_prefix("module.fc")),
+                 "all names are there behind 'module.fc.': without_prefix(\"module.fc\")"));
+  StateDict lacking = saved.with_prefix("module");
+  lacking.erase("module.bias");
+  CHECK_FALSE(contains(text_of(lacking), "without_prefix"));
+  StateDict mistaken = saved;
+  mistaken.erase("bias");
+  CHECK_FALSE(contains(text_of(mistaken), "without_prefix"));
 }
 
 TEST_CASE("Flatten in PyTorch's order lays an image out channels first") {

@@ -205,16 +205,25 @@ has out.log 'arr_0  float32  (1, 1, 2)    1    1     1    1'
 if ! "$xgrad" convert float.safetensors float.npz 2>error.log; then
   has error.log libzip
 else
-  same b.safetensors b.npz 'an npz file keeps no metadata: author dropped' \
-    "an npz file does not say that the axes are in PyTorch's order"
-  same ours.safetensors ours.npz "an npz file does not say that the axes are in xgrad's order"
+  same b.safetensors b.npz 'an npz file keeps no metadata: author dropped'
+  run 0 show --no-stats b.npz
+  has out.log "b.npz: npz, axes in PyTorch's order"
+  same ours.safetensors ours.npz ''
+  run 2 convert ours.npz ours2.pt
+  has error.log "ours.npz has its axes in xgrad's order" 'nn::to_torch(model)'
   same b.safetensors b.pt "a file of PyTorch's keeps no metadata: author dropped"
   run 0 show --no-stats b.pt
   has out.log "b.pt: pytorch, axes in PyTorch's order" 'fc.bias    float32  (2,)'
   same b.pt back.safetensors ''
   run 0 show --no-stats back.safetensors
   has out.log 'format    pt' "axes in PyTorch's order"
-  same float.npz float.pth "float.npz does not say whose order of axes it has; float.pth is taken to have PyTorch's"
+  run 2 convert float.npz float.pth
+  has error.log 'float.npz does not say whose order its axes have' '(--layout pytorch says so)'
+  run 0 convert --layout pytorch float.npz float.pth
+  run 0 diff float.npz float.pth
+  run 2 convert --layout xgrad b.npz c.npz
+  has error.log "b.npz says that its axes are in PyTorch's order"
+  run 2 convert --layout tensorflow float.npz c.npz
   same b.npz b2.pt ''
   run 1 diff b.pt ours.safetensors
   has out.log "axes: in PyTorch's order in A, in xgrad's in B"

@@ -34,38 +34,43 @@ std::string owner(StateDict::Layout layout) {
 
 }  // namespace
 
-std::vector<std::string> convert(const std::string& from, const std::string& to) {
+std::vector<std::string> convert(const ConvertOptions& options) {
+  const auto& [from, to, stated, reading] = options;
   // Told before a large file is read for nothing.
   const Format format = xgrad::io::format_of_name(to);
-  const File file(from);
+  const File file(from, reading);
   const std::string into = a_file_of(format);
-  if (format == Format::pytorch && file.layout() == StateDict::Layout::xgrad)
+  const bool says = file.layout() != StateDict::Layout::unknown;
+  if (says && stated != StateDict::Layout::unknown && stated != file.layout())
+    xgrad::fail<xgrad::ValueError>(from + " says that its axes are in " + owner(file.layout()) + " order");
+  const StateDict::Layout layout = says ? file.layout() : stated;
+  if (format == Format::pytorch && layout == StateDict::Layout::xgrad)
     xgrad::fail<xgrad::ValueError>(
         from + " has its axes in xgrad's order, which " + into + " cannot say",
         "the model knows which axes to exchange: a program saves nn::to_torch(model) as " + to);
+  if (format == Format::pytorch && layout == StateDict::Layout::unknown &&
+      std::ranges::any_of(file.entries(), [](const Entry& entry) { return entry.shape.rank() > 2; }))
+    xgrad::fail<xgrad::ValueError>(
+        from + " does not say whose order its axes have, and " + into + " is taken to have PyTorch's",
+        "--layout pytorch says so");
   if (format == Format::npy && file.entries().size() != 1)
     xgrad::fail<xgrad::ValueError>(
         into + " holds one tensor, " + from + " has " + grouped(file.entries().size()),
         "an .npz holds several");
 
+  StateDict dict = file.read();
+  dict.set_layout(layout);
   std::vector<std::string> notes = widened(file.entries());
   if (format == Format::safetensors) {
-    xgrad::io::save(to, file.read(), file.metadata());
+    xgrad::io::save(to, dict, file.metadata());
     return notes;
   }
-
-  // PyTorch's own files need no metadata to say whose the order of axes is.
-  const bool says_layout = format == Format::pytorch && file.layout() == StateDict::Layout::pytorch;
   std::vector<std::string> dropped;
   for (const auto& [name, text] : file.metadata())
-    if (name != "format" || file.layout() == StateDict::Layout::unknown) dropped.push_back(name);
+    if (name != "format" || !says) dropped.push_back(name);
   if (!dropped.empty()) notes.push_back(into + " keeps no metadata: " + joined(dropped) + " dropped");
-  if (file.layout() != StateDict::Layout::unknown && !says_layout)
-    notes.push_back(into + " does not say that the axes are in " + owner(file.layout()) + " order");
-  // Weights of convolutions have at least three axes.
-  if (format == Format::pytorch && file.layout() == StateDict::Layout::unknown &&
-      std::ranges::any_of(file.entries(), [](const Entry& entry) { return entry.shape.rank() > 2; }))
-    notes.push_back(from + " does not say whose order of axes it has; " + to + " is taken to have PyTorch's");
-  xgrad::io::save(to, file.read());
+  if (layout != StateDict::Layout::unknown && format == Format::npy)
+    notes.push_back(into + " does not say that the axes are in " + owner(layout) + " order");
+  xgrad::io::save(to, dict);
   return notes;
 }

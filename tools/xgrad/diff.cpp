@@ -78,8 +78,9 @@ bool Comparison::equal() const {
          std::ranges::all_of(rows, [](const Row& row) { return row.equal(); });
 }
 
-Comparison compare(const std::string& a, const std::string& b, double tolerance) {
-  Comparison comparison{File(a), File(b), tolerance};
+Comparison compare(const DiffOptions& options) {
+  Comparison comparison{File(options.a, options.reading), File(options.b, options.reading),
+                        options.tolerance};
   std::map<std::string_view, const Entry*> of_b;
   for (const Entry& entry : comparison.b.entries()) of_b.emplace(entry.name, &entry);
   for (const Entry& entry : comparison.a.entries()) {
@@ -90,7 +91,8 @@ Comparison compare(const std::string& a, const std::string& b, double tolerance)
     }
     Comparison::Row row{entry, *found->second, {}};
     if (row.a.shape == row.b.shape)
-      row.elements = differences_of(comparison.a.read(entry.name), comparison.b.read(entry.name), tolerance);
+      row.elements =
+          differences_of(comparison.a.read(entry.name), comparison.b.read(entry.name), options.tolerance);
     comparison.rows.push_back(std::move(row));
   }
   for (const Entry& entry : comparison.b.entries())

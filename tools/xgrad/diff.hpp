@@ -2,6 +2,7 @@
 #pragma once
 
 #include "differences.hpp"
+#include "options.hpp"
 
 #include <xgrad/io/file.hpp>
 
@@ -27,6 +28,6 @@ struct Comparison {
 };
 
 /// Tensors are read pair by pair.
-Comparison compare(const std::string& a, const std::string& b, double tolerance);
+Comparison compare(const DiffOptions& options);
 /// What differs, and a line that counts it.
 std::string to_text(const Comparison& comparison);

@@ -42,16 +42,16 @@ struct Run {
     return fine;
   }
   Status operator()(const ShowOptions& options) const {
-    const Listing listing = list(options.file, options.statistics);
+    const Listing listing = list(options);
     print(options.json ? to_json(listing) : to_text(listing));
     return fine;
   }
   Status operator()(const ConvertOptions& options) const {
-    for (const std::string& note : convert(options.from, options.to)) say("note: " + note);
+    for (const std::string& note : convert(options)) say("note: " + note);
     return fine;
   }
   Status operator()(const DiffOptions& options) const {
-    const Comparison comparison = compare(options.a, options.b, options.tolerance);
+    const Comparison comparison = compare(options);
     print(options.json ? to_json(comparison) : to_text(comparison));
     return comparison.equal() ? fine : different;
   }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <map>
 #include <memory>
 #include <string_view>
 
@@ -98,6 +99,12 @@ struct Parser {
     app.footer(end);
   }
   void argument(const char* name, std::string& value) { app.add_option(name, value)->required(); }
+  void limit(xgrad::io::ReadOptions& reading) {
+    app.add_option("--max-unpacked", reading.max_unpacked,
+                   "Bytes that a packed file may unpack to [64 times its size, at least 64 MiB]")
+        ->type_name("BYTES")
+        ->check(CLI::PositiveNumber.description(""));
+  }
 
   template <class Options>
   Command parse(int argc, char** argv, const Options& options) {
@@ -130,6 +137,7 @@ Command parse_show(int argc, char** argv) {
   bool quick = false;
   parser.app.add_flag("--no-stats", quick, "Read no elements: names, types and shapes alone");
   parser.app.add_flag("--json", options.json, "Write JSON");
+  parser.limit(options.reading);
   Command command = parser.parse(argc, argv, options);
   if (auto* const parsed = std::get_if<ShowOptions>(&command)) parsed->statistics = !quick;
   return command;
@@ -140,6 +148,14 @@ Command parse_convert(int argc, char** argv) {
   Parser parser("convert", convert_text, convert_end);
   parser.argument("FROM", options.from);
   parser.argument("TO", options.to);
+  const std::map<std::string, xgrad::StateDict::Layout> layouts{
+      {"pytorch", xgrad::StateDict::Layout::pytorch}, {"xgrad", xgrad::StateDict::Layout::xgrad}};
+  parser.app
+      .add_option("--layout", options.layout,
+                  "Whose order of axes a file has that does not say: pytorch or xgrad")
+      ->type_name("NAME")
+      ->transform(CLI::CheckedTransformer(layouts).description(""));
+  parser.limit(options.reading);
   return parser.parse(argc, argv, options);
 }
 
@@ -153,6 +169,7 @@ Command parse_diff(int argc, char** argv) {
                   "Elements are equal when |a - b| <= T max(1, |a|, |b|) [0]")
       ->type_name("T")
       ->check(CLI::Validator(tolerance_check, ""));
+  parser.limit(options.reading);
   parser.app.add_flag("--json", options.json, "Write JSON");
   return parser.parse(argc, argv, options);
 }

@@ -37,11 +37,11 @@ std::string metadata_text(const xgrad::io::Metadata& metadata) {
 
 }  // namespace
 
-Listing list(const std::string& path, bool statistics) {
-  Listing listing{xgrad::io::File(path)};
+Listing list(const ShowOptions& options) {
+  Listing listing{xgrad::io::File(options.file, options.reading)};
   for (const Entry& entry : listing.file.entries()) {
     Listing::Row row{.entry = entry, .statistics = {}};
-    if (statistics) row.statistics = statistics_of(listing.file.read(entry.name));
+    if (options.statistics) row.statistics = statistics_of(listing.file.read(entry.name));
     listing.elements += row.elements();
     listing.bytes += row.bytes();
     listing.rows.push_back(std::move(row));

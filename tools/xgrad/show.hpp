@@ -1,6 +1,7 @@
 // `xgrad show`: what is in a file.
 #pragma once
 
+#include "options.hpp"
 #include "statistics.hpp"
 
 #include <xgrad/io/file.hpp>
@@ -25,6 +26,6 @@ struct Listing {
 };
 
 /// The tensors are read one by one, and not at all without statistics.
-Listing list(const std::string& path, bool statistics);
+Listing list(const ShowOptions& options);
 /// A table, metadata and totals.
 std::string to_text(const Listing& listing);
