@@ -98,7 +98,9 @@ void restore(const Tensor& from, std::vector<double>& value) {
 void restore(const Tensor& from, Tensor& value) { value = from; }
 
 void reject_range(Scalar number) {
-  fail<ValueError>("the number " + std::to_string(number.integer()) + " is beyond the range of its type");
+  const std::string text =
+      is_floating(number.dtype()) ? std::to_string(number.real()) : std::to_string(number.integer());
+  fail<ValueError>("the number " + text + " is beyond the range of its type");
 }
 
 }  // namespace detail

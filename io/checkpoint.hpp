@@ -89,7 +89,7 @@ class Checkpoint {
                 [name, &value](const StateDict& state) {
                   detail::Kept<T> loaded{};
                   detail::restore(state.at(name), loaded);
-                  if constexpr (std::is_integral_v<T>)
+                  if constexpr (detail::Number<T>)
                     if (!xgrad::detail::fits<T>(loaded)) detail::reject_range(loaded);
                   return PreparedLoad([&value, loaded = std::move(loaded)]() mutable noexcept {
                     value = static_cast<T>(std::move(loaded));

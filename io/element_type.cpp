@@ -157,12 +157,14 @@ Tensor read_elements_at(const Input& input, const ElementType& type, const Shape
                         bool swapped) {
   input.require_memory(static_cast<std::uint64_t>(shape.count()) *
                        static_cast<std::uint64_t>(element_size(type.dtype)));
-  return read_elements(
+  Tensor result = read_elements(
       type, shape, {.swapped = swapped, .parallel = true},
       [&](std::byte* out, std::size_t count, std::uint64_t at) {
         input.read(out, count, offset + at, "the elements");
       },
       [&](const std::string& reason, std::uint64_t at) { input.reject(reason, offset + at); });
+  input.require_unchanged();
+  return result;
 }
 
 }  // namespace xgrad::io::detail

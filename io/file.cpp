@@ -193,8 +193,11 @@ bool File::contains(std::string_view name) const {
 Tensor File::read(std::string_view name, Place place) const {
   const Scope scope("io::File", place);
   const std::vector<Entry>& entries = contents().entries;
-  if (const auto position = detail::find_entry(entries, file_->by_name, name))
-    return contents().read(*position);
+  if (const auto position = detail::find_entry(entries, file_->by_name, name)) {
+    Tensor tensor = contents().read(*position);
+    file_->input->require_unchanged();
+    return tensor;
+  }
   std::string names;
   constexpr std::size_t enough = 20;
   for (std::size_t i = 0; i < entries.size() && i < enough; ++i)
@@ -213,6 +216,7 @@ StateDict File::read(Place place) const {
   StateDict dict;
   dict.set_layout(layout());
   for (std::size_t i = 0; i < entries().size(); ++i) dict.set(entries()[i].name, contents().read(i));
+  file_->input->require_unchanged();
   return dict;
 }
 

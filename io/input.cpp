@@ -12,6 +12,13 @@
 #include <cstring>
 
 namespace xgrad::io::detail {
+namespace {
+
+std::int64_t time_of(const struct stat& status) {
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+}  // namespace
 
 Input::Input(std::string path) : name_(std::move(path)) {
   const auto refuse = [this](int code) {
@@ -31,6 +38,14 @@ Input::Input(std::string path) : name_(std::move(path)) {
   if (::fstat(number, &status) != 0) refuse(errno);
   if (!S_ISREG(status.st_mode)) refuse(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
   size_ = static_cast<std::uint64_t>(status.st_size);
+  written_ = time_of(status);
+}
+
+void Input::require_unchanged() const {
+  struct stat status {};
+  if (descriptor_ && (::fstat(descriptor_->number(), &status) != 0 || time_of(status) != written_ ||
+                      static_cast<std::uint64_t>(status.st_size) != size_))
+    reject("the file was written to while it was read", 0);
 }
 
 std::size_t Input::read_some(std::byte* out, std::size_t count, std::uint64_t offset) const {

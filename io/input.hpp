@@ -31,6 +31,8 @@ class Input {
   void read(std::byte* out, std::size_t count, std::uint64_t offset, std::string_view what) const;
   /// The same as text.
   std::string read_text(std::size_t count, std::uint64_t offset, std::string_view what) const;
+  /// Throws FormatError when the file was written to since it was opened, as far as its time tells.
+  void require_unchanged() const;
   /// Throws FormatError that names the file; of a very long text, the middle is left out.
   [[noreturn]] void reject(const std::string& text, std::uint64_t offset) const;
   /// Throws IoError with ENOMEM when `bytes`, which the file's content would take, exceed the machine's
@@ -40,6 +42,7 @@ class Input {
  private:
   std::string name_;
   std::uint64_t size_ = 0;
+  std::int64_t written_ = 0;  // nanoseconds
   std::shared_ptr<const Descriptor> descriptor_;
   const std::byte* bytes_ = nullptr;  // where there is no descriptor
 };

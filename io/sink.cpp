@@ -5,6 +5,7 @@
 
 #include <xgrad/tensor/error.hpp>
 
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -42,6 +43,9 @@ Sink::Sink(std::string path) : path_(std::move(path)), target_(path_) {
   if (path_.empty()) refuse("cannot write", ENOENT);
   if (path_.find('\0') != path_.npos) refuse("cannot write", EINVAL);
   std::error_code error;
+  // Where the process is now: it may go elsewhere meanwhile.
+  target_ = fs::absolute(path_, error).string();
+  if (error) refuse("cannot write", error.value());
   // Where it cannot be told whether this is a link, the rename might replace one.
   const auto is_link = [&] {
     const bool link = fs::is_symlink(target_, error);
@@ -66,10 +70,13 @@ Sink::Sink(std::string path) : path_(std::move(path)), target_(path_) {
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     std::string name = temporary_name(target_);
     descriptor_ = open_retrying(name.c_str(), O_WRONLY | O_CREAT | O_EXCL, mode & 0777);
-    if (descriptor_ >= 0)
+    if (descriptor_ >= 0) {
+      // Tells remove_abandoned() that this process lives; a file system that has no locks may do without.
+      ::flock(descriptor_, LOCK_EX | LOCK_NB);
       temporary_ = std::move(name);
-    else if (errno != EEXIST || attempt == 100)
+    } else if (errno != EEXIST || attempt == 100) {
       refuse("cannot make a temporary file beside", errno);
+    }
   }
   if (!exists) return;
   // The old file's owner keeps it where the process may give files away; bits that lend an owner's rights are
@@ -124,6 +131,11 @@ void Sink::commit() {
     refuse("cannot put " + content + " in the place of", errno);
   temporary_.clear();
   if (directory.number() >= 0) sync(directory.number(), "cannot write to the disk the directory of");
+}
+
+void remove_abandoned(const std::string& temporary) {
+  const Descriptor file(open_retrying(temporary.c_str(), O_RDONLY));
+  if (file.number() >= 0 && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0) ::unlink(temporary.c_str());
 }
 
 }  // namespace xgrad::io::detail

@@ -43,4 +43,7 @@ class Sink {
   std::uint64_t position_ = 0;
 };
 
+/// Removes what a Sink has left whose process was killed; not what one still writes to.
+void remove_abandoned(const std::string& temporary);
+
 }  // namespace xgrad::io::detail

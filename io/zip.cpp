@@ -225,6 +225,11 @@ ZipReader::ZipReader(const SharedInput& input, std::uint64_t max_unpacked)
   int length = 0;
   if (const char* const comment = zip_get_archive_comment(state.archive.get(), &length, ZIP_FL_ENC_RAW))
     state.comment.assign(comment, static_cast<std::size_t>(length));
+  // libzip looks for the end of the archive and takes no notice of what follows.
+  constexpr std::uint64_t end_size = 22;
+  const std::uint64_t rest = end_size + state.comment.size();
+  if (input->size() < rest || input->read_text(4, input->size() - rest, "the archive's end") != "PK\5\6")
+    input->reject("something follows the end of the archive", input->size());
 
   const auto reject = [&](const std::string& name, const std::string& what) {
     input->reject("the member " + name + what, state.reading.last);

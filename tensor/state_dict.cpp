@@ -223,15 +223,17 @@ const Tensor& StateDict::at(std::string_view name, Place place) const& {
 
 std::string to_string(const StateDict& dict) {
   std::size_t width = 0;
-  for (const auto& [name, tensor] : dict) width = std::max(width, name.size());
+  // A name that is longer moves its own line alone: the table stays as large as what is in it.
+  constexpr std::size_t widest = 80;
+  for (const auto& [name, tensor] : dict) width = std::max(width, std::min(name.size(), widest));
   constexpr std::size_t dtype_width = 7;  // of float32, int64, boolean, ...
   std::string text;
   std::uint64_t bytes = 0;
   for (const auto& [name, tensor] : dict) {
     std::string dtype(to_string(tensor.dtype()));
     dtype.resize(std::max(dtype.size(), dtype_width), ' ');
-    text +=
-        name + std::string(width - name.size() + 2, ' ') + dtype + "  " + to_string(tensor.shape()) + '\n';
+    text += name + std::string(std::max(width, name.size()) - name.size() + 2, ' ') + dtype + "  " +
+            to_string(tensor.shape()) + '\n';
     bytes += static_cast<std::uint64_t>(tensor.bytes());
   }
   return text + std::to_string(dict.size()) + (dict.size() == 1 ? " tensor, " : " tensors, ") +

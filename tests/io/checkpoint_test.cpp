@@ -16,6 +16,10 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <limits>
 
@@ -131,6 +135,7 @@ TEST_CASE("Checkpoint: a load that does not fit lists every mismatch of every pa
   state.set("done", scalar(1));
   state.set("small", scalar(256));
   state.set("note", scalar(1));
+  state.set("best", scalar(1e300, float64));
   state.set("losses", zeros({2}));
   state.erase("table");
   state.set("models.x", scalar(1));
@@ -140,14 +145,26 @@ TEST_CASE("Checkpoint: a load that does not fit lists every mismatch of every pa
   const StateDict before = other.checkpoint.state_dict();
   const std::string text = message_of<ValueError>([&] { other.checkpoint.prepare_load(state).run(); });
   CAPTURE(text);
-  for (const char* part :
-       {"checkpoint_test.cpp:", "Checkpoint: the checkpoint does not fit:",
-        "\nmodel: the dictionary does not fit", "0.bias: expects the shape (4,), got (5,)",
-        "1.weight: missing", "\noptimizer: ", "learning_rate must be",
-        "\nschedule: ", "step: must be at least 0", "\ngenerator: ", "\nloader: ", "batch_size",
-        "\nepoch: the number 9223372036854775807 is beyond", "\ndone: expects boolean (), got int64 ()",
-        "\nsmall: the number 256 is beyond", "\nnote: expects a text", "\nlosses: expects float64 (n,)",
-        "\ntable: missing", "\nmodels.x: belongs to no part"})
+  for (const char* part : {"checkpoint_test.cpp:",
+                           "Checkpoint: the checkpoint does not fit:",
+                           "\nmodel: the dictionary does not fit",
+                           "0.bias: expects the shape (4,), got (5,)",
+                           "1.weight: missing",
+                           "\noptimizer: ",
+                           "learning_rate must be",
+                           "\nschedule: ",
+                           "step: must be at least 0",
+                           "\ngenerator: ",
+                           "\nloader: ",
+                           "batch_size",
+                           "\nepoch: the number 9223372036854775807 is beyond",
+                           "\ndone: expects boolean (), got int64 ()",
+                           "\nsmall: the number 256 is beyond",
+                           "\nnote: expects a text",
+                           "\nbest: the number 1000",
+                           "\nlosses: expects float64 (n,)",
+                           "\ntable: missing",
+                           "\nmodels.x: belongs to no part"})
     CHECK_MESSAGE(contains(text, std::string(part)), part);
   CHECK(bitwise_equal(other.checkpoint.state_dict(), before));
 }
@@ -404,6 +421,10 @@ TEST_CASE("latest: a damaged file is skipped, and named") {
   // Neither is one of the run's.
   directory.write("runs/step-x.safetensors", {});
   directory.write("runs/.step-000000000009.safetensors.abcdefgh", {});
+  // Nor is this one, which a process still writes to.
+  const std::string living = directory.write("runs/.best.safetensors.abcdefgh", {});
+  const int lock = ::open(living.c_str(), O_RDONLY);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);
   const io::Latest found = io::latest(runs);
   CHECK(found.path == runs + "/" + name_of(2));
   REQUIRE(found.skipped.size() == 2);
@@ -413,6 +434,9 @@ TEST_CASE("latest: a damaged file is skipped, and named") {
   value = 0;
   io::CheckpointSaver next(runs, io::Checkpoint().add("value", value), {.keep_last = 1});
   CHECK_FALSE(fs::exists(runs + "/.step-000000000009.safetensors.abcdefgh"));
+  CHECK(fs::exists(living));
+  fs::remove(living);
+  ::close(lock);
   CHECK(next.resume().skipped.size() == 2);
   CHECK(value == 2);
   // What is damaged is not counted among the last, and is not what stays.

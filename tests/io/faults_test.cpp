@@ -135,7 +135,7 @@ TEST_CASE("saving: the file is on the disk before it takes the path, the directo
     const auto written = std::find(calls.rbegin(), calls.rend(), Call::write).base();
     const std::vector<Call> rest(written, calls.end());
     CHECK(rest ==
-          std::vector<Call>{Call::sync, Call::close, Call::rename, Call::open, Call::sync, Call::close});
+          std::vector<Call>{Call::sync, Call::close, Call::open, Call::rename, Call::sync, Call::close});
     CHECK(std::count(calls.begin(), calls.end(), Call::write) > 1);
     CHECK(std::count(calls.begin(), calls.end(), Call::chmod) == (scene.old.empty() ? 0 : 1));
     CHECK(std::count(calls.begin(), calls.end(), Call::rename) == 1);

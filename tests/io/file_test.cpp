@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 
 namespace {
 
@@ -182,6 +183,18 @@ TEST_CASE("save: a relative path, in the directory where the process is") {
   fs::current_path(former);
   CHECK(there);
   CHECK(files_in(directory) == 1);
+}
+
+TEST_CASE("File: one that is written to in its place is not read as a mixture") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path("a.safetensors");
+  io::save(path, small);
+  const io::File file(path);
+  CHECK(file.read().size() == 1);
+  fs::last_write_time(path, fs::last_write_time(path) + std::chrono::seconds(1));
+  CHECK(contains(message_of<FormatError>([&] { static_cast<void>(file.read()); }),
+                 "was written to while it was read"));
+  CHECK_THROWS_AS(file.read("a"), FormatError);
 }
 
 TEST_CASE("File: read as it was when it was opened, though it is replaced") {

@@ -77,6 +77,13 @@ TEST_CASE("npz: what was written is read, and the same dictionary gives the same
   CHECK(contains(refusal("\xff"), "cannot be a name in a zip archive"));
 }
 
+TEST_CASE("npz: what follows the archive is none of it") {
+  if (!zips_are_read()) return;
+  const std::string bytes = npz({{"a", numbers}});
+  for (const std::string& more : {std::string(1, '\0'), std::string("garbage"), std::string(100, '\0')})
+    check_rejected(bytes + more, {"something follows the end of the archive"});
+}
+
 TEST_CASE("npz: a disk without room") {
   if (!zips_are_read()) return;
   // Behind the largest offset that a file can have, nothing can be written.

@@ -115,6 +115,8 @@ std::string joined(const std::vector<std::string>& texts) {
 }
 
 std::string Table::text() const {
+  // What is longer moves its own line alone: the table stays as large as what is in it.
+  constexpr std::size_t widest = 80;
   std::vector<std::size_t> widths;
   std::vector<std::string> titles;
   for (const Column& column : columns_) {
@@ -122,12 +124,13 @@ std::string Table::text() const {
     titles.push_back(column.title);
   }
   for (const auto& row : rows_)
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], std::min(width(row[i]), widest));
 
   std::string result;
   const auto append = [&](const std::vector<std::string>& row) {
     for (std::size_t i = 0; i < widths.size(); ++i) {
-      const std::string fill(widths[i] - width(row[i]), ' ');
+      const std::string fill(widths[i] - std::min(width(row[i]), widths[i]), ' ');
       result += columns_[i].align == Align::right ? fill + row[i] : row[i] + fill;
       if (i + 1 < widths.size()) result += "  ";
     }
