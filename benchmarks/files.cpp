@@ -78,7 +78,8 @@ int main(int argc, char** argv) try {
     return 2;
   }
   const std::string directory = std::string(argv[1]) + "/", saved = directory + "saved.safetensors",
-                    quoted = "'" + saved + "'", copy = "'" + directory + "copy'";
+                    quoted = "'" + saved + "'", copy = "'" + directory + "copy'",
+                    fresh = "'" + directory + "fresh'";
   const Index mebibytes = argc > 2 ? std::atoll(argv[2]) : 1024, rounds = argc > 3 ? std::atoll(argv[3]) : 7;
   constexpr Index tensors = 64;
   const auto bytes = static_cast<std::size_t>(mebibytes) << 20;
@@ -95,9 +96,17 @@ int main(int argc, char** argv) try {
   std::vector<Contender> contenders{
       {"cp", [&] { shell("cp " + quoted + " " + copy); }},
       {"cp and sync", [&] { shell("cp " + quoted + " " + copy + " && sync " + copy); }},
+      // As a file is saved: a new one, which takes the place of the old one when it is on the disk.
+      {"cp, sync and mv",
+       [&] { shell("cp " + quoted + " " + fresh + " && sync " + fresh + " && mv " + fresh + " " + copy); }},
       {"io::save", [&] { io::save(saved, dict); }},
       {"cat", [&] { shell("cat " + quoted + " >/dev/null"); }},
-      {"cat into a pipe", [&] { shell("cat " + quoted + " | cat >/dev/null"); }},
+      // As a file is loaded: into memory that nobody had before.
+      {"dd into new memory",
+       [&] {
+         shell("dd if=" + quoted + " of=/dev/null bs=" + std::to_string(bytes) +
+               " count=1 iflag=fullblock status=none");
+       }},
       {"io::load", [&] { static_cast<void>(io::load(saved)); }},
       {"io::load, memory kept", [&] { static_cast<void>(io::load(saved)); }},
   };
