@@ -97,7 +97,8 @@ Sink::~Sink() {
 
 void Sink::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    // As cat and cp do: a system that puts large writes into large pages of its cache can take five times as long.
+    // As cat and cp do: a system that puts large writes into large pages of its cache can take five times as
+    // long.
     constexpr std::size_t most = std::size_t{128} << 10;
     const std::size_t count = std::min(bytes.size(), most);
     const ssize_t written = ::pwrite(descriptor_, bytes.data(), count, static_cast<off_t>(position_));
