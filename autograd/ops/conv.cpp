@@ -52,9 +52,10 @@ Convolution convolution_of(const Shape& x, const Shape& weight, const Conv2dOpti
   check_ranks(x, weight, operands);
   check_groups(options.groups, x[3], weight[0], operands);
   if (weight[3] != x[3] / options.groups)
-    fail<ShapeError>("the weight reads " + std::to_string(weight[3]) + " channels, each group has " +
-                         std::to_string(x[3] / options.groups) + ": " + operands(),
-                     "weights are (out, kernel height, kernel width, in / groups)");
+    fail<ShapeError>(
+        "the weight reads " + std::to_string(weight[3]) + " channels, each group has " +
+            std::to_string(x[3] / options.groups) + ": " + operands(),
+        "images are (N, H, W, channels), weights (out, kernel height, kernel width, in / groups)");
   const Windows windows = detail::windows_on(
       {x[1], x[2]}, {{weight[1], weight[2]}, options.stride, options.padding, options.dilation}, operands);
   return {x[0], windows.height, windows.width, x[3], weight[0], options.groups};
@@ -145,9 +146,10 @@ Variable conv_transpose2d(const Operand& x, const Operand& weight, const Variabl
   const Given operands = given("x", from, "weight", w, options.groups);
   check_ranks(from, w, operands);
   if (w[0] != from[3])
-    fail<ShapeError>("the weight reads " + std::to_string(w[0]) + " channels, x has " +
-                         std::to_string(from[3]) + ": " + operands(),
-                     "weights are (in, kernel height, kernel width, out / groups)");
+    fail<ShapeError>(
+        "the weight reads " + std::to_string(w[0]) + " channels, x has " + std::to_string(from[3]) + ": " +
+            operands(),
+        "images are (N, H, W, channels), weights (in, kernel height, kernel width, out / groups)");
   check_groups(options.groups, from[3], from[3], operands);
   const Windows windows = detail::windows_from(
       {from[1], from[2]}, {{w[1], w[2]}, options.stride, options.padding, options.dilation},
