@@ -31,7 +31,8 @@ TEST_SUITE("autograd") {
     const std::string place = "conv_test.cpp:" + std::to_string(__LINE__ - 1) + ": ";
     CHECK(channels == place +
                           "conv2d: the weight reads 3 channels, each group has 4: x (2, 5, 6, 4), weight "
-                          "(8, 3, 3, 3) (weights are (out, kernel height, kernel width, in / groups))");
+                          "(8, 3, 3, 3) (images are (N, H, W, channels), weights (out, kernel height, kernel "
+                          "width, in / groups))");
     CHECK(contains(message_of([&] {
                      conv2d(zeros({5, 6, 4}), w);
                    }),
@@ -97,7 +98,7 @@ TEST_SUITE("autograd") {
     CHECK(contains(
         message_of([&] { conv_transpose2d(x, w); }),
         "conv_transpose2d: the weight reads 8 channels, x has 4: x (2, 5, 6, 4), weight (8, 3, 3, 4) "
-        "(weights are (in, kernel height, kernel width, out / groups))"));
+        "(images are (N, H, W, channels), weights (in, kernel height, kernel width, out / groups))"));
     const Variable t(zeros({4, 3, 3, 2}));
     CHECK(contains(message_of([&] { conv_transpose2d(x, t, {}, {.output_padding = 1}); }),
                    "expects output padding below stride or dilation, got 1 x 1"));
