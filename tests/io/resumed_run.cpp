@@ -59,16 +59,15 @@ int main(int argc, char** argv) try {
   std::vector<double> losses;
   double loss_of_epoch = 0;
 
-  io::CheckpointSaver saver(directory,
-                            io::Checkpoint()
-                                .add("model", model)
-                                .add("optimizer", optimizer)
-                                .add("schedule", schedule)
-                                .add("loader", loader)
-                                .add("random", default_generator())
-                                .add("losses", losses)
-                                .add("loss_of_epoch", loss_of_epoch),
-                            {.every_steps = every, .keep_last = 2});
+  const io::Checkpoint run = io::Checkpoint()
+                                 .add("model", model)
+                                 .add("optimizer", optimizer)
+                                 .add("schedule", schedule)
+                                 .add("loader", loader)
+                                 .add("random", default_generator())
+                                 .add("losses", losses)
+                                 .add("loss_of_epoch", loss_of_epoch);
+  io::CheckpointSaver saver(directory, run, {.every_steps = every, .keep_last = 2});
   for (const std::string& damaged : saver.resume().skipped) std::cerr << "skipped " << damaged << '\n';
   while (loader.epoch() < 3) {
     for (auto& [images, labels] : loader) {
@@ -89,14 +88,7 @@ int main(int argc, char** argv) try {
       std::raise(SIGKILL);
     }
   }
-  io::Checkpoint()
-      .add("model", model)
-      .add("optimizer", optimizer)
-      .add("schedule", schedule)
-      .add("loader", loader)
-      .add("random", default_generator())
-      .add("losses", losses)
-      .save(directory + "/final.safetensors");
+  run.save(directory + "/final.safetensors");
   std::cout << loader.size() << " batches, last loss " << losses.back() << '\n';
   return 0;
 } catch (const std::exception& error) {

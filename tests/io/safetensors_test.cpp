@@ -368,5 +368,9 @@ TEST_CASE("safetensors: a checkpoint in several files reads as one") {
   CHECK(contains(rejected(R"({"weight_map":{"a":"model-00001.safetensors","a":"model-00001.safetensors"}})"),
                  "'a' stands twice"));
   CHECK_THROWS_AS(io::load(index(R"({"weight_map":{"a":"gone.safetensors"}})")), IoError);
-  CHECK(contains(rejected("{" + map), "the index: "));
+  const std::string whole = "{" + map + "}";
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::string path = index(whole.substr(0, size));
+    CHECK_THROWS_AS(io::load(path), FormatError);
+  }
 }
