@@ -8,7 +8,8 @@ public=("$@")
 declare -A allowed=(
   [tensor]="tensor" [vmath]="tensor vmath" [backend]="tensor backend" [kernels]="tensor vmath backend kernels"
   [autograd]="tensor vmath kernels autograd" [nn]="tensor kernels autograd nn" [optim]="tensor kernels autograd optim"
-  [io]="tensor io" [data]="tensor io data"
+  [io]="tensor io" [data]="tensor io data" [plot]="tensor io plot"
+  [train]="tensor autograd nn optim io data plot train"
 )
 # One more arrow: random numbers are transformed by the loops of vmath/.
 excepted="tensor/random.cpp vmath"
