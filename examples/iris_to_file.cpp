@@ -89,7 +89,7 @@ void predict(Irises& model, const std::vector<double>& flower, const std::vector
 int main(int argc, char** argv) {
   example::Program program("iris_to_file",
                            "A table learned, saved, loaded again, and one row given by hand predicted",
-                           {.data = "iris/iris.csv", .epochs = 100, .small_epochs = 40, .pictures = false});
+                           {.data = "iris", .epochs = 100, .small_epochs = 40, .pictures = false});
   std::vector<double> flower;
   program.numbers("--predict", flower, "Sepal length and width, petal length and width in cm", {0.01, 100});
 

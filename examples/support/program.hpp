@@ -24,7 +24,7 @@ namespace example {
 /// Which of the common options a program has, and their defaults. --help, --seed, --threads, --small,
 /// --no-check and --report are there always.
 struct Setup {
-  std::string data = {};  ///< default of --data, as Run::data_set() takes it; empty: there is no --data
+  std::string data = {};  ///< default of --data: a data set of tools/fetch; empty: there is no --data
   std::string data_help = "Your own data in place of these";
   xgrad::Index epochs = 0;        ///< default of --epochs; 0: there is no --epochs
   xgrad::Index small_epochs = 0;  ///< the same with --small; 0: as epochs

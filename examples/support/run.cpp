@@ -24,8 +24,6 @@ fs::path cache() {
   return fs::path(home != nullptr ? home : ".") / ".cache" / "xgrad";
 }
 
-std::string set_of(const std::string& place) { return place.substr(0, place.find('/')); }
-
 std::string number(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, value);
@@ -57,19 +55,20 @@ std::string Figure::text() const {
 }
 
 std::string Run::data() const {
-  if (data_word.empty() || data_word == set_of(default_data)) return data_set(default_data);
+  if (data_word.empty()) return data_set(default_data);
   std::error_code ignored;
   if (fs::exists(data_word, ignored)) return data_word;
-  if (data_word.find('/') == std::string::npos && data_word.find('.') == std::string::npos)
-    return data_set(data_word);
+  if (data_word.find_first_of("/.") == std::string::npos) return data_set(data_word);
   throw std::runtime_error("there is no " + data_word + " (option --data)");
 }
 
-std::string Run::data_set(const std::string& place) {
-  const fs::path path = place == "fashion" ? fs::path(fashion) : cache() / place;
+std::string Run::data_set(const std::string& set) {
+  const fs::path folder = set == "fashion" ? fs::path(fashion) : cache() / set;
   std::error_code ignored;
-  if (fs::exists(path, ignored)) return path.string();
-  throw std::runtime_error("there is no " + path.string() + ": tools/fetch " + set_of(place) +
+  for (const char* ending : {".csv", ".txt"})
+    if (const fs::path file = folder / (set + ending); fs::exists(file, ignored)) return file.string();
+  if (fs::exists(folder, ignored)) return folder.string();
+  throw std::runtime_error("there is no " + folder.string() + ": tools/fetch " + set +
                            " gets it, --data takes your own");
 }
 

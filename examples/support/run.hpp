@@ -67,9 +67,9 @@ struct Run {
   /// The place of the program's data: the path of --data, or what data_set() finds by that word. Throws when
   /// nothing is there, with the command that gets it.
   [[nodiscard]] std::string data() const;
-  /// What tools/fetch has got: "weather/seattle-weather.csv" is that file of the data set weather, "mnist" a
-  /// directory. Throws when it is not there, with the command that gets it.
-  [[nodiscard]] static std::string data_set(const std::string& place);
+  /// What tools/fetch has got: a data set's one file, else its directory. Throws when it is not there, with
+  /// the command that gets it.
+  [[nodiscard]] static std::string data_set(const std::string& set);
 
   /// With --load gives the model the weights of that file, says so, and returns true.
   bool load(xgrad::nn::Module& model) const;
