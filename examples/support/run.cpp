@@ -17,11 +17,21 @@ namespace fs = std::filesystem;
 // Where Debian's package puts it; all others are below the user's cache directory.
 constexpr const char* fashion = "/usr/share/datasets/fashion-mnist";
 
-fs::path cache() {
+fs::path folder_of(const std::string& set) {
+  if (set == "fashion") return fashion;
   if (const char* const given = std::getenv("XDG_CACHE_HOME"); given != nullptr && *given != '\0')
-    return fs::path(given) / "xgrad";
+    return fs::path(given) / "xgrad" / set;
   const char* const home = std::getenv("HOME");
-  return fs::path(home != nullptr ? home : ".") / ".cache" / "xgrad";
+  return fs::path(home != nullptr ? home : ".") / ".cache" / "xgrad" / set;
+}
+
+std::optional<std::string> find_set(const std::string& set) {
+  const fs::path folder = folder_of(set);
+  std::error_code ignored;
+  for (const char* ending : {".csv", ".txt"})
+    if (const fs::path file = folder / (set + ending); fs::exists(file, ignored)) return file.string();
+  if (fs::exists(folder, ignored)) return folder.string();
+  return std::nullopt;
 }
 
 std::string number(double value, int digits) {
@@ -58,18 +68,16 @@ std::string Run::data() const {
   if (data_word.empty()) return data_set(default_data);
   std::error_code ignored;
   if (fs::exists(data_word, ignored)) return data_word;
-  if (data_word.find_first_of("/.") == std::string::npos) return data_set(data_word);
-  throw std::runtime_error("there is no " + data_word + " (option --data)");
+  const bool word = data_word.find_first_of("/.") == std::string::npos;
+  if (const auto found = word ? find_set(data_word) : std::nullopt) return *found;
+  throw std::runtime_error("there is no " + data_word +
+                           (word ? ", here or among what tools/fetch has got" : "") + " (option --data)");
 }
 
 std::string Run::data_set(const std::string& set) {
-  const fs::path folder = set == "fashion" ? fs::path(fashion) : cache() / set;
-  std::error_code ignored;
-  for (const char* ending : {".csv", ".txt"})
-    if (const fs::path file = folder / (set + ending); fs::exists(file, ignored)) return file.string();
-  if (fs::exists(folder, ignored)) return folder.string();
-  throw std::runtime_error("there is no " + folder.string() + ": tools/fetch " + set +
-                           " gets it, --data takes your own");
+  if (const auto found = find_set(set)) return *found;
+  throw std::runtime_error("the data set " + set + " is not in " + folder_of(set).string() +
+                           ": tools/fetch " + set + " gets it, --data takes your own");
 }
 
 bool Run::load(xgrad::nn::Module& model) const {
