@@ -61,7 +61,7 @@ fi
 # An interrupt ends the training, not the program.
 if has --epochs; then
   # No function: the signal is for the program, not for a shell around it.
-  "$program" "${data[@]}" --small --threads 1 --epochs 1000000 >cut.log 2>&1 &
+  "$program" "${data[@]}" --small --threads 1 --epochs 1000000000 >cut.log 2>&1 &
   process=$!
   for ((i = 0; i < 100; ++i)); do
     if [ -s cut.log ]; then break; fi
@@ -69,6 +69,11 @@ if has --epochs; then
   done
   sleep 0.2
   if kill -INT "$process" 2>/dev/null; then
+    for ((i = 0; i < 600; ++i)); do
+      kill -0 "$process" 2>/dev/null || break
+      sleep 0.05
+    done
+    if kill -KILL "$process" 2>/dev/null; then fail "it goes on after an interrupt:" cut.log; fi
     status=0
     wait "$process" || status=$?
     [ "$status" = 130 ] || fail "interrupted, it ends with status $status instead of 130:" cut.log

@@ -41,7 +41,11 @@ expect() {
 run 0 --data flowers.csv --save m.safetensors --report report.json
 expect out.log 'weights written to m.safetensors' 'test accuracy 100.0 % (expected: at least 88 %)'
 expect report.json '"value":1.0' '"at_least":0.88' '"seed":1' '"epochs":100' '"interrupted":false'
-# Another process needs nothing but the file.
+run 0 --data flowers.csv --predict 6.0,2.9,3.0,0.8
+grep -E '^(small|medium|large) ' out.log >first.log
+# Another process needs nothing but the file, and says the same.
+run 0 --load m.safetensors --predict 6.0,2.9,3.0,0.8
+grep -E '^(small|medium|large) ' out.log | diff first.log - || fail "the loaded model predicts otherwise"
 run 0 --load m.safetensors --predict 5.1,3.2,1.3,0.2
 expect out.log 'small        100.00 %'
 run 0 --load m.safetensors --predict 7.1,3.2,6.3,2.2
@@ -79,6 +83,9 @@ cp flowers.csv cache/xgrad/roses/roses.csv
 run 0
 run 0 --data roses
 
+run 0 --help
+[ "$(grep -n -- --predict out.log | cut -d : -f 1)" -lt "$(grep -n '^Every program' out.log | cut -d : -f 1)" ] ||
+  fail "the program's own options do not come first:" out.log
 run 1 --predict 1,2,3
 expect error.log 'four numbers'
 run 1 --predict 1,2,three,4
