@@ -8,6 +8,11 @@ export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 
 say() { printf '%s\n' "$*" >&2; }
 
+# column FILE NAME N: the N-th of the columns, parted by |, of the line of that name; nothing where there is none.
+column() { awk -F ' *[|] *' -v name="$2" -v n="$3" '!/^#/ && $1 == name { print $n }' "$1"; }
+# names FILE: the first column.
+names() { awk -F ' *[|] *' '!/^#/ && NF > 1 { print $1 }' "$1"; }
+
 # packages_of SECTION...: the names under [SECTION] in packages.txt.
 packages_of() {
   local section

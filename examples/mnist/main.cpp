@@ -86,7 +86,7 @@ int run(const Options& options) {
   xgrad::manual_seed(options.seed);
 
   if (!std::filesystem::is_directory(options.data))
-    throw UsageError("there is no directory " + options.data + " (tools/fetch_mnist gets MNIST)");
+    throw UsageError("there is no directory " + options.data + " (tools/fetch mnist gets MNIST)");
   const auto files = xgrad::data::read_mnist(options.data);
   const bool fashion = is_fashion(files);
   const Splits splits = prepare(files);

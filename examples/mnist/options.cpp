@@ -19,7 +19,7 @@ namespace {
 const std::map<std::string, double> default_rates{
     {"adam", 0.004}, {"adamw", 0.004}, {"rmsprop", 0.001}, {"adagrad", 0.02}, {"sgd", 0.1}};
 
-// Where tools/fetch_mnist keeps the files.
+// Where tools/fetch keeps the files.
 std::string default_directory() {
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   if (cache != nullptr && *cache != '\0') return std::string(cache) + "/xgrad/mnist";
