@@ -51,6 +51,7 @@ Flowers read_flowers(const std::string& path) {
   Flowers flowers{.measures = Tensor::from(numbers, {-1, 4}), .species = {}, .names = words};
   std::ranges::sort(flowers.names);
   flowers.names.erase(std::unique(flowers.names.begin(), flowers.names.end()), flowers.names.end());
+  if (flowers.names.size() != 3) throw std::runtime_error(path + " is no table of flowers of three species");
   std::vector<Index> ids;
   for (const std::string& word : words)
     ids.push_back(std::ranges::find(flowers.names, word) - flowers.names.begin());
@@ -108,12 +109,13 @@ int main(int argc, char** argv) {
     }
 
     const Flowers all = read_flowers(run.data());
-    const Tensor order = permutation(all.measures.shape()[0]);
+    const Index count = all.measures.shape()[0], held_out = count / 3;
+    const Tensor order = permutation(count);
     const auto part = [&](Index begin, Index end) {
       const Tensor rows = slice(order, 0, {begin, end}).value();
       return Flowers{data::gather_rows(all.measures, rows), data::gather_rows(all.species, rows)};
     };
-    const Flowers training = part(0, 100), test = part(100, 150);
+    const Flowers training = part(held_out, count), test = part(0, held_out);
     if (!loaded) {
       train(model, training, run);
       run.save(model, {{"0", all.names[0]}, {"1", all.names[1]}, {"2", all.names[2]}});

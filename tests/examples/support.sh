@@ -83,6 +83,8 @@ cp flowers.csv cache/xgrad/roses/roses.csv
 run 0
 run 0 --data roses
 
+run 1 --data .
+expect error.log 'no table of flowers'
 run 0 --help
 [ "$(grep -n -- --predict out.log | cut -d : -f 1)" -lt "$(grep -n '^Every program' out.log | cut -d : -f 1)" ] ||
   fail "the program's own options do not come first:" out.log
