@@ -68,7 +68,7 @@ void train(Irises& model, const Flowers& flowers, const example::Run& run) {
   model.mean = mean(flowers.measures, 0).value();
   model.deviation = sqrt(mean(square(flowers.measures - model.mean), 0)).value();
   optim::Adam optimizer(model.parameters(), {.learning_rate = 0.02});
-  for (Index epoch = 1; epoch <= run.epochs && !example::interrupted(); ++epoch) {
+  for (Index epoch = 1; epoch <= run.epochs && !train::interrupted(); ++epoch) {
     optimizer.zero_grad();
     const Variable loss = nn::cross_entropy(model(flowers.measures), flowers.species);
     loss.backward();

@@ -2,6 +2,7 @@
 
 #include <xgrad/autograd/modes.hpp>
 #include <xgrad/nn/call_observer.hpp>
+#include <xgrad/nn/eval_mode.hpp>
 #include <xgrad/nn/walk.hpp>
 
 #include <algorithm>
@@ -26,25 +27,6 @@ class ShapeObserver final : public detail::CallObserver {
   std::unordered_map<const Module*, std::string> shapes_;
 };
 
-class EvaluationMode {
- public:
-  EvaluationMode(const Module& module, Place place) {
-    // Of a const module the mode alone is changed, which is mutable.
-    auto& whole = const_cast<Module&>(module);
-    for (const auto& [path, part] : whole.named_modules(place)) former_.emplace_back(part, part->training());
-    whole.eval();
-  }
-  // Parents come before their children, so each child's own mode has the last word.
-  ~EvaluationMode() {
-    for (const auto& [part, training] : former_) part->train(training);
-  }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  std::vector<std::pair<Module*, bool>> former_;
-};
-
 std::string grouped(Index number) {
   std::string digits = std::to_string(number);
   for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
@@ -56,7 +38,7 @@ std::string grouped(Index number) {
 std::string summary(const Module& module, const Callback<void()>& run, Place place) {
   ShapeObserver shapes;
   {
-    const EvaluationMode evaluation(module, place);
+    const EvalMode evaluation(module, place);
     const NoGrad unrecorded;
     run();
   }

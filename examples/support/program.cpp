@@ -4,12 +4,12 @@
 #include <xgrad/tensor/error.hpp>
 #include <xgrad/tensor/random.hpp>
 #include <xgrad/tensor/threads.hpp>
+#include <xgrad/train/interrupt.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -24,13 +24,6 @@ using xgrad::Index;
 
 constexpr const char* own_group = "This program";
 constexpr const char* common_group = "Every program";
-
-volatile std::sig_atomic_t interrupt = 0;
-
-extern "C" void on_interrupt(int) {
-  interrupt = 1;
-  std::signal(SIGINT, SIG_DFL);  // a second one ends the program at once
-}
 
 template <class T>
 struct Plain {
@@ -101,8 +94,6 @@ struct Help : CLI::Formatter {
 };
 
 }  // namespace
-
-bool interrupted() { return interrupt != 0; }
 
 Program::Program(std::string name, std::string about, Setup setup)
     : name_(std::move(name)),
@@ -217,19 +208,19 @@ int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) t
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // whoever reads a log sees how far it is
   xgrad::set_num_threads(run.threads);
   xgrad::manual_seed(run.seed);
-  std::signal(SIGINT, on_interrupt);
+  const xgrad::train::InterruptScope ctrl_c;
 
   body(run);
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::erase_if(run.picture_paths, [](const auto& path) { return !std::filesystem::exists(path); });
   for (const std::string& path : run.picture_paths) std::printf("picture written to %s\n", path.c_str());
-  std::printf("wall time: %.1f s%s\n", seconds, interrupted() ? "; interrupted" : "");
+  std::printf("wall time: %.1f s%s\n", seconds, xgrad::train::interrupted() ? "; interrupted" : "");
   for (const Figure& figure : run.figures) std::printf("%s\n", figure.text().c_str());
   if (!run.report_path.empty()) write_report(run, seconds);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     throw std::runtime_error("cannot write to standard output");
-  if (interrupted()) return 130;
+  if (xgrad::train::interrupted()) return 130;
   return run.reached() || run.no_check ? 0 : 1;
 } catch (const std::exception& error) {
   std::fflush(stdout);

@@ -2,6 +2,7 @@
 #include "run.hpp"
 
 #include <xgrad/tensor/version.hpp>
+#include <xgrad/train/interrupt.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -30,7 +31,7 @@ nlohmann::json optional(const std::optional<double>& value) {
 void write_report(const Run& run, double seconds) {
   nlohmann::ordered_json report{
       {"name", run.name},        {"seed", run.seed},         {"epochs", run.epochs},
-      {"threads", run.threads},  {"small", run.small},       {"interrupted", interrupted()},
+      {"threads", run.threads},  {"small", run.small},       {"interrupted", xgrad::train::interrupted()},
       {"seconds", seconds},      {"processor", processor()}, {"version", xgrad::library_version()},
       {"reached", run.reached()}};
   report["figures"] = nlohmann::ordered_json::array();

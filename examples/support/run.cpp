@@ -100,6 +100,11 @@ std::string Run::picture(const std::string& ending) {
   return path;
 }
 
+void Run::draw(const xgrad::plot::Figure& figure, const std::string& ending) {
+  const xgrad::plot::Saved saved = figure.save(picture(ending));
+  if (!saved) std::printf("%s\n", saved.message.c_str());
+}
+
 void Run::figure(std::string what, double value, Expected expected) {
   figures.push_back({std::move(what), value, std::move(expected)});
 }
@@ -115,6 +120,18 @@ bool Run::reached() const {
   for (const Claim& claim : claims)
     if (!claim.holds) return false;
   return true;
+}
+
+xgrad::train::CheckpointOptions checkpoints(const std::string& directory, double seconds) {
+  return {.directory = directory,
+          .every_minutes = seconds / 60,
+          .on_resume =
+              [](const xgrad::io::Latest& found) {
+                for (const std::string& damaged : found.skipped)
+                  std::fprintf(stderr, "skipped a checkpoint: %s\n", damaged.c_str());
+                if (found) std::printf("going on from %s\n", found.path.c_str());
+              },
+          .on_unsaved = [](const xgrad::IoError& error) { std::fprintf(stderr, "no checkpoint: %s\n", error.what()); }};
 }
 
 std::string unwritable(const std::string& path) {

@@ -3,7 +3,9 @@
 
 #include <xgrad/io/file.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/plot/figure.hpp>
 #include <xgrad/tensor/index.hpp>
+#include <xgrad/train/run.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -12,10 +14,6 @@
 #include <vector>
 
 namespace example {
-
-/// Whether Ctrl-C was pressed: loops ask, and end with what was reached. A second one ends the program at
-/// once.
-[[nodiscard]] bool interrupted();
 
 /// What a figure must be, and how it is shown.
 struct Expected {
@@ -81,12 +79,19 @@ struct Run {
   /// with what tells several apart: ".svg", "_filters.png". It is named at the end of the run.
   [[nodiscard]] std::string picture(const std::string& ending);
 
+  /// Draws the figure into picture(ending), and says so where gnuplot is missing.
+  void draw(const xgrad::plot::Figure& figure, const std::string& ending = ".svg");
+
   /// What the run came to, printed at its end: run.figure("test accuracy", 0.871, {.at_least = 0.85}).
   void figure(std::string what, double value, Expected expected = {});
   /// A sentence in the program's output that must hold for the figures to count as reached.
   void claim(std::string sentence, bool holds);
   [[nodiscard]] bool reached() const;
 };
+
+/// Checkpoints of a training loop in `directory`, none where that is empty; the program says where it goes on, and
+/// that a checkpoint could not be saved.
+[[nodiscard]] xgrad::train::CheckpointOptions checkpoints(const std::string& directory, double seconds);
 
 /// The run as one line of JSON, written to its report_path: name, seed, epochs, threads, small, interrupted,
 /// seconds, processor, version, figures, claims, pictures.

@@ -185,11 +185,11 @@ TEST_CASE("pictures are named after the program, and the report names those that
 
 // The last case: what Ctrl-C sets stays.
 TEST_CASE("Ctrl-C is seen by the body, which ends with its figures, and by the exit status") {
-  CHECK_FALSE(interrupted());
+  CHECK_FALSE(xgrad::train::interrupted());
   bool seen = false;
   CHECK(run_with({}, [&](Run& run) {
           std::raise(SIGINT);
-          seen = interrupted();
+          seen = xgrad::train::interrupted();
           run.figure("good", 1, {.at_least = 0.5});
         }) == 130);
   CHECK(seen);

@@ -1,0 +1,411 @@
+// fit, evaluate, predict and the parts of a loop of one's own.
+#include "support/files.hpp"
+#include "support/messages.hpp"
+
+#include <xgrad/train/callbacks.hpp>
+#include <xgrad/train/fit.hpp>
+#include <xgrad/train/interrupt.hpp>
+#include <xgrad/xgrad.hpp>
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <csignal>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace xgrad;
+using data::DataLoader, data::TensorDataset;
+using test::contains, test::message_of;
+
+using Batch = std::array<Tensor, 2>;
+
+struct Net : nn::Module {
+  nn::Linear hidden{3, 8};
+  nn::BatchNorm1d norm{8};
+  nn::Dropout dropout{0.2};
+  nn::Linear output{8, 2};
+  Variable forward(const Variable& x) override { return output(dropout(norm(tanh(hidden(x))))); }
+  void visit(nn::Visitor& v) override {
+    v("hidden", hidden);
+    v("norm", norm);
+    v("dropout", dropout);
+    v("output", output);
+  }
+};
+
+// Two classes in three features; 22 examples, so that batches of 4 are unequal.
+TensorDataset<2> examples(Index count = 22) {
+  Generator generator(5);
+  Tensor x = normal({count, 3}, 0, 1, float32, generator), y = randint({count}, 0, 2, generator);
+  return TensorDataset(x, y);
+}
+
+const auto cross_entropy =
+    train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); });
+
+bool same(const nn::Module& a, const nn::Module& b) {
+  const StateDict left = a.state_dict(), right = b.state_dict();
+  for (const auto& [name, tensor] : left)
+    if (!bitwise_equal(tensor, right.at(name))) return false;
+  return left.size() == right.size();
+}
+
+// The mean distance of class 1 from 1, as a metric of one's own.
+struct Distance {
+  void update(const Tensor& output, const Tensor& target, Place) {
+    sum += static_cast<double>(output.size(0)) + 0 * static_cast<double>(target.count());
+    count += static_cast<double>(target.count());
+  }
+  double value() const { return sum / count; }
+  std::vector<double> state() const { return {sum, count}; }
+  void set_state(const std::vector<double>& numbers) {
+    sum = numbers.at(0);
+    count = numbers.at(1);
+  }
+  double sum = 0, count = 0;
+};
+
+}  // namespace
+
+TEST_CASE("fit: bitwise the loop that one would write") {
+  const auto run = [](bool by_hand) {
+    manual_seed(1);
+    Net model;
+    optim::Adam optimizer(model.parameters(), {.learning_rate = 0.05});
+    DataLoader loader(examples(), {.batch_size = 4, .shuffle = true, .seed = 2});
+    if (by_hand) {
+      optim::Schedule schedule(optimizer, optim::CosineLR(30));
+      for (int epoch = 0; epoch < 3; ++epoch)
+        for (auto& [x, y] : loader) {
+          optimizer.zero_grad();
+          nn::cross_entropy(model(x), y).backward();
+          optim::clip_grad_norm(model.parameters(), 0.5);
+          optimizer.step();
+          schedule.step();
+        }
+    } else {
+      const train::History history =
+          train::fit(model, loader, cross_entropy, optimizer,
+                     {.epochs = 3, .schedule = optim::CosineLR(30), .clip_norm = 0.5});
+      CHECK(history.size() == 3);
+      CHECK(history.last("epoch") == 3);
+      CHECK(history.last("learning_rate") == doctest::Approx(0.025 * (1 + std::cos(18 * 3.14159265 / 30))));
+      const std::vector<double> losses = history.values("loss");
+      CHECK(losses.back() < losses.front());
+    }
+    return model;
+  };
+  CHECK(same(run(false), run(true)));
+}
+
+TEST_CASE("evaluate: the mean over examples, whatever the batches; modes come back") {
+  manual_seed(1);
+  Net model;
+  model.norm.eval();
+  const auto all = examples();
+  const auto [x, y] = all.tensors();
+  train::Scores expected;
+  for (const Index size : {22, 1, 4, 5}) {
+    DataLoader loader(all, {.batch_size = size});
+    const train::Scores scores =
+        train::evaluate(model, loader, cross_entropy, {{"accuracy", train::Accuracy()}});
+    if (size == 22) expected = scores;
+    CHECK(scores.at("loss") == doctest::Approx(expected.at("loss")).epsilon(1e-6));
+    CHECK(scores.at("accuracy") == expected.at("accuracy"));
+  }
+  CHECK(model.training());
+  CHECK(model.dropout.training());
+  CHECK_FALSE(model.norm.training());
+  model.eval();
+  CHECK(expected.at("loss") == doctest::Approx(nn::cross_entropy(model(x), y).item()).epsilon(1e-6));
+}
+
+TEST_CASE("predict: the outputs in order") {
+  manual_seed(1);
+  Net model;
+  const auto all = examples();
+  DataLoader loader(all, {.batch_size = 5});
+  const Tensor outputs = train::predict(model, loader);
+  CHECK(model.training());
+  model.eval();
+  CHECK(allclose(outputs, model(all.tensors()[0]).value()));
+  std::vector<Tensor> inputs{all.tensors()[0].rows(0, 3), all.tensors()[0].rows(3, 22)};
+  CHECK(allclose(train::predict(model, inputs), outputs));
+  const Tensor doubled =
+      train::predict(model, loader, [](Net& net, const Batch& batch) { return 2 * net(batch[0]); });
+  CHECK(allclose(doubled, (2 * Variable(outputs)).value()));
+  std::vector<Tensor> none;
+  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::predict(model, none)); }), "no batch"));
+}
+
+TEST_CASE("fit: accumulated batches are one large batch, also where they are unequal") {
+  const auto run = [](Index size, Index accumulate) {
+    manual_seed(1);
+    nn::Linear model(3, 2, {.dtype = float64});
+    optim::SGD optimizer(model.parameters(), {.learning_rate = 0.5, .momentum = 0.9});
+    const auto [x, y] = examples().tensors();
+    DataLoader loader(TensorDataset(x.to(float64), y), {.batch_size = size});
+    train::fit(model, loader, cross_entropy, optimizer, {.epochs = 3, .accumulate = accumulate});
+    return model.state_dict().at("weight");
+  };
+  CHECK(allclose(run(4, 100), run(22, 1), {1e-12, 1e-12}));
+  CHECK(allclose(run(4, 2), run(8, 1), {1e-12, 1e-12}));
+  CHECK_FALSE(allclose(run(4, 2), run(4, 1), {1e-3, 1e-3}));
+}
+
+TEST_CASE("fit: a run that is stopped after any batch and called again ends bitwise the same") {
+  struct Result {
+    Net model;
+    train::History history;
+  };
+  const auto run = [](const std::string& directory, Index stop_at, Index accumulate) {
+    manual_seed(1);
+    Result result;
+    optim::SGD optimizer(result.model.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
+    DataLoader loader(examples(), {.batch_size = 4, .shuffle = true, .seed = 2}), validation(examples());
+    Index batches = 0;
+    result.history = train::fit(result.model, loader, cross_entropy, optimizer,
+                                {.epochs = 3,
+                                 .validation = validation,
+                                 .metrics = {{"accuracy", train::Accuracy()}},
+                                 .callbacks = {train::early_stopping({.patience = 2})},
+                                 .stop = [&batches, stop_at] { return ++batches == stop_at; },
+                                 .checkpoint = {.directory = directory},
+                                 .schedule = optim::CosineLR(30),
+                                 .accumulate = accumulate});
+    return result;
+  };
+  for (const Index accumulate : {1, 4}) {
+    const test::TemporaryDirectory whole;
+    const Result expected = run(whole.path("run"), 0, accumulate);
+    CHECK(expected.history.size() == 3);
+    for (Index stop_at = 1; stop_at < 18; ++stop_at) {
+      CAPTURE(stop_at);
+      const test::TemporaryDirectory directory;
+      const Result part = run(directory.path("run"), stop_at, accumulate);
+      CHECK(part.history.last("epoch") == doctest::Approx(static_cast<double>(stop_at) / 6));
+      const Result rest = run(directory.path("run"), 0, accumulate);
+      CHECK(same(rest.model, expected.model));
+      REQUIRE(rest.history.size() == expected.history.size());
+      for (const char* name : {"epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"})
+        CHECK(rest.history.values(name) == expected.history.values(name));
+    }
+    // A run that is over goes on with nothing.
+    const Result again = run(whole.path("run"), 0, accumulate);
+    CHECK(same(again.model, expected.model));
+    CHECK(again.history.size() == 3);
+  }
+}
+
+TEST_CASE("early stopping: the best weights, when it ends, and in another run") {
+  manual_seed(1);
+  nn::Linear model(1, 1);
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0});
+  std::vector<Tensor> one{ones({1, 1})};
+  const double scores[] = {5, 3, 4, std::numeric_limits<double>::quiet_NaN(), 3, 2};
+  Index epochs = 0;
+  const auto loss = [&](nn::Linear& net, const Tensor& x) { return sum(net(x)); };
+  const auto fit = [&](train::EarlyStopping options) {
+    epochs = 0;
+    const train::Observer scoring{.on_epoch = {}, .name = {}};
+    static_cast<void>(scoring);
+    return train::fit(model, one, loss, optimizer,
+                      {.epochs = 6,
+                       .callbacks = {{.on_start = [&](train::Run&) { nn::init::constant(model.weight, -1); },
+                                      .on_batch =
+                                          [&](train::Run& run) {
+                                            nn::init::constant(model.weight, static_cast<double>(epochs));
+                                            run.set("score", scores[epochs++]);
+                                          }},
+                                     train::early_stopping(options)}});
+  };
+  CHECK(fit({.monitor = "score", .patience = 3}).size() == 5);
+  CHECK(model.weight.value().item() == 1);
+  CHECK(fit({.monitor = "score", .patience = 4}).size() == 6);
+  CHECK(model.weight.value().item() == 5);
+  CHECK(fit({.monitor = "score", .patience = 4, .minimum_change = 1.5}).size() == 6);
+  CHECK(model.weight.value().item() == 1);
+  CHECK(fit({.monitor = "score", .highest = true, .patience = 2}).size() == 3);
+  CHECK(model.weight.value().item() == 0);
+  CHECK(fit({.monitor = "score", .patience = 3, .restore_best = false}).size() == 5);
+  CHECK(model.weight.value().item() == 4);
+  CHECK(contains(message_of<ValueError>([&] { fit({.monitor = "accuracy"}); }),
+                 {"'accuracy'", "loss", "score"}));
+  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.patience = 0})); }), "patience"));
+  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.minimum_change = -1})); }),
+                 "minimum_change"));
+}
+
+TEST_CASE("fit: a loss that is not finite ends the run before the step, and says where it was born") {
+  manual_seed(1);
+  Net model;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  auto [x, y] = examples().tensors();
+  DataLoader loader(TensorDataset(x, y), {.batch_size = 4, .shuffle = true, .seed = 2});
+  StateDict before;
+  Index batches = 0;
+  const auto broken = [&](Net& net, const Batch& batch) {
+    if (batches == 8) {
+      if (before.empty()) before = net.state_dict();
+      return sum(log(net(batch[0]) * 0 - 1));
+    }
+    return nn::cross_entropy(net(batch[0]), batch[1]);
+  };
+  const auto position = [&] { return default_generator().position(); };
+  try {
+    train::fit(model, loader, broken, optimizer,
+               {.epochs = 3, .callbacks = {{.on_batch = [&](train::Run&) { ++batches; }}}});
+    FAIL("nothing was thrown");
+  } catch (const train::Diverged& error) {
+    const std::string message = error.what();
+    CHECK(contains(
+        message, {"fit_test.cpp:", "the loss is ", "step 8", "epoch 2", "batch 3 of 6", "log", "examples "}));
+    CHECK(error.step() == 8);
+    CHECK(error.history().size() == 1);
+    REQUIRE(error.examples().defined());
+    CHECK(error.examples().count() == 4);
+  }
+  const StateDict after = model.state_dict();
+  for (const auto& [name, tensor] : before) CHECK(bitwise_equal(tensor, after.at(name)));
+  CHECK(before.size() > 0);
+  CHECK(position() > 0);
+  for (const Variable& parameter : model.parameters()) CHECK_FALSE(parameter.grad().defined());
+}
+
+TEST_CASE("fit: a gradient that is not finite, and a batch that holds a NaN") {
+  manual_seed(1);
+  nn::Linear model(3, 1);
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  const StateDict before = model.state_dict();
+  std::vector<Tensor> inputs{ones({2, 3})};
+  const auto loss = [](nn::Linear& net, const Tensor& input) { return sum(sqrt(net(input) * 0)); };
+  CHECK(contains(message_of<train::Diverged>([&] { train::fit(model, inputs, loss, optimizer); }),
+                 {"a gradient is not finite at step 0", "sqrt"}));
+  CHECK(bitwise_equal(before.at("weight"), model.state_dict().at("weight")));
+
+  Tensor x = ones({3, 3});
+  x.mutable_data<float>()[7] = std::numeric_limits<float>::quiet_NaN();
+  DataLoader loader(TensorDataset(x, Tensor(arange(3))), {.batch_size = 3});
+  const auto total = [](nn::Linear& net, const Batch& batch) { return sum(net(batch[0])); };
+  CHECK(contains(message_of<train::Diverged>([&] { train::fit(model, loader, total, optimizer); }),
+                 {"the loss is nan", "tensor 0 of the batch is not finite in row 2, example 2"}));
+  CHECK(bitwise_equal(before.at("weight"), model.state_dict().at("weight")));
+}
+
+TEST_CASE("fit: what it refuses") {
+  nn::Linear model(3, 2);
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  DataLoader loader(examples(), {.batch_size = 4});
+  const auto refused = [&](const train::FitOptions<Batch>& options) {
+    return message_of<ValueError>([&] { train::fit(model, loader, cross_entropy, optimizer, options); });
+  };
+  CHECK(contains(refused({.epochs = -1}), {"fit_test.cpp", "epochs"}));
+  CHECK(contains(refused({.accumulate = 0}), {"fit_test.cpp", "accumulate"}));
+  CHECK(contains(refused({.clip_norm = -1}), "clip_norm"));
+  CHECK(contains(refused({.metrics = {{"loss", train::Accuracy()}}}), "'loss'"));
+  CHECK(contains(refused({.metrics = {{"a", train::Accuracy()}, {"a", train::Accuracy()}}}), "'a'"));
+  CHECK(contains(message_of<ShapeError>([&] {
+                   train::fit(
+                       model, loader, [](auto& m, const Batch& b) { return m(b[0]); }, optimizer);
+                 }),
+                 {"one number", "(4, 2)"}));
+  CHECK(contains(message_of<ValueError>([&] {
+                   train::fit(model, loader, [](auto& m, const Batch& b) { return sum(m(b[0])); }, optimizer,
+                              {.metrics = {{"accuracy", train::Accuracy()}}});
+                 }),
+                 "Outcome"));
+  struct Odd {
+    Tensor x;
+  };
+  std::vector<Odd> odd{{ones({1, 3})}};
+  CHECK(contains(message_of<ValueError>([&] {
+                   train::fit(
+                       model, odd, [](auto& m, const Odd& b) { return sum(m(b.x)); }, optimizer);
+                 }),
+                 "Outcome"));
+  const train::History history = train::fit(
+      model, odd, [](auto& m, const Odd& b) { return train::Outcome(sum(m(b.x)), {}, {}, 1); }, optimizer);
+  CHECK(history.size() == 1);
+  CHECK(train::fit(model, loader, cross_entropy, optimizer, {.epochs = 0}).size() == 0);
+}
+
+TEST_CASE("Run: a loop with two optimizers") {
+  manual_seed(1);
+  nn::ModuleList model;
+  model.push_back(nn::Linear(2, 1));
+  model.push_back(nn::Linear(1, 2));
+  optim::SGD first(model[0].parameters(), {.learning_rate = 0.1}),
+      second(model[1].parameters(), {.learning_rate = 0.2});
+  std::vector<Tensor> batches{ones({3, 2}), ones({1, 2})};
+  std::vector<std::string> events;
+  train::Run run(model,
+                 {.epochs = 2,
+                  .callbacks = {{.on_start = [&](train::Run&) { events.push_back("start"); },
+                                 .on_epoch = [&](train::Run& r) { events.push_back(to_string(r.scores())); },
+                                 .on_end = [&](train::Run&) { events.push_back("end"); }}}});
+  while (run.next_epoch(2)) {
+    for (const Tensor& batch : batches)
+      if (!run.note({{"a", static_cast<double>(batch.size(0))}, {"b", 1}}, batch.size(0))) break;
+    CHECK(run.examples() == 4);
+    run.end_epoch({{"a", 7}});
+  }
+  CHECK_FALSE(run.next_epoch(2));
+  CHECK(run.step() == 4);
+  CHECK(run.history().values("a") == std::vector<double>{2.5, 2.5});
+  CHECK(run.history().values("validation_a") == std::vector<double>{7, 7});
+  REQUIRE(events.size() == 4);
+  CHECK(events.front() == "start");
+  CHECK(contains(events[1], "a 2.5, b 1, validation_a 7"));
+  CHECK(events.back() == "end");
+  train::Run other(model);
+  CHECK(other.next_epoch());
+  CHECK(contains(message_of<train::Diverged>([&] {
+                   static_cast<void>(other.note({{"a", std::numeric_limits<double>::infinity()}}, 1));
+                 }),
+                 {"a is inf", "step 0"}));
+  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(other.note({{"a", 1}}, -1)); }), "count"));
+}
+
+TEST_CASE("Scores: by name") {
+  train::Scores scores{{"a", 1}, {"b", 2}};
+  scores.set("a", 3);
+  CHECK(scores.at("a") == 3);
+  CHECK(scores.size() == 2);
+  CHECK(scores.find("c") == nullptr);
+  CHECK(to_string(scores) == "a 3, b 2");
+  CHECK(contains(message_of<ValueError>([&] { scores.at("c"); }), {"fit_test.cpp", "'c'", "a, b"}));
+  CHECK(contains(message_of<ValueError>([&] { scores.set("", 1); }), "empty"));
+}
+
+TEST_CASE("interrupts: the first ends the run, and the former handling comes back") {
+  {
+    const train::InterruptScope scope;
+    CHECK_FALSE(train::interrupted());
+    std::raise(SIGINT);
+    CHECK(train::interrupted());
+    nn::Linear model(3, 2);
+    optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+    DataLoader loader(examples(), {.batch_size = 4});
+    const train::History history =
+        train::fit(model, loader, cross_entropy, optimizer, {.epochs = 5, .stop = train::interrupted});
+    CHECK(history.size() == 1);
+    CHECK(history.last("epoch") == doctest::Approx(1.0 / 6));
+  }
+  static volatile std::sig_atomic_t seen = 0;
+  std::signal(SIGINT, [](int) { seen = 1; });
+  {
+    const train::InterruptScope scope;
+    CHECK_FALSE(train::interrupted());
+    std::raise(SIGINT);
+    CHECK(train::interrupted());
+    CHECK(seen == 0);
+    std::raise(SIGINT);
+    CHECK(seen == 1);
+  }
+  std::signal(SIGINT, SIG_DFL);
+}

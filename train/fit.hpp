@@ -1,0 +1,187 @@
+// fit, evaluate, predict: the loops over batches that most training runs need. Define-by-run stays: the loss
+// is a function of yours of (model, batch), and a loop of your own is made of the same parts (train/run.hpp).
+// Invariant: after an exception the model is as it was before the step under way.
+#pragma once
+
+#include <xgrad/autograd/modes.hpp>
+#include <xgrad/autograd/ops/shape.hpp>
+#include <xgrad/nn/eval_mode.hpp>
+#include <xgrad/optim/schedule.hpp>
+#include <xgrad/tensor/api.hpp>
+#include <xgrad/train/run.hpp>
+#include <xgrad/train/update.hpp>
+
+#include <concepts>
+#include <tuple>
+#include <type_traits>
+
+XGRAD_API_BEGIN
+namespace xgrad::train {
+
+/// What a loader gives: a data::DataLoader, or any other range of batches that can be gone through again.
+template <class Loader>
+using BatchOf = std::remove_cvref_t<decltype(*std::declval<Loader&>().begin())>;
+
+/// Any loader of such batches, by reference: it must outlive it.
+template <class Batch>
+class Batches {
+ public:
+  Batches() = default;
+  template <class Loader>
+  requires(!std::same_as<Loader, Batches> && std::same_as<BatchOf<Loader>, Batch>) Batches(Loader& loader)
+      : visit_([&loader](const Callback<void(Batch&)>& f) {
+          for (auto& batch : loader) f(batch);
+        }) {}
+  explicit operator bool() const { return static_cast<bool>(visit_); }
+  void for_each(const Callback<void(Batch&)>& f) const { visit_(f); }
+
+ private:
+  Callback<void(const Callback<void(Batch&)>&)> visit_;
+};
+
+/// How fit() goes about it.
+template <class Batch>
+struct FitOptions {
+  Index epochs = 1;
+  Batches<Batch> validation = {};         ///< a loader, evaluated after every epoch
+  std::vector<NamedMetric> metrics = {};  ///< of training and validation: {{"accuracy", Accuracy()}}
+  std::vector<Observer> callbacks = {};   ///< early_stopping(), progress(), csv(), ... or {.on_batch = f}
+  Callback<bool()> stop = {};             ///< asked after every batch; true ends the run
+  CheckpointOptions checkpoint = {};      ///< {.directory = "runs/1"}: the same call goes on from there
+  optim::RateRule schedule = {};          ///< of the learning rate, over updates
+  double clip_norm = 0;                   ///< the largest norm of all gradients together; 0: any
+  Index accumulate = 1;                   ///< batches whose gradients make one update
+};
+
+namespace detail {
+
+/// The rows of a batch: of its first tensor; -1 where it has none.
+template <class Batch>
+Index rows(const Batch& batch) {
+  if constexpr (std::same_as<Batch, Tensor> || std::same_as<Batch, Variable>)
+    return batch.shape().rank() > 0 ? batch.size(0) : 1;
+  else if constexpr (requires { std::tuple_size<Batch>::value; })
+    return rows(std::get<0>(batch));
+  else
+    return -1;
+}
+template <class Batch>
+void tensors_of(const Batch& batch, std::vector<Tensor>& tensors) {
+  if constexpr (std::same_as<Batch, Tensor>)
+    tensors.push_back(batch);
+  else if constexpr (requires { std::tuple_size<Batch>::value; })
+    std::apply([&](const auto&... part) { (tensors_of(part, tensors), ...); }, batch);
+}
+template <class Loader>
+Tensor indices_of(const Loader& loader) {
+  if constexpr (requires {
+                  { loader.indices() } -> std::convertible_to<Tensor>;
+                })
+    return loader.indices();
+  else
+    return {};
+}
+
+/// Throws ValueError where neither the outcome nor the batch says how many examples there were.
+Index checked_count(Index of_outcome, Index of_batch, Place place);
+
+template <class Loss, class Model, class Batch>
+Outcome outcome(Loss& loss, Model& model, Batch& batch, Place place) {
+  Outcome result(loss(model, batch));
+  result.count = checked_count(result.count, rows(batch), place);
+  return result;
+}
+
+template <class Model, class Batch, class Loss>
+Scores evaluate(Model& model, const Batches<Batch>& batches, Loss& loss,
+                const std::vector<NamedMetric>& metrics, Place place) {
+  const nn::EvalMode evaluation(model, place);
+  const NoGrad off_the_tape;
+  Tally tally(metrics, place);
+  batches.for_each([&](Batch& batch) {
+    const Outcome result = outcome(loss, model, batch, place);
+    tally.add(result, result.loss.item(), result.count, place);
+  });
+  return tally.scores();
+}
+
+}  // namespace detail
+
+/// Mean loss and metrics over all batches, whatever their sizes, off the tape and in evaluation mode.
+template <std::derived_from<nn::Module> Model, class Loader, class Loss>
+Scores evaluate(Model& model, Loader&& loader, Loss loss, const std::vector<NamedMetric>& metrics = {},
+                Place place = Place::here()) {
+  return detail::evaluate(model, Batches<BatchOf<Loader>>(loader), loss, metrics, place);
+}
+
+/// The outputs of all batches one after the other, along the first axis, off the tape and in evaluation mode:
+/// of `forward(model, batch)`, or of the model on the first tensor of a batch. Throws ValueError where there
+/// is no batch.
+template <std::derived_from<nn::Module> Model, class Loader, class Forward>
+Tensor predict(Model& model, Loader&& loader, Forward forward, Place place = Place::here()) {
+  const nn::EvalMode evaluation(model, place);
+  const NoGrad off_the_tape;
+  std::vector<Variable> outputs;
+  for (auto& batch : loader) outputs.push_back(forward(model, batch));
+  if (outputs.empty()) xgrad::detail::fail_at<ValueError>(place, "predict: there is no batch");
+  return concat(outputs, 0, place).value();
+}
+template <std::derived_from<nn::Module> Model, class Loader>
+Tensor predict(Model& model, Loader&& loader, Place place = Place::here()) {
+  const auto forward = [](Model& its_model, const auto& batch) -> Variable {
+    if constexpr (std::same_as<std::remove_cvref_t<decltype(batch)>, Tensor>)
+      return its_model(batch);
+    else
+      return its_model(std::get<0>(batch));
+  };
+  return predict(model, loader, forward, place);
+}
+
+/// A function of (model, batch) for batches of an input and a target, from one of (output, target):
+///   train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); })
+template <class F>
+auto supervised(F f) {
+  return [f](auto& model, const auto& batch) {
+    const auto& [input, target] = batch;
+    const Variable output = model(input);
+    return Outcome(f(output, target), output, target);
+  };
+}
+
+/// Trains: after every batch the optimizer takes a step along the gradient of `loss(model, batch)`, which
+/// returns a Variable, or an Outcome with what the metrics compare. Returns a row of numbers for each epoch:
+/// "epoch", "loss", the metrics, the same of the validation ("validation_loss"), "learning_rate", "seconds".
+/// Throws Diverged where the loss or a gradient is not finite, naming the step, the examples and the first
+/// module that made it so; the model is as before that step then. Also throws as Run.
+template <std::derived_from<nn::Module> Model, class Loader, class Loss>
+History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer,
+            const FitOptions<BatchOf<Loader>>& options = {}, Place place = Place::here()) {
+  detail::Update update(model, optimizer, options.schedule, options.clip_norm, options.accumulate, place);
+  CheckpointOptions checkpoint = options.checkpoint;
+  if (!checkpoint.directory.empty()) {
+    update.add_parts(checkpoint.parts, place);
+    if constexpr (io::Stateful<Loader>) checkpoint.parts.add("loader", loader, place);
+  }
+  Run run(model, {options.epochs, options.metrics, options.callbacks, options.stop, checkpoint}, place);
+
+  while (run.next_epoch(static_cast<Index>(loader.size()))) {
+    for (auto& batch : loader) {
+      const auto forward = [&] { return detail::outcome(loss, model, batch, place); };
+      const auto facts = [&](std::vector<Tensor>& tensors) {
+        detail::tensors_of(batch, tensors);
+        return detail::indices_of(loader);
+      };
+      if (!run.note(update.step(run, forward, facts, place), place)) break;
+    }
+    update.finish(place);
+    run.set("learning_rate", optimizer.learning_rate());
+    Scores validation;
+    if (options.validation)
+      validation = detail::evaluate(model, options.validation, loss, options.metrics, place);
+    run.end_epoch(validation, place);
+  }
+  return run.history();
+}
+
+}  // namespace xgrad::train
+XGRAD_API_END
