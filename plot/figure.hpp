@@ -20,12 +20,12 @@
 #include <type_traits>
 #include <vector>
 
-XGRAD_API_BEGIN
-namespace xgrad::plot {
-
-namespace detail {
+namespace xgrad::plot::detail {
 struct Content;
 }
+
+XGRAD_API_BEGIN
+namespace xgrad::plot {
 
 /// Numbers of one axis, from a Tensor of any dtype with one axis (others may have size 1), a vector or
 /// braces.

@@ -16,7 +16,7 @@ constexpr double column_gap = 44;  // between what belongs to two panels
 constexpr double row_gap = 30;
 constexpr double title_line = 27, subtitle_line = 19, panel_title_line = 20, legend_line = 21;
 constexpr double title_size = 21, panel_title_size = 15, label_size = 13, tick_size = 12;
-constexpr double sample_width = 26, sample_gap = 8, entry_gap = 22;
+constexpr double sample_gap = 8, entry_gap = 22;
 constexpr double bar_gap = 16, bar_width = 12;
 
 struct Margins {
@@ -26,7 +26,7 @@ struct Margins {
 double lines(const std::string& text) { return static_cast<double>(lines_of(text).size()); }
 
 double entry_width(const Entry& entry) {
-  return sample_width + sample_gap + text_width(entry.label, label_size);
+  return sample_width(entry.kind) + sample_gap + text_width(entry.label, label_size);
 }
 
 // The legend in rows no wider than `width`, where an entry alone is not; returns their number and places
@@ -107,6 +107,15 @@ void make_axes(Draft& draft) {
     y.zero = false;
     placed.down = true;
   }
+  const bool shows_values = std::any_of(content.bars.begin(), content.bars.end(),
+                                        [](const BarGroup& group) { return group.show_values; });
+  if (shows_values && !y.log) {
+    // The numbers stand beyond the bars.
+    const double low = std::min(0.0, y.data.low), high = std::max(0.0, y.data.high),
+                 space = 24 / y.length * (high - low);
+    if (high > 0) y.data.high = high + space;
+    if (low < 0) y.data.low = low - space;
+  }
   placed.x = make_axis(x);
   placed.y = make_axis(y);
   if (content.kind == Kind::images) placed.x.ticks.clear(), placed.y.ticks.clear();
@@ -176,7 +185,8 @@ void put_legend(Sheet& sheet, const std::vector<Entry>& entries, double left, do
   flow(entries, width, [&](const Entry& entry, double x, double row) {
     const double y = middle + legend_line * row;
     sheet.samples.push_back({left + x, y, entry});
-    sheet.labels.push_back({left + x + sample_width + sample_gap, y, entry.label, text_colour, label_size});
+    sheet.labels.push_back(
+        {left + x + sample_width(entry.kind) + sample_gap, y, entry.label, text_colour, label_size});
   });
 }
 
@@ -294,7 +304,7 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
   Sheet sheet;
   const double gaps = column_gap * static_cast<double>(columns - 1);
   // The title stands over the first plot's edge, unless that is far from the picture's.
-  const double text_left = outer + (lefts[0] <= 60 ? lefts[0] : 0);
+  const double text_left = outer + (lefts[0] <= 120 ? lefts[0] : 0);
   sheet.width = 2 * outer + sum(lefts) + sum(widths) + sum(rights) + gaps;
   raise(sheet.width, text_left + text_width(options.title, title_size, true) + outer);
   raise(sheet.width, text_left + text_width(options.subtitle, label_size) + outer);
@@ -325,7 +335,8 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
     for (std::size_t column = 0; column < columns && row * columns + column < drafts.size(); ++column) {
       Draft& draft = drafts[row * columns + column];
       draft.placed.frame.left = x + lefts[column];
-      draft.placed.frame.top = y + tops[row];
+      // Images have no axis to stand in line with others.
+      draft.placed.frame.top = y + (draft.content().kind == Kind::images ? draft.margins.top : tops[row]);
       const Frame& frame = draft.placed.frame;
       draft.placed.bar_frame = {frame.left + frame.width + bar_gap, frame.top, bar_width, frame.height};
       put_texts(sheet, draft, y);
@@ -340,6 +351,23 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
   return sheet;
 }
 
+namespace {
+
+// Three digits of the greatest; none after the point of whole numbers.
+int decimals_for(const Numbers& values) {
+  double greatest = 0;
+  bool whole = true;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    greatest = std::max(greatest, std::abs(value));
+    whole = whole && value == std::floor(value);
+  }
+  if (whole || greatest >= 100) return 0;
+  return std::clamp(2 - static_cast<int>(std::floor(std::log10(greatest))), 0, 6);
+}
+
+}  // namespace
+
 std::vector<Item> bars_of(const Content& content, const Axis& y, double pixels) {
   std::vector<Item> items;
   if (content.bars.empty()) return items;
@@ -349,6 +377,7 @@ std::vector<Item> bars_of(const Content& content, const Axis& y, double pixels) 
   for (std::size_t g = 0; g < content.bars.size(); ++g) {
     const BarGroup& group = content.bars[g];
     Boxes boxes;
+    const int decimals = decimals_for(group.heights);
     for (std::size_t i = 0; i < group.heights.size(); ++i) {
       const double height = group.heights[i];
       if (!y.shows(height)) continue;
@@ -367,12 +396,7 @@ std::vector<Item> bars_of(const Content& content, const Axis& y, double pixels) 
       }
       if (!group.show_values) continue;
       Words words{middle, end, "", text_colour, 12, Anchor::centre};
-      const double size = std::abs(height);
-      words.text = decimal(height, height == std::floor(height) ? 0
-                                   : size >= 100                ? 0
-                                   : size >= 10                 ? 1
-                                   : size >= 1                  ? 2
-                                                                : 3);
+      words.text = decimal(height, decimals);
       words.down = height < 0 ? 10 : -10;
       items.emplace_back(std::move(words));
     }

@@ -26,6 +26,20 @@ struct Label {
   int degrees = 0;  ///< counterclockwise
 };
 
+/// Of what the legend shows before a name.
+constexpr double sample_width(Entry::Kind kind) {
+  switch (kind) {
+    case Entry::Kind::dot:
+      return 11;
+    case Entry::Kind::box:
+      return 18;
+    case Entry::Kind::mark:
+      return 6;
+    default:
+      return 26;
+  }
+}
+
 struct Sample {
   double x, y;  ///< left end, middle
   Entry entry;

@@ -199,24 +199,25 @@ Panel& Panel::histogram(const Series& values, const HistogramOptions& options, P
     counts[std::min(bins - 1, static_cast<std::size_t>((value - range.low) / width))] += 1;
     total += 1;
   }
-  Boxes boxes;
-  boxes.opacity = 0.55;
-  const std::string colour = choose_colour(content, options.colour);
+  // One outline: boxes side by side would show their seams.
+  Area steps;
+  steps.opacity = 0.55;
+  steps.colour = choose_colour(content, options.colour);
   for (std::size_t i = 0; i < bins; ++i) {
     const double height = options.density && total > 0 ? counts[i] / (total * width) : counts[i];
-    boxes.left.push_back(range.low + width * static_cast<double>(i));
-    boxes.right.push_back(range.low + width * static_cast<double>(i + 1));
-    boxes.low.push_back(0);
-    boxes.high.push_back(height);
-    boxes.colours.push_back(rgb(colour));
+    for (const std::size_t end : {i, i + 1}) {
+      steps.x.push_back(range.low + width * static_cast<double>(end));
+      steps.low.push_back(0);
+      steps.high.push_back(height);
+    }
     if (height > 0) include(content.y, height);
   }
   include(content.x, range.low);
   include(content.x, range.high);
   content.x_integral = false;
   content.y_from_zero = true;
-  add_legend(content, Entry::Kind::box, to_text(mixed(0xffffff, rgb(colour), 0.65)), options.label);
-  content.items.emplace_back(std::move(boxes));
+  add_legend(content, Entry::Kind::box, to_text(mixed(0xffffff, rgb(steps.colour), 0.65)), options.label);
+  content.items.emplace_back(std::move(steps));
   return *this;
 }
 

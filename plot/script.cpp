@@ -16,7 +16,7 @@ constexpr double point_radius = 4.875;
 
 class Script {
  public:
-  Script(const Sheet& sheet, Format format) : sheet_(sheet) {
+  Script(const Sheet& sheet, Format format) : sheet_(sheet), format_(format) {
     add("# Draws a picture to its standard output: gnuplot THIS_FILE > PICTURE");
     add("set encoding utf8");
     const std::string size =
@@ -26,7 +26,8 @@ class Script {
     } else {
       // Twice the size, for sharp letters; its points are of 1/96 inch.
       add("if (strstrt(GPVAL_TERMINALS, \"pngcairo\")) { set terminal pngcairo " + sized(size, 2) +
-          " fontscale 1.5 linewidth 2 pointscale 3.42 } else { set terminal png truecolor nocrop size " +
+          " fontscale 1.5 linewidth 2 dashlength 2 pointscale 3.42 } else { set terminal png truecolor "
+          "nocrop size " +
           number(2 * sheet.width) + "," + number(2 * sheet.height) +
           " noenhanced rounded background \"#ffffff\" linewidth 2 pointscale 2 }");
     }
@@ -83,8 +84,9 @@ class Script {
         (label.bold ? ":Bold," : ",") + number(label.size) + "\" textcolor " + colour(label.colour) +
         " front");
   }
-  void line(double x1, double y1, double x2, double y2, const std::string& style) {
-    add("set arrow from " + at(x1, y1) + " to " + at(x2, y2) + " nohead " + style + " front");
+  void line(double x1, double y1, double x2, double y2, const std::string& style,
+            const char* layer = "front") {
+    add("set arrow from " + at(x1, y1) + " to " + at(x2, y2) + " nohead " + style + " " + layer);
   }
   void point(double x, double y, double radius, const std::string& name) {
     add("set label \"\" at " + at(x, y) + " point pt 7 ps " + number(radius / point_radius) + " lc " +
@@ -102,13 +104,14 @@ class Script {
         point(x + 13, y, 4.2, entry.colour);
         return point(x + 13, y, 2.2, "#ffffff");
       case Entry::Kind::dashes:
-        return line(x, y, x + 26, y, "lw 1.6 dt (6,5) lc " + colour(entry.colour));
+        return line(x, y, x + 26, y, "lw 1.6 " + dashes(6, 5, 1.6) + " lc " + colour(entry.colour));
       case Entry::Kind::dot:
-        return point(x + 15, y, 4.5, entry.colour);
+        return point(x + 5, y, 4.5, entry.colour);
       case Entry::Kind::mark:
-        return line(x + 15, y - 8, x + 15, y + 8, "lw 1 dt (4,4) lc " + colour(entry.colour));
+        return line(x + 3, y - 6, x + 3, y + 6,
+                    "lw 1.2 " + dashes(4, 4, 1.2) + " lc " + colour(entry.colour));
       case Entry::Kind::box:
-        add("set object rectangle from " + at(x + 6, y - 6) + " to " + at(x + 24, y + 6) + " front fc " +
+        add("set object rectangle from " + at(x, y - 6) + " to " + at(x + 18, y + 6) + " front fc " +
             colour(entry.colour) + " fs solid noborder");
     }
   }
@@ -142,10 +145,9 @@ class Script {
     if (y.log) add("set logscale y");
   }
 
-  static std::string positions(const std::vector<Tick>& ticks) {
-    std::string text;
-    for (const Tick& tick : ticks) text += (text.empty() ? "\"\" " : ", \"\" ") + number(tick.at);
-    return "(" + text + ")";
+  // Lengths in pixels: gnuplot's unit is half the width of the line.
+  static std::string dashes(double on, double off, double width) {
+    return "dt (" + number(2 * on / width) + "," + number(2 * off / width) + ")";
   }
 
   // Lines of equal value are found by gnuplot, before the picture begins.
@@ -187,23 +189,13 @@ class Script {
     const Content& content = *panel.content;
     frame(panel.frame, panel.x, panel.y, panel.down);
     add("unset tics");
-    add("unset grid");
     const std::string thin = " lw 1 lc " + colour(axis_colour);
     const bool bare = content.kind == Kind::images || content.kind == Kind::matrix;
     if (bare)
       add("unset border");
     else
       add(std::string("set border ") + (content.kind == Kind::plane ? "15" : "1") + " front" + thin);
-    if (!bare) {
-      if (!panel.x.ticks.empty() && content.x_names.empty())
-        add("set xtics nomirror out scale 0.6 " + positions(panel.x.ticks));
-      if (!panel.y.ticks.empty()) {
-        add(std::string("set ytics nomirror out scale ") + (content.kind == Kind::plane ? "0.6 " : "0 ") +
-            positions(panel.y.ticks));
-        if (content.kind == Kind::plot)
-          add("set grid noxtics ytics back lt 1 lw 1 lc " + colour(grid_colour));
-      }
-    }
+    if (!bare) rule(panel);
     layers_.clear();
     if (!content.bars.empty()) {
       const double pixels = panel.frame.width / (panel.x.high - panel.x.low);
@@ -216,6 +208,27 @@ class Script {
     add(plot);
     clear();
     if (content.bar) bar(panel);
+  }
+
+  // The lines of the ticks: across the plot below the data, or outside of it.
+  void rule(const PlacedPanel& panel) {
+    const Frame& frame = panel.frame;
+    const double right = frame.left + frame.width, bottom = frame.top + frame.height;
+    const std::string tick = "lw 1 lc " + colour(axis_colour), grid = "lw 1 lc " + colour(grid_colour);
+    const bool plot = panel.content->kind == Kind::plot;
+    for (const Tick& y : panel.y.ticks) {
+      const double at = panel.along(y.at);
+      if (!plot)
+        line(frame.left - 5, at, frame.left, at, tick, "back");
+      else if (at < bottom - 0.5)
+        line(frame.left, at, right, at, grid, "back");
+    }
+    // Bars to both sides stand on a line.
+    if (!panel.content->bars.empty() && panel.y.low < 0 && panel.y.high > 0)
+      line(frame.left, panel.along(0), right, panel.along(0), tick, "front");
+    if (!panel.content->x_names.empty()) return;
+    for (const Tick& x : panel.x.ticks)
+      line(panel.across(x.at), bottom, panel.across(x.at), bottom + 5, tick, "back");
   }
 
   void bar(const PlacedPanel& panel) {
@@ -237,7 +250,7 @@ class Script {
       low.push_back(value(static_cast<double>(i) / steps));
       // Up to the end: no seams between neighbours.
       high.push_back(value(1));
-      colours.push_back(mapped(bar.map, (i + 0.5) / steps));
+      colours.push_back(mapped(bar.map, bar.reach * (i + 0.5) / steps));
     }
     const std::string data = block({&left, &right, &low, &high, &colours});
     add("plot " + data + " using 1:3:1:2:3:4:5 with boxxyerror fs solid noborder lc rgb variable");
@@ -252,16 +265,16 @@ class Script {
     const std::string data = points(panel, line.x, line.y);
     if (data.empty()) return;
     const std::string from = data + " using 1:2 ";
-    layers_.push_back(from + "with lines lw " + number(line.width) +
-                      (line.dashed ? " dt (6,5)" : " dt solid") + " lc " + colour(line.colour));
+    layers_.push_back(from + "with lines lw " + number(line.width) + " " +
+                      (line.dashed ? dashes(6, 5, line.width) : "dt solid") + " lc " + colour(line.colour));
     const auto dots = [&](double radius, const std::string& name, const char* every = "") {
       layers_.push_back(data + every + " using 1:2 with points pt 7 ps " + number(radius / point_radius) +
                         " lc " + colour(name));
     };
     if (line.circles) {
-      dots(4.2, line.colour);
-      dots(2.2, "#ffffff");
-      if (line.filled_start) dots(4.2, line.colour, " every ::0::0");
+      dots(line.radius + 1, line.colour);
+      dots(line.radius - 1, "#ffffff");
+      if (line.filled_start) dots(line.radius + 2, line.colour, " every ::0::0");
     } else {
       lonely(panel, line);
     }
@@ -309,7 +322,8 @@ class Script {
       x.clear(), low.clear(), high.clear();
     };
     for (std::size_t i = 0; i < area.x.size(); ++i) {
-      if (!(panel.x.shows(area.x[i]) && panel.y.shows(area.low[i]) && panel.y.shows(area.high[i]))) {
+      // On a logarithmic axis, what is not positive lies below its beginning.
+      if (!panel.x.shows(area.x[i]) || std::isnan(area.low[i]) || std::isnan(area.high[i])) {
         flush();
         continue;
       }
@@ -335,22 +349,38 @@ class Script {
                       " using 1:2:3:4:5:6:7 with boxxyerror fs solid noborder lc rgb variable");
   }
 
-  void put(const PlacedPanel&, const Raster& raster) {
+  void put(const PlacedPanel& panel, const Raster& raster) {
+    const std::size_t repeat = repetition(panel, raster);
     const std::string data = next_block();
     for (std::size_t row = 0; row < raster.rows; ++row) {
       std::string line;
-      for (std::size_t column = 0; column < raster.columns; ++column)
-        (line += column == 0 ? "" : " ") += std::to_string(raster.pixels[row * raster.columns + column]);
-      add(line);
+      for (std::size_t column = 0; column < raster.columns * repeat; ++column)
+        (line += column == 0 ? "" : " ") +=
+            std::to_string(raster.pixels[row * raster.columns + column / repeat]);
+      for (std::size_t i = 0; i < repeat; ++i) add(line);
     }
     add("EOD");
-    const auto centre = [](double first, double last, std::size_t count, const char* column) {
-      const double each = (last - first) / static_cast<double>(count);
+    const auto centre = [&](double first, double last, std::size_t count, const char* column) {
+      const double each = (last - first) / static_cast<double>(count * repeat);
       return "(" + number(first + each / 2) + "+" + number(each) + "*" + column + ")";
     };
     layers_.push_back(data + " matrix using " + centre(raster.x_low, raster.x_high, raster.columns, "$1") +
                       ":" + centre(raster.y_first, raster.y_last, raster.rows, "$2") +
                       ":(int($3)>>16):((int($3)>>8)&255):(int($3)&255) with rgbimage");
+  }
+  // How often a pixel stands side by side in SVG, where some programs smear those of small images: up to
+  // their size in the picture, as long as the file stays small.
+  std::size_t repetition(const PlacedPanel& panel, const Raster& raster) {
+    if (format_ == Format::png) return 1;
+    const double pixels =
+        panel.frame.width * std::abs(panel.x.part(raster.x_high) - panel.x.part(raster.x_low));
+    auto repeat = static_cast<std::size_t>(
+        std::clamp(std::round(pixels / static_cast<double>(raster.columns)), 1.0, 12.0));
+    const std::size_t count = raster.rows * raster.columns;
+    constexpr std::size_t most = 500000;
+    while (repeat > 1 && repeated_ + count * repeat * repeat > most) --repeat;
+    repeated_ += count * repeat * repeat;
+    return repeat;
   }
 
   void put(const PlacedPanel&, const Contours& contours) {
@@ -360,7 +390,7 @@ class Script {
 
   void put(const PlacedPanel&, const Mark& mark) {
     const std::string where = number(mark.at),
-                      style = " nohead back lw 1.2 dt (4,4) lc " + colour(axis_colour);
+                      style = " nohead back lw 1.2 " + dashes(4, 4, 1.2) + " lc " + colour(axis_colour);
     add(mark.vertical ? "set arrow from first " + where + ", graph 0 to first " + where + ", graph 1" + style
                       : "set arrow from graph 0, first " + where + " to graph 1, first " + where + style);
   }
@@ -380,8 +410,10 @@ class Script {
   }
 
   const Sheet& sheet_;
+  const Format format_;
   std::string text_;
   std::vector<std::string> layers_;
+  std::size_t repeated_ = 0;  // pixels so far
   int blocks_ = 0, contours_ = 0, contours_drawn_ = 0;
 };
 
@@ -408,12 +440,20 @@ std::string finished_svg(const std::string& svg, const std::string& title) {
     result.append(svg, at, open - at);
     if (open == svg.size()) break;
     std::string tag = svg.substr(open, close - open + 1);
+    at = close + 1;
+    // A browser would show the names that gnuplot gives its layers to whoever points there.
+    if (tag == "<title>" && svg.compare(at, 8, "Gnuplot<") != 0) {
+      const std::size_t end = svg.find("</title>", at);
+      if (end != svg.npos) {
+        at = end + 8;
+        continue;
+      }
+    }
     replace_all(tag, "font-family=\"Helvetica:Bold\"", std::string(family) + " font-weight=\"bold\"");
     replace_all(tag, "font-family=\"Helvetica\"", family);
     if (tag.rfind("<image ", 0) == 0) tag.insert(7, "style=\"image-rendering:pixelated\" ");
     result += tag;
-    at = close + 1;
-    if (tag == "<title>" && svg.compare(at, 7, "Gnuplot") == 0) {
+    if (tag == "<title>" && svg.compare(at, 8, "Gnuplot<") == 0) {
       result += name;
       at += 7;
     }

@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <system_error>
+#include <utility>
 
 namespace xgrad::plot::detail {
 namespace {
@@ -89,6 +91,45 @@ std::string literal(std::string_view text) {
     }
   }
   return result + '"';
+}
+
+std::string with_known_characters(std::string_view text, std::string_view charsets) {
+  std::vector<std::pair<unsigned long, unsigned long>> known;
+  for (std::size_t at = charsets.find("charset="); at != charsets.npos; at = charsets.find("charset=", at)) {
+    const char* const end = charsets.data() + charsets.size();
+    const char* place = charsets.data() + at + 8;
+    for (;;) {  // "20-7e a0-17f 192"
+      unsigned long first = 0, last = 0;
+      auto read = std::from_chars(place, end, first, 16);
+      if (read.ec != std::errc()) break;
+      last = first;
+      if (read.ptr != end && *read.ptr == '-') read = std::from_chars(read.ptr + 1, end, last, 16);
+      known.emplace_back(first, last);
+      place = read.ptr;
+      if (place == end || *place != ' ') break;
+      ++place;
+    }
+    at = static_cast<std::size_t>(place - charsets.data());
+  }
+  if (known.empty()) return std::string(text);
+  const auto has = [&](unsigned long code) {
+    return std::any_of(known.begin(), known.end(),
+                       [&](const auto& range) { return code >= range.first && code <= range.second; });
+  };
+  const std::string box = has(0x25A1) ? "\xE2\x96\xA1" : "?";
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t length = std::max<std::size_t>(character_length(text), 1);
+    unsigned long code = static_cast<unsigned char>(text[0]);
+    if (length > 1) code &= 0x7FU >> length;
+    for (std::size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3FU);
+    if (code < 0x250 || has(code))
+      result += text.substr(0, length);
+    else
+      result += box;
+    text.remove_prefix(length);
+  }
+  return result;
 }
 
 double text_width(std::string_view text, double size, bool bold) {

@@ -21,6 +21,10 @@ std::vector<std::string> lines_of(std::string_view text);
 /// commands.
 std::string literal(std::string_view text);
 
+/// The text with a box for each character, from U+0250 on, that no typeface of the system has: `charsets` is
+/// what `fc-list : charset` says. gnuplot's PNG would show shapes as large as the picture in their place.
+std::string with_known_characters(std::string_view text, std::string_view charsets);
+
 /// Pixels of the widest line, in DejaVu Sans, the widest of the typefaces that the pictures name.
 double text_width(std::string_view text, double size, bool bold = false);
 
