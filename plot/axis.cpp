@@ -118,6 +118,7 @@ Axis linear_axis(const AxisRequest& request, double low, double high) {
       const double room = 0.12 * (data_high - data_low);
       if (axis.low < data_low - room) axis.low = data_low - room / 2;
       if (axis.high > data_high + room) axis.high = data_high + room / 2;
+      if (!(axis.low < axis.high)) axis.low = low, axis.high = high;
     }
     axis.ticks = linear_ticks(axis.low, axis.high, step, request.unit);
     const double apart = step / (axis.high - axis.low) * request.length;

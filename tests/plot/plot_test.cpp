@@ -4,13 +4,18 @@
 
 #include <support/files.hpp>
 #include <support/messages.hpp>
+#include <support/signal_storm.hpp>
 
 #include <doctest/doctest.h>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,7 +30,7 @@ namespace fs = std::filesystem;
 using plot::Figure, plot::Format, plot::Panel, plot::Saved;
 using test::contains, test::message_of, test::TemporaryDirectory;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 std::string read(const std::string& path) {
@@ -152,7 +157,8 @@ TEST_CASE("a series is a tensor with one axis, a vector or braces") {
                    plot::Series(Tensor{{1, 2}, {3, 4}});
                  }),
                  {"plot::Series", "(2, 2)"}));
-  CHECK_THROWS_AS(plot::Series(Tensor()), Error);
+  const Tensor undefined;
+  CHECK_THROWS_AS((void)plot::Series(undefined), Error);
 }
 
 TEST_CASE("each kind of panel is written with its data") {
@@ -186,7 +192,7 @@ TEST_CASE("each kind of panel is written with its data") {
   SUBCASE("histogram: the last bin has its upper end") {
     // Three bins of width 1 from 0 to 3: counts 1, 0, 2.
     const std::string script = script_of([](Panel& panel) {
-      panel.histogram({0, 2.5, 3, nan}, {.bins = 3});
+      panel.histogram({0, 2.5, 3, no_number}, {.bins = 3});
     });
     CHECK(contains(script, "0 0 1\n1 0 1\n1 0 0\n2 0 0\n2 0 2\n3 0 2\nEOD"));
     const std::string density = script_of([](Panel& panel) {
@@ -308,10 +314,10 @@ TEST_CASE("bytes that are no text, and characters that are no picture's") {
 
 TEST_CASE("numbers that are not finite leave gaps") {
   const std::string script = script_of([](Panel& panel) {
-    panel.curve({1, 2, nan, 4, 5}, {1, infinity, 3, -infinity, 1e300})
-        .band({1, 2, 3, 4}, {0, 0, nan, 0}, {1, 1, 1, 1});
+    panel.curve({1, 2, no_number, 4, 5}, {1, infinity, 3, -infinity, 1e300})
+        .band({1, 2, 3, 4}, {0, 0, no_number, 0}, {1, 1, 1, 1});
   });
-  CHECK(contains(script, "1 1\n2 NaN\nNaN 3\n4 NaN\n5 NaN\nEOD"));
+  CHECK(contains(script, "1 1\n2 NaN\nNaN NaN\n4 NaN\n5 NaN\nEOD"));
   CHECK(contains(script, "1 0 1\n2 0 1\nEOD"));
   CHECK(!contains(script, "inf"));
 }
@@ -322,19 +328,19 @@ TEST_CASE("pictures of next to nothing are sound") {
   figure.panel().curve(plot::Series{}, plot::Series{}, {.label = "nothing"});
   figure.panel().curve({3}, {5});
   figure.panel().curve({1, 2}, {5, 5}).curve({1, 2}, {0, 0});
-  figure.panel().curve({1, 2}, {nan, nan});
+  figure.panel().curve({1, 2}, {no_number, no_number});
   figure.panel({.x_log = true, .y_log = true}).curve({0, -1}, {0, -1});
   figure.panel({.y_log = true}).curve({1, 1}, {2, 2});
-  figure.panel().scatter({nan}, {1});
+  figure.panel().scatter({no_number}, {1});
   figure.panel().curve({1, 2, 3}, {1e-320, 2e-300, 1e-12});
   figure.panel().curve({1, 2}, {1e289, -1e289});
   figure.panel().curve({1e15, 1e15 + 1}, {1e9, 1e9 + 1e-3});
   figure.panel().histogram(plot::Series{});
   figure.panel().histogram({2, 2});
-  figure.panel().histogram({nan, infinity});
+  figure.panel().histogram({no_number, infinity});
   figure.panel().bars({}, plot::Series{});
-  figure.panel().bars({"a"}, {nan}, {.show_values = true});
-  figure.panel().heat_map(Tensor{{nan, nan}}, {.show_values = true});
+  figure.panel().bars({"a"}, {no_number}, {.show_values = true});
+  figure.panel().heat_map(Tensor{{no_number, no_number}}, {.show_values = true});
   figure.panel().heat_map(Tensor{{0.0}}, {.map = plot::ColourMap::diverging});
   figure.panel().contour(
       [](const Tensor& points) {
@@ -348,9 +354,9 @@ TEST_CASE("pictures of next to nothing are sound") {
       },
       {0, 1}, {0, 1});
   figure.panel().path(Tensor::uninitialized({0, 2}, float32));
-  figure.panel().images(Tensor{{{nan, 1.0}}});
-  figure.panel({.x_range = {5, nan}, .y_range = {nan, -5}}).curve({1, 2}, {1, 2});
-  figure.panel({.x_range = {5, nan}});
+  figure.panel().images(Tensor{{{no_number, 1.0}}});
+  figure.panel({.x_range = {5, no_number}, .y_range = {no_number, -5}}).curve({1, 2}, {1, 2});
+  figure.panel({.x_range = {5, no_number}});
   const std::string script = figure.script(Format::svg);
   CHECK(!contains(script, "inf"));
   CHECK(!contains(script, ":NaN"));
@@ -379,9 +385,9 @@ TEST_CASE("arguments that do not fit are refused, and the panel is as it was") {
   CHECK_THROWS_AS(panel.bars({"a"}, {1}, {.low = {0}}), ShapeError);
   CHECK_THROWS_AS(panel.histogram({1}, {.bins = 0}), ValueError);
   CHECK_THROWS_AS(panel.histogram({1}, {.range = {2, 1}}), ValueError);
-  CHECK_THROWS_AS(panel.mark_x(nan), ValueError);
+  CHECK_THROWS_AS(panel.mark_x(no_number), ValueError);
   CHECK_THROWS_AS(panel.curve({1}, {1}, {.colour = "blue"}), ValueError);
-  CHECK_THROWS_AS(panel.curve({1}, {1}, {.width = nan}), ValueError);
+  CHECK_THROWS_AS(panel.curve({1}, {1}, {.width = no_number}), ValueError);
   CHECK_THROWS_AS(panel.heat_map(Tensor{1, 2}), ShapeError);
   CHECK_THROWS_AS(panel.heat_map(Tensor{{1, 2}}, {.rows = {"a", "b"}}), ShapeError);
   CHECK_THROWS_AS(panel.contour(slope(2), {0, 1}, {0, 1}), ShapeError);
@@ -402,7 +408,7 @@ TEST_CASE("arguments that do not fit are refused, and the panel is as it was") {
   CHECK_THROWS_AS(figure.panel().heat_map(Tensor{{1, 2}}).curve({1}, {1}), ValueError);
   CHECK_THROWS_AS(figure.panel().images(Tensor{{{1.0}}}).images(Tensor{{{1.0}}}), ValueError);
   CHECK_THROWS_AS(panel.bars({"a"}, {1}).bars({"b"}, {1}), ValueError);
-  CHECK_THROWS_AS(figure.panel({.x_log = true, .x_range = {0, 1}}), ValueError);
+  CHECK_THROWS_AS(figure.panel({.x_range = {0, 1}, .x_log = true}), ValueError);
   CHECK_THROWS_AS(figure.panel({.y_range = {1, 1}}), ValueError);
   CHECK_THROWS_AS(Figure({.columns = 0}), ValueError);
 }
@@ -507,4 +513,30 @@ TEST_CASE("neither the locale nor the user's settings of gnuplot matter") {
   const Environment home("HOME", directory.path(""));
   const Environment locale("LC_ALL", "de_DE.UTF-8");
   CHECK(drawn(everything()) == before);
+}
+
+TEST_CASE("signals, and streams that the process has closed, do not disturb the drawing") {
+  if (!gnuplot_is_there()) return;
+  const std::string before = drawn(everything());
+  SUBCASE("signals all the time") {
+    const test::SignalStorm storm;
+    CHECK(drawn(everything()) == before);
+  }
+  SUBCASE("children are not reported") {
+    const auto former = std::signal(SIGCHLD, SIG_IGN);
+    const std::string after = drawn(everything());
+    std::signal(SIGCHLD, former);
+    CHECK(after == before);
+  }
+  SUBCASE("no standard input") {
+    const int input = ::dup(STDIN_FILENO);
+    ::close(STDIN_FILENO);
+    const std::string after = drawn(everything());
+    ::dup2(input, STDIN_FILENO);
+    ::close(input);
+    CHECK(after == before);
+  }
+  // No child is left behind.
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  CHECK(errno == ECHILD);
 }
