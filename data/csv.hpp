@@ -70,6 +70,11 @@ struct [[nodiscard]] Categories {
 class Table {
  public:
   Table();
+  // Moves are copies, so that none is ever without its body.
+  Table(const Table&) = default;
+  Table& operator=(const Table&) = default;
+  ~Table() = default;
+
   struct Body;  ///< the library's own
 
   /// The names, in the order of the file.

@@ -93,6 +93,11 @@ class Vocabulary {
   /// Throws IoError, FormatError, and ValueError as load_state_dict().
   static Vocabulary load(const std::string& path, Place place = Place::here());
 
+  // Moves are copies, so that none is ever without its body.
+  Vocabulary(const Vocabulary&) = default;
+  Vocabulary& operator=(const Vocabulary&) = default;
+  ~Vocabulary() = default;
+
   struct Body;  ///< the library's own
 
  private:
