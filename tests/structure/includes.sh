@@ -22,10 +22,12 @@ declare -A foreign=(
   [xtensor]='<(xtensor|xtl)/' [xtensor-blas]='<(xtensor-blas|xflens)/' [xsimd]='<xsimd/'
   [BLAS]='<(cblas|lapacke?|openblas|f77blas)[^>]*>' [oneDNN]='<(oneapi/)?dnnl' [OpenMP]='<omp\.h>'
   [nlohmann]='<nlohmann/' [zlib]='<zlib\.h>' [libzip]='<zip\.h>'
+  [libpng]='<(libpng[^/]*/)?png(conf)?\.h>' [libjpeg]='<j(peglib|error|morecfg|config)\.h>' [HDF5]='<(hdf5(/serial)?/)?(hdf5|H5[^>]*)\.h>'
 )
 declare -A folder_of=(
   [xtensor]=tensor [xtensor-blas]=tensor [xsimd]=vmath [BLAS]=backend [oneDNN]=backend [OpenMP]=tensor
   [nlohmann]=io [zlib]=io [libzip]=io
+  [libpng]=data [libjpeg]=data [HDF5]=data
 )
 
 # library: the folders of the library that are there.
@@ -95,6 +97,7 @@ self_test() {
   echo '#include <xgrad/tensor/private.hpp>' | tee examples/e.cpp >tools/xgrad/e.cpp
   echo '#include <omp.h>' >nn/f.cpp
   echo '#include <zip.h>' | tee io/z.cpp >data/z.cpp
+  printf '#include <%s.h>\n' png jerror hdf5 >io/i.cpp
   printf '#include <xgrad/backend/%s.hpp>\n' products blas >kernels/g.cpp
   echo '#include <xgrad/autograd/ops/math.hpp>' | tee autograd/node.cpp autograd/dual.hpp >autograd/ops/h.cpp
   published="nn/d.hpp xgrad.hpp"
@@ -102,7 +105,8 @@ self_test() {
   found=$(offences)
   for reason in 'optim/sgd.cpp:1: optim/ must not' 'backend/a.cpp:2: write' 'BLAS headers are included from more' \
     'autograd/c.cpp:1: oneDNN headers are for' 'nn/f.cpp:1: OpenMP headers are for' 'data/z.cpp:1: libzip headers are for io/ only' \
-    'libzip headers are included from more' 'kernels/g.cpp:2: backend/blas.hpp is private' \
+    'libzip headers are included from more' 'io/i.cpp:1: libpng headers are for data/ only' \
+    'io/i.cpp:1: libjpeg headers' 'io/i.cpp:1: HDF5 headers' 'kernels/g.cpp:2: backend/blas.hpp is private' \
     'autograd/node.cpp:1: this file of the engine' \
     'tensor/print.cpp:1: tensor/ must not' 'nn/d.hpp:1: the library must not' 'examples/e.cpp:1: tensor/private.hpp is not' \
     'tools/xgrad/e.cpp:1: tensor/private.hpp is not'; do
