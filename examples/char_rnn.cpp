@@ -1,6 +1,8 @@
 // Learns to write, one character after the other: a recurrent network (LSTM or GRU), or a small transformer.
 #include "support/program.hpp"
 
+#include <xgrad/train/curves.hpp>
+#include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <cmath>
@@ -13,7 +15,8 @@ using namespace xgrad;
 using Memory = std::vector<Variable>;
 
 struct Reader : nn::Module {
-  /// Characters (T, N) to the logits of the next ones (T, N, V); goes on from the memory and leaves the new one there.
+  /// Characters (T, N) to the logits of the next ones (T, N, V); goes on from the memory and leaves the new
+  /// one there.
   virtual Variable read(const Tensor& characters, Memory& memory) = 0;
 };
 
@@ -56,7 +59,13 @@ struct Recurrent : Reader {
 };
 
 struct Block : nn::Module {
-  Block(Index width, double p) : norm1({width}), norm2({width}), attention(width, 4), up(width, 4 * width), down(4 * width, width), dropout(p) {}
+  Block(Index width, double p)
+      : norm1({width}),
+        norm2({width}),
+        attention(width, 4),
+        up(width, 4 * width),
+        down(4 * width, width),
+        dropout(p) {}
   Variable forward(const Variable& x) override {
     const Variable y = norm1(x);
     const Variable z = x + dropout(attention(y, y, y, {.causal = true}));
@@ -109,7 +118,8 @@ std::vector<Batch> streams(const Tensor& text, Index count, Index steps) {
 }
 
 // A character drawn in proportion to exp(logit / temperature), again and again.
-std::string write(Reader& model, const data::Vocabulary& vocabulary, const std::string& start, double temperature, Index window) {
+std::string write(Reader& model, const data::Vocabulary& vocabulary, const std::string& start,
+                  double temperature, Index window) {
   const NoGrad off_the_tape;
   const nn::EvalMode evaluation(model);
   const bool remembers = dynamic_cast<Transformer*>(&model) == nullptr;
@@ -117,7 +127,8 @@ std::string write(Reader& model, const data::Vocabulary& vocabulary, const std::
   Memory memory;
   for (Index i = 0; i < 300; ++i) {
     // A recurrent network needs the last character alone, once it has read the start.
-    const Index known = text.count(), from = remembers && i > 0 ? known - 1 : std::max<Index>(known - window, 0);
+    const Index known = text.count(),
+                from = remembers && i > 0 ? known - 1 : std::max<Index>(known - window, 0);
     const Variable logits = model.read(text.rows(from, known).reshape({-1, 1}), memory);
     const Tensor next = categorical(softmax(index(logits, {-1, 0}) / temperature, 0).value());
     text = concat({Variable(text), Variable(next.reshape({1}))}).value();
@@ -126,8 +137,9 @@ std::string write(Reader& model, const data::Vocabulary& vocabulary, const std::
 }
 
 int main(int argc, char** argv) {
-  example::Program program("char_rnn", "A recurrent network learns to write, one character after the other",
-                           {.data = "moby_dick", .data_help = "Any text in UTF-8", .epochs = 7, .small_epochs = 1});
+  example::Program program(
+      "char_rnn", "A recurrent network learns to write, one character after the other",
+      {.data = "moby_dick", .data_help = "Any text in UTF-8", .epochs = 7, .small_epochs = 1});
   std::string cell = "lstm";
   Index hidden = 512, steps = 128;
   double dropout = 0.3, rate = 2e-3;
@@ -143,9 +155,10 @@ int main(int argc, char** argv) {
     const data::Vocabulary vocabulary(text);
     const Tensor all = vocabulary.encode(text);
     const Index split = all.count() * 9 / 10;
-    const auto training = streams(all.rows(0, split), 32, steps), held_out = streams(all.rows(split, all.count()), 32, steps);
-    std::printf("%lld characters, %lld different ones; the last tenth is held out\n", static_cast<long long>(all.count()),
-                static_cast<long long>(vocabulary.size()));
+    const auto training = streams(all.rows(0, split), 32, steps),
+               held_out = streams(all.rows(split, all.count()), 32, steps);
+    std::printf("%lld characters, %lld different ones; the last tenth is held out\n",
+                static_cast<long long>(all.count()), static_cast<long long>(vocabulary.size()));
 
     std::unique_ptr<Reader> model;
     if (cell == "transformer")
@@ -158,7 +171,8 @@ int main(int argc, char** argv) {
       Memory& memory = memories[reader.training() ? 0 : 1];
       if (batch.begins) memory.clear();
       const Variable logits = reader.read(batch.input, memory);
-      return train::Outcome(nn::cross_entropy(logits, batch.target), logits, batch.target, batch.target.count());
+      return train::Outcome(nn::cross_entropy(logits, batch.target), logits, batch.target,
+                            batch.target.count());
     };
     train::History history;
     if (!run.load(*model)) {
@@ -174,14 +188,17 @@ int main(int argc, char** argv) {
       run.save(*model);
     }
     for (const double temperature : {0.5, 0.8, 1.0})
-      std::printf("\n--- temperature %.1f\n%s\n", temperature, write(*model, vocabulary, "The ", temperature, steps).c_str());
+      std::printf("\n--- temperature %.1f\n%s\n", temperature,
+                  write(*model, vocabulary, "The ", temperature, steps).c_str());
     const double nats = train::evaluate(*model, held_out, loss).at("loss");
     if (history.size() > 0) {
-      plot::Figure figure({.title = "Learning to write", .subtitle = cell + ", seed " + std::to_string(run.seed)});
+      plot::Figure figure(
+          {.title = "Learning to write", .subtitle = cell + ", seed " + std::to_string(run.seed)});
       train::curves(figure, history, "loss", {.title = "Loss (nats a character)"});
       run.draw(figure);
     }
     const double bound = cell == "transformer" ? 1.9 : 1.55;
-    run.figure("held-out loss", nats, {.at_most = run.choose(bound, 2.9), .unit = "nats a character", .digits = 3});
+    run.figure("held-out loss", nats,
+               {.at_most = run.choose(bound, 2.9), .unit = "nats a character", .digits = 3});
   });
 }

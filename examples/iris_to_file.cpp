@@ -2,6 +2,7 @@
 // in another process, names the flower whose measures are given.
 #include "support/program.hpp"
 
+#include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <algorithm>
@@ -64,7 +65,7 @@ double accuracy(Irises& model, const Flowers& flowers) {
   return mean(cast(argmax(model(flowers.measures), 1) == flowers.species, float32)).item();
 }
 
-void train(Irises& model, const Flowers& flowers, const example::Run& run) {
+void learn(Irises& model, const Flowers& flowers, const example::Run& run) {
   model.mean = mean(flowers.measures, 0).value();
   model.deviation = sqrt(mean(square(flowers.measures - model.mean), 0)).value();
   optim::Adam optimizer(model.parameters(), {.learning_rate = 0.02});
@@ -117,7 +118,7 @@ int main(int argc, char** argv) {
     };
     const Flowers training = part(held_out, count), test = part(0, held_out);
     if (!loaded) {
-      train(model, training, run);
+      learn(model, training, run);
       run.save(model, {{"0", all.names[0]}, {"1", all.names[1]}, {"2", all.names[2]}});
     }
     if (!flower.empty()) predict(model, flower, all.names);

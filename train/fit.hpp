@@ -29,14 +29,14 @@ class Batches {
   Batches() = default;
   template <class Loader>
   requires(!std::same_as<Loader, Batches> && std::same_as<BatchOf<Loader>, Batch>) Batches(Loader& loader)
-      : visit_([&loader](const Callback<void(Batch&)>& f) {
-          for (auto& batch : loader) f(batch);
+      : visit_([&loader](const Callback<void(const Batch&)>& f) {
+          for (const auto& batch : loader) f(batch);
         }) {}
   explicit operator bool() const { return static_cast<bool>(visit_); }
-  void for_each(const Callback<void(Batch&)>& f) const { visit_(f); }
+  void for_each(const Callback<void(const Batch&)>& f) const { visit_(f); }
 
  private:
-  Callback<void(const Callback<void(Batch&)>&)> visit_;
+  Callback<void(const Callback<void(const Batch&)>&)> visit_;
 };
 
 /// How fit() goes about it.
@@ -86,7 +86,7 @@ Tensor indices_of(const Loader& loader) {
 Index checked_count(Index of_outcome, Index of_batch, Place place);
 
 template <class Loss, class Model, class Batch>
-Outcome outcome(Loss& loss, Model& model, Batch& batch, Place place) {
+Outcome outcome(Loss& loss, Model& model, const Batch& batch, Place place) {
   Outcome result(loss(model, batch));
   result.count = checked_count(result.count, rows(batch), place);
   return result;
@@ -98,7 +98,7 @@ Scores evaluate(Model& model, const Batches<Batch>& batches, Loss& loss,
   const nn::EvalMode evaluation(model, place);
   const NoGrad off_the_tape;
   Tally tally(metrics, place);
-  batches.for_each([&](Batch& batch) {
+  batches.for_each([&](const Batch& batch) {
     const Outcome result = outcome(loss, model, batch, place);
     tally.add(result, result.loss.item(), result.count, place);
   });
@@ -122,7 +122,7 @@ Tensor predict(Model& model, Loader&& loader, Forward forward, Place place = Pla
   const nn::EvalMode evaluation(model, place);
   const NoGrad off_the_tape;
   std::vector<Variable> outputs;
-  for (auto& batch : loader) outputs.push_back(forward(model, batch));
+  for (const auto& batch : loader) outputs.push_back(forward(model, batch));
   if (outputs.empty()) xgrad::detail::fail_at<ValueError>(place, "predict: there is no batch");
   return concat(outputs, 0, place).value();
 }
@@ -165,7 +165,7 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
   Run run(model, {options.epochs, options.metrics, options.callbacks, options.stop, checkpoint}, place);
 
   while (run.next_epoch(static_cast<Index>(loader.size()))) {
-    for (auto& batch : loader) {
+    for (const auto& batch : loader) {
       const auto forward = [&] { return detail::outcome(loss, model, batch, place); };
       const auto facts = [&](std::vector<Tensor>& tensors) {
         detail::tensors_of(batch, tensors);

@@ -30,8 +30,9 @@ struct Digits {
 /// Reads the run's data and says how many images there are. Throws where they are too few.
 [[nodiscard]] Digits read_digits(const Run& run, const DigitsOptions& options = {});
 
-/// The images that a classifier is most wrong about, as a panel: the highest cross-entropy first, with what they are and
-/// what they were taken for. `logits` are (N, 10).
-void draw_worst(xgrad::plot::Panel& panel, const Digits& digits, const xgrad::Tensor& logits, std::size_t count = 24);
+/// The images that a classifier is most wrong about, as a panel: the highest cross-entropy first, with what
+/// they are and what they were taken for. `logits` are (N, 10).
+void draw_worst(xgrad::plot::Panel& panel, const Digits& digits, const xgrad::Tensor& logits,
+                std::size_t count = 24);
 
 }  // namespace example

@@ -131,7 +131,8 @@ xgrad::train::CheckpointOptions checkpoints(const std::string& directory, double
                   std::fprintf(stderr, "skipped a checkpoint: %s\n", damaged.c_str());
                 if (found) std::printf("going on from %s\n", found.path.c_str());
               },
-          .on_unsaved = [](const xgrad::IoError& error) { std::fprintf(stderr, "no checkpoint: %s\n", error.what()); }};
+          .on_unsaved =
+              [](const xgrad::IoError& error) { std::fprintf(stderr, "no checkpoint: %s\n", error.what()); }};
 }
 
 std::string unwritable(const std::string& path) {

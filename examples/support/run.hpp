@@ -89,8 +89,8 @@ struct Run {
   [[nodiscard]] bool reached() const;
 };
 
-/// Checkpoints of a training loop in `directory`, none where that is empty; the program says where it goes on, and
-/// that a checkpoint could not be saved.
+/// Checkpoints of a training loop in `directory`, none where that is empty; the program says where it goes
+/// on, and that a checkpoint could not be saved.
 [[nodiscard]] xgrad::train::CheckpointOptions checkpoints(const std::string& directory, double seconds);
 
 /// The run as one line of JSON, written to its report_path: name, seed, epochs, threads, small, interrupted,
