@@ -1,5 +1,8 @@
 // Metrics: numbers of a whole set of examples, from its batches: exact, whatever their sizes, since they keep
-// sums and counts, never means of means.
+// sums and counts, never means of means. Invariant: an update that throws changes nothing.
+// Classes are int64, uint8 or boolean labels from 0; outputs are float32 or float64. A number of outputs that
+// is NaN makes its example one that is answered wrongly, where an answer is counted; elsewhere it throws.
+// Classification by confusion matrices, curves: train/classification.hpp.
 #pragma once
 
 #include <xgrad/tensor/api.hpp>
@@ -7,6 +10,7 @@
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -25,7 +29,7 @@ concept MetricValue = std::copy_constructible<M> &&
   metric.set_state(numbers);
 };
 
-/// Any metric, as a value.
+/// Any metric, as a value. One that was moved from throws GraphError.
 class Metric {
  public:
   template <MetricValue M>
@@ -40,14 +44,17 @@ class Metric {
 
   /// Takes a batch of outputs and targets.
   void update(const Tensor& output, const Tensor& target, Place place = Place::here()) {
-    present_->update(output, target, place);
+    present().update(output, target, place);
   }
   /// Of all batches so far; NaN before the first example.
-  double value() const { return present_->value(); }
-  std::vector<double> state() const { return present_->state(); }
-  void set_state(const std::vector<double>& numbers) { present_->set_state(numbers); }
-  /// As it was when this was made of it.
-  void reset() { present_ = fresh_->copy(); }
+  double value() const { return present().value(); }
+  std::vector<double> state() const { return present().state(); }
+  void set_state(const std::vector<double>& numbers) { present().set_state(numbers); }
+  /// Back to what it was made of.
+  void reset() {
+    static_cast<void>(present());
+    present_ = fresh_->copy();
+  }
 
  private:
   struct Any {
@@ -71,6 +78,12 @@ class Metric {
     M metric;
   };
 
+  Any& present() const {
+    if (!present_) reject_moved();
+    return *present_;
+  }
+  [[noreturn]] static void reject_moved();
+
   std::shared_ptr<const Any> fresh_;
   std::unique_ptr<Any> present_;
 };
@@ -80,17 +93,125 @@ struct NamedMetric {
   Metric metric;
 };
 
-/// The part of the rows of (N, ..., K) outputs whose largest number stands at the target's class, int64 (N,
-/// ...).
+struct AccuracyOptions {
+  Index top_k = 1;                         ///< right when the class is among so many of the likeliest
+  std::optional<Index> ignore_index = {};  ///< targets of this label do not count
+};
+/// The part of examples whose class is the likeliest of (N, ..., K) outputs, logits or probabilities, with
+/// targets (N, ...). Of equal numbers the first is the likelier, as argmax() has it.
 class Accuracy {
  public:
+  Accuracy() = default;
+  /// Throws ValueError when top_k is below 1.
+  explicit Accuracy(AccuracyOptions options, Place place = Place::here());
+
+  /// Throws ShapeError where targets or top_k do not fit, IndexError on a label that is no class.
   void update(const Tensor& output, const Tensor& target, Place place = Place::here());
   double value() const { return right_ / count_; }
   std::vector<double> state() const { return {right_, count_}; }
-  void set_state(const std::vector<double>& numbers);
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
 
  private:
+  AccuracyOptions options_;
   double right_ = 0, count_ = 0;
+};
+
+struct ThresholdOptions {
+  double threshold = 0.5;  ///< the positive class is what is above this probability
+  bool logits = false;     ///< whether outputs are logits, whose sigmoid is the probability
+};
+/// The part of right answers of two classes: outputs (N) or (N, 1), targets 0 or 1, of any dtype.
+class BinaryAccuracy {
+ public:
+  BinaryAccuracy() = default;
+  /// Throws ValueError on a threshold outside (0, 1), or one that is NaN or, without logits, infinite.
+  explicit BinaryAccuracy(ThresholdOptions options, Place place = Place::here());
+
+  /// Throws ShapeError where shapes differ, ValueError on a target that is neither 0 nor 1.
+  void update(const Tensor& output, const Tensor& target, Place place = Place::here());
+  double value() const { return right_ / count_; }
+  std::vector<double> state() const { return {right_, count_}; }
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
+
+ private:
+  ThresholdOptions options_;
+  double right_ = 0, count_ = 0;
+};
+
+/// The mean of |output - target| over all elements.
+class MeanAbsoluteError {
+ public:
+  /// Throws ShapeError where shapes differ, but for a last axis of 1, as all metrics of numbers.
+  void update(const Tensor& output, const Tensor& target, Place place = Place::here());
+  double value() const { return sum_ / count_; }
+  std::vector<double> state() const { return {sum_, count_}; }
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
+
+ private:
+  double sum_ = 0, count_ = 0;
+};
+
+/// The root of the mean of (output - target)^2 over all elements.
+class RootMeanSquaredError {
+ public:
+  void update(const Tensor& output, const Tensor& target, Place place = Place::here());
+  double value() const;
+  std::vector<double> state() const { return {sum_, count_}; }
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
+
+ private:
+  double sum_ = 0, count_ = 0;
+};
+
+/// The coefficient of determination: 1 - sum (target - output)^2 / sum (target - their mean)^2, over all
+/// elements as one set. As in scikit-learn (user guide, 3.3.4.1), for targets that are all equal 1 where
+/// every output is right and 0 where not; NaN below two elements. Spreads of batches are merged by the
+/// formula of Chan, Golub and LeVeque (1983): no difference of large squares.
+class R2 {
+ public:
+  void update(const Tensor& output, const Tensor& target, Place place = Place::here());
+  double value() const;
+  std::vector<double> state() const { return {count_, mean_, spread_, residual_}; }
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
+
+ private:
+  double count_ = 0, mean_ = 0, spread_ = 0, residual_ = 0;
+};
+
+struct PerplexityOptions {
+  std::optional<Index> ignore_index = {};  ///< targets of this label do not count
+};
+/// exp of the mean of -log softmax(logits)[target] over all tokens: (N, ..., K) logits, targets (N, ...).
+/// With NaN in a counted row it is NaN from then on.
+class Perplexity {
+ public:
+  Perplexity() = default;
+  explicit Perplexity(PerplexityOptions options) : options_(options) {}
+
+  /// Throws ShapeError where targets do not fit, IndexError on a label that is no class.
+  void update(const Tensor& logits, const Tensor& target, Place place = Place::here());
+  double value() const;
+  std::vector<double> state() const { return {sum_, count_}; }
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
+
+ private:
+  PerplexityOptions options_;
+  double sum_ = 0, count_ = 0;
+};
+
+/// A running mean of numbers with weights: a batch's mean loss with the count of its examples, say.
+class Mean {
+ public:
+  /// Throws ValueError when the weight is negative or not finite. A weight of 0 changes nothing.
+  void update(double value, double weight = 1, Place place = Place::here());
+  /// NaN before the first weight.
+  double value() const { return sum_ / weight_; }
+  double weight() const { return weight_; }
+  std::vector<double> state() const { return {sum_, weight_}; }
+  void set_state(const std::vector<double>& numbers, Place place = Place::here());
+
+ private:
+  double sum_ = 0, weight_ = 0;
 };
 
 }  // namespace xgrad::train
