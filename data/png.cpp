@@ -57,6 +57,9 @@ bool read_header(Reading& reading) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_set_read_fn(png, &reading, give_bytes);
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  // Of profiles, texts and the like only check sums are read: libpng takes memory for what they declare.
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  png_set_chunk_malloc_max(png, reading.bytes.size());
   png_read_info(png, reading.info);
   png_get_IHDR(png, reading.info, &reading.width, &reading.height, &reading.depth, &reading.colour, nullptr,
                nullptr, nullptr);

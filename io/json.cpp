@@ -47,9 +47,15 @@ class Handler {
 
   bool null() { return give(Kind::other); }
   bool boolean(bool) { return give(Kind::other); }
-  bool number_integer(Json::number_integer_t) { return give(Kind::other); }
-  bool number_unsigned(Json::number_unsigned_t number) { return give(Kind::count, {}, number); }
-  bool number_float(Json::number_float_t, const std::string&) { return give(Kind::other); }
+  bool number_integer(Json::number_integer_t number) {
+    return give(Kind::number, {}, 0, static_cast<double>(number));
+  }
+  bool number_unsigned(Json::number_unsigned_t number) {
+    return give(Kind::count, {}, number, static_cast<double>(number));
+  }
+  bool number_float(Json::number_float_t number, const std::string&) {
+    return give(Kind::number, {}, 0, number);
+  }
   bool string(const std::string& text) { return give(Kind::text, text); }
   bool binary(const Json::binary_t&) { return give(Kind::other); }
   bool key(const std::string& text) { return give(Kind::key, text); }
@@ -73,8 +79,8 @@ class Handler {
  private:
   using Kind = JsonToken::Kind;
 
-  bool give(Kind kind, std::string_view text = {}, std::uint64_t number = 0) {
-    on_token_({kind, depth_, text, number, static_cast<std::size_t>(*farthest_ - start_)});
+  bool give(Kind kind, std::string_view text = {}, std::uint64_t number = 0, double real = 0) {
+    on_token_({kind, depth_, text, number, real, static_cast<std::size_t>(*farthest_ - start_)});
     return true;
   }
   bool open(Kind kind) {

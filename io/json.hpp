@@ -11,12 +11,13 @@
 namespace xgrad::io::detail {
 
 struct JsonToken {
-  enum class Kind : std::uint8_t { object, array, end, key, text, count, other };
+  enum class Kind : std::uint8_t { object, array, end, key, text, count, number, other };
 
   Kind kind;
   std::size_t depth;      ///< objects and arrays around it
   std::string_view text;  ///< of a key or a text
-  std::uint64_t number;   ///< a whole number from 0 to 2^64 - 1, written without fraction and exponent
+  std::uint64_t number;   ///< of a count: a whole number from 0 to 2^64 - 1, without fraction and exponent
+  double real;            ///< of a count and of any other number, the nearest one
   std::size_t offset;     ///< in the text, just behind the token
 };
 

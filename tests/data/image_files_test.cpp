@@ -169,6 +169,10 @@ TEST_CASE("read_image: bad files") {
   CHECK_NOTHROW(data::read_image(directory.write("good", good), {.max_pixels = 30}));
   CHECK(data::read_image(directory.write("zeros", png_of(100, 100, 100 * 101))).shape() ==
         Shape{100, 100, 1});
+  // A chunk that declares more than any file has, for which no memory may be taken.
+  Bytes huge(good.begin(), good.begin() + 33);
+  CHECK(contains(refusal(huge + big_endian(0x30000004) + Bytes{'e', 'X', 'I', 'f', 1, 2, 3}),
+                 "the file ends early"));
   // Fewer pixels than declared.
   CHECK(contains(refusal(png_of(100, 100, 100 * 100)), "libpng: "));
   CHECK_THROWS_AS(data::read_image(directory.path("none.png")), IoError);

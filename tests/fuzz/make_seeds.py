@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import pickle
+import re
 import struct
 import sys
 import types
@@ -248,3 +249,20 @@ write("pytorch", "no_member", pytorch({"x": matrix}))
 for path in sorted((SEEDS / "pytorch").iterdir()):
     with zipfile.ZipFile(path) as source:
         write("pickle", path.name, source.read("m/data.pkl"))
+
+# --------------------------------------------------------------------------------------------------- CSV and images
+
+write("csv", "houses", b'id,crim,"near, to"\n1,0.5,"the ""old"" mill"\n2,-1e-3,"two\nlines"\n3, +4 ,NA\n')
+write("csv", "crlf", b'\xef\xbb\xbfa,b\r\n1,2\r\n\r\n"3",\r\n')
+write("csv", "single", b"x\n1\n\n2.5e300\n?\n")
+write("csv", "open", b'a,b\n1,"x\n')
+
+# The files of the goldens, read from the header that their generator wrote.
+GOLDENS = SEEDS.parent.parent / "goldens" / "image_files.hpp"
+for name, numbers in re.findall(r'^ *\{"([^"]*)", \{([0-9, ]*)\}', GOLDENS.read_text(), re.M):
+    kind = "jpeg" if name.startswith("jpeg") else "png"
+    write(kind, name.replace(", ", "_").replace(" ", "_"), bytes(map(int, numbers.split(", "))))
+
+# A chunk that declares more than any file has.
+png = (SEEDS / "png" / "grey_8").read_bytes()
+write("png", "huge_chunk", png[:33] + struct.pack(">I", 0x30000004) + b"eXIf" + png[33:])
