@@ -119,6 +119,9 @@ Axis linear_axis(const AxisRequest& request, double low, double high) {
       if (axis.low < data_low - room) axis.low = data_low - room / 2;
       if (axis.high > data_high + room) axis.high = data_high + room / 2;
       if (!(axis.low < axis.high)) axis.low = low, axis.high = high;
+      // A multiple of the step may fall short of the datum that it equals, which then would not be drawn.
+      axis.low = std::min(axis.low, low);
+      axis.high = std::max(axis.high, high);
     }
     axis.ticks = linear_ticks(axis.low, axis.high, step, request.unit);
     const double apart = step / (axis.high - axis.low) * request.length;

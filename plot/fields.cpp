@@ -204,6 +204,13 @@ Panel& Panel::heat_map(const Tensor& matrix, const HeatMapOptions& options, Plac
     }
   for (const std::string& name : options.rows) content.y_names.push_back(one_line(name));
   for (const std::string& name : options.columns) content.x_names.push_back(one_line(name));
+  // Every position has its number where there is place for it.
+  const auto number_all = [&](std::vector<std::string>& names, std::size_t count) {
+    if (names.empty() && cell >= 16)
+      for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  };
+  number_all(content.y_names, rows);
+  number_all(content.x_names, columns);
   content.x = {-0.5, static_cast<double>(columns) - 0.5};
   content.y = {-0.5, static_cast<double>(rows) - 0.5};
   if (options.colour_bar) content.bar = ColourBar{options.map, range, false, 0, one_line(options.label), 1};

@@ -130,6 +130,7 @@ void make_axes(Draft& draft) {
     const double slot = each(placed.frame.width, content.x_names);
     placed.x.ticks = named_ticks(content.x_names, slot, 13);
     draft.turned = widest(placed.x.ticks) + 8 > slot;
+    if (draft.turned) placed.x.ticks = named_ticks(content.x_names, slot, 22);
   }
   if (!content.y_names.empty())
     placed.y.ticks = named_ticks(content.y_names, each(placed.frame.height, content.y_names), 13);

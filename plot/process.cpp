@@ -28,8 +28,8 @@ class Channel {
       ends_ = {-1, -1};
       return;
     }
-    // Where the process has closed its own streams, the ends have their numbers, which the program's are to
-    // get.
+    // Where the process has closed its own streams, the ends get their numbers, and what it prints to them
+    // would reach the program.
     for (int& end : ends_)
       if (end <= STDERR_FILENO) {
         const int higher = ::fcntl(end, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

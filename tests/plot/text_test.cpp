@@ -5,9 +5,14 @@
 #include <xgrad/plot/script.hpp>
 #include <xgrad/plot/text.hpp>
 
+#include <support/signal_storm.hpp>
+
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+
 #include <cmath>
+#include <csignal>
 #include <limits>
 #include <string>
 #include <vector>
@@ -92,6 +97,14 @@ TEST_CASE("ticks") {
   request.data = {-4e7, 4e7};
   CHECK(texts(make_axis(request)) == Texts{"−4·10⁷", "−2·10⁷", "0", "2·10⁷", "4·10⁷"});
 
+  SUBCASE("data at the ends are inside") {
+    for (int i = 1; i < 100; ++i) {
+      request.data = {0, i * 1e-5};
+      CHECK(make_axis(request).high >= i * 1e-5);
+      request.data = {-i * 1e-5, 0};
+      CHECK(make_axis(request).low <= -i * 1e-5);
+    }
+  }
   SUBCASE("a constant has its neighbourhood") {
     request.data = {5, 5};
     const Axis axis = make_axis(request);
@@ -131,6 +144,8 @@ TEST_CASE("any range makes an axis, quickly") {
         CHECK(std::isfinite(axis.low));
         CHECK(std::isfinite(axis.high));
         CHECK(axis.low < axis.high);
+        CHECK(axis.low <= low);
+        CHECK(axis.high >= high);
         CHECK(axis.ticks.size() < 60);
         for (const Tick& tick : axis.ticks)
           CHECK((tick.at >= axis.low * (1 - 1e-9) - 1e-9 * std::abs(axis.low) &&
@@ -174,6 +189,17 @@ TEST_CASE("programs are fed and read at once, and waited for") {
   const Finished missing = run({"xgrad-no-such-program"}, much);
   CHECK(!missing.started);
   CHECK(missing.error == "No such file or directory");
+  {
+    // A signal that interrupts the wait for a program which has closed its streams.
+    const xgrad::test::SignalStorm storm;
+    struct sigaction action {};
+    ::sigaction(SIGALRM, nullptr, &action);
+    action.sa_flags &= ~SA_RESTART;
+    ::sigaction(SIGALRM, &action, nullptr);
+    CHECK(!run({"sh", "-c", "exec >&- 2>&-; sleep 0.1; exit 3"}, "").succeeded);
+    CHECK(run({"sh", "-c", "exec >&- 2>&-; sleep 0.1"}, "").succeeded);
+  }
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // no child is left behind
   CHECK(run({"printf", "%s", "$(id) `id`"}, "").output == "$(id) `id`");
 }
 
