@@ -94,77 +94,25 @@ class BatchPositions {
 
 /// The product of n factors except for numbers i and j, which may be the same.
 template <class T>
-T product_without(const std::vector<T>& factors, Index n, Index i, Index j) {
+T product_without(const T* factors, Index n, Index i, Index j) {
   T result = 1;
   for (Index k = 0; k < n; ++k)
-    if (k != i && k != j) result *= factors[static_cast<std::size_t>(k)];
+    if (k != i && k != j) result *= factors[k];
   return result;
 }
 
-/// The determinant of an orthogonal matrix.
-template <class T>
-T orientation(Index n, const T* q) {
-  lapack::Lu<T> lu(n);
-  lu.factor(q);
-  return static_cast<T>(lu.determinant().sign);
-}
-
-/// u diag(s) vh and the orientation of u and vh together, for square matrices.
-template <class T>
+/// u diag(s) vh of square matrices, and the determinant of u vh, 1 or -1.
 struct Oriented {
-  std::vector<T> u, s, vh;
-  T sign = 1;
-  bool converged = false;
+  SvdFactors f;
+  Tensor sign_of_u, sign_of_vh;
 
-  Oriented(Index n, const T* a)
-      : u(static_cast<std::size_t>(n * n)), s(static_cast<std::size_t>(n)), vh(u.size()) {
-    converged = lapack::svd(n, n, a, u.data(), s.data(), vh.data());
-    if (converged) sign = orientation(n, u.data()) * orientation(n, vh.data());
-  }
-  /// u inner vh.
-  void turn_back(Index n, const std::vector<T>& inner, T* out) const { product(n, u, inner, vh, out); }
-  /// x y z of square matrices.
-  static void product(Index n, const std::vector<T>& x, const std::vector<T>& y, const std::vector<T>& z,
-                      T* out) {
-    std::vector<T> left(x.size());
-    multiply(n, false, x.data(), false, y.data(), left.data());
-    multiply(n, false, left.data(), false, z.data(), out);
-  }
-  static void multiply(Index n, bool transpose_x, const T* x, bool transpose_y, const T* y, T* out) {
-    for (Index i = 0; i < n; ++i)
-      for (Index j = 0; j < n; ++j) {
-        T total = 0;
-        for (Index k = 0; k < n; ++k)
-          total += x[transpose_x ? k * n + i : i * n + k] * y[transpose_y ? j * n + k : k * n + j];
-        out[i * n + j] = total;
-      }
+  explicit Oriented(const Tensor& a)
+      : f(svd(a)), sign_of_u(determinants(f.u).signs), sign_of_vh(determinants(f.vh).signs) {}
+  template <class T>
+  T sign(Index position) const {
+    return sign_of_u.data<T>()[position] * sign_of_vh.data<T>()[position];
   }
 };
-
-/// A result of the shape of square matrices `a`, by f(n, matrix, out, position) of their Oriented factors.
-template <class F>
-Tensor by_oriented(const Tensor& a, F&& f) {
-  require_finite(a);
-  const Stack s(a);
-  Tensor result = Tensor::uninitialized_like(a);
-  if (result.count() == 0) return result;
-  FirstFault fault;
-  detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
-    const T* in = a.data<T>();
-    T* out = result.mutable_data<T>();
-    over_matrices(s.count, 20 * cubed(s), [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) {
-        const Oriented<T> factors(s.rows, in + i * s.size());
-        if (factors.converged)
-          f(factors, s.rows, i, out + i * s.size());
-        else
-          fault.note(i, "has singular values that the iteration does not find");
-      }
-    });
-  });
-  fault.raise(a.shape(), "");
-  return result;
-}
 
 }  // namespace
 
@@ -261,31 +209,41 @@ bool has_accurate_cofactors(const Tensor& a) {
 
 Tensor cofactors(const Tensor& a) {
   // det(u b vh) = sign det(b), whose derivative at b = diag(s) is diagonal.
-  return by_oriented(a, []<class T>(const Oriented<T>& f, Index n, Index, T* out) {
-    std::vector<T> inner(f.u.size());
-    for (Index i = 0; i < n; ++i)
-      inner[static_cast<std::size_t>(i * n + i)] = f.sign * product_without(f.s, n, i, i);
-    f.turn_back(n, inner, out);
+  Oriented of(a);
+  const Index n = a.size(-1);
+  if (a.count() == 0) return a;
+  detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T* s = of.f.s.data<T>();
+    T* rows = of.f.vh.mutable_data<T>();
+    for (Index i = 0; i < of.f.s.count(); ++i, rows += n) {
+      const T without = of.sign<T>(i / n) * product_without(s + i / n * n, n, i % n, i % n);
+      for (Index j = 0; j < n; ++j) rows[j] *= without;
+    }
   });
+  return matmul(of.f.u, of.f.vh);
 }
 
 Tensor cofactors_gradient(const Tensor& a, const Tensor& g) {
   // With h = u^T g v, the cofactors of b near diag(s), whose products without i and j are p_ij, are
   // c_ii = p_ii + sum_k p_ik (b_kk - s_k) and c_ij = -p_ij b_ji, but for terms of second order.
-  return by_oriented(a, [&g]<class T>(const Oriented<T>& f, Index n, Index position, T* out) {
-    std::vector<T> left(f.u.size()), h(f.u.size()), inner(f.u.size());
-    Oriented<T>::multiply(n, true, f.u.data(), false, g.data<T>() + position * n * n, left.data());
-    Oriented<T>::multiply(n, false, left.data(), true, f.vh.data(), h.data());
-    const auto at = [n](Index i, Index j) { return static_cast<std::size_t>(i * n + j); };
-    for (Index i = 0; i < n; ++i)
-      for (Index j = 0; j < n; ++j) {
-        if (i == j) continue;
-        const T without = f.sign * product_without(f.s, n, i, j);
-        inner[at(j, j)] += without * h[at(i, i)];
-        inner[at(j, i)] -= without * h[at(i, j)];
-      }
-    f.turn_back(n, inner, out);
+  const Oriented of(a);
+  const Index n = a.size(-1);
+  if (a.count() == 0) return a;
+  const Tensor turned = matmul(matmul(of.f.u, g, true, false), of.f.vh, false, true);
+  Tensor inner = zeros(a.shape(), a.dtype());
+  detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
+    const T *s = of.f.s.data<T>(), *h = turned.data<T>();
+    T* out = inner.mutable_data<T>();
+    for (Index position = 0; position < a.count() / (n * n); ++position, s += n, h += n * n, out += n * n)
+      for (Index i = 0; i < n; ++i)
+        for (Index j = 0; j < n; ++j) {
+          if (i == j) continue;
+          const T without = of.sign<T>(position) * product_without(s, n, i, j);
+          out[j * n + j] += without * h[i * n + i];
+          out[j * n + i] -= without * h[i * n + j];
+        }
   });
+  return matmul(matmul(of.f.u, inner), of.f.vh);
 }
 
 Tensor cholesky(const Tensor& a) {
@@ -442,7 +400,7 @@ Tensor indistinct(const Tensor& values) {
     for (Index row = 0; n > 0 && row < values.count() / n; ++row, all += n, out += n * n) {
       T largest = 0;
       for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(all[i]));
-      const T least = static_cast<T>(n) * std::numeric_limits<T>::epsilon() * largest;
+      const T least = 4 * std::sqrt(static_cast<T>(n)) * std::numeric_limits<T>::epsilon() * largest;
       for (Index i = 0; i < n; ++i)
         for (Index j = 0; j < n; ++j) out[i * n + j] = std::abs(all[i] - all[j]) <= least;
     }

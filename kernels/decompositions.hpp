@@ -1,7 +1,7 @@
 // Linear equations and factorisations over the last two axes of tensors, one matrix at a time. Invariants:
 // operands are float32 or float64, of equal dtypes, with at least two axes; a matrix that a function cannot
 // take, or whose elements are not all finite, throws NumericError with its index in the batch before a result
-// is seen; results do not depend on the number of threads.
+// is seen; but for products of matrices, results do not depend on the number of threads.
 #pragma once
 
 #include <xgrad/tensor/tensor.hpp>
@@ -50,8 +50,8 @@ Tensor pinverse(const Tensor& a, double rcond);
 /// broadcast.
 Tensor lstsq(const Tensor& a, const Tensor& b);
 
-/// (..., n) -> booleans (..., n, n): where two of n values differ by no more than rounding of the largest in
-/// size, n epsilon times that, makes them differ; true on the diagonal.
+/// (..., n) -> booleans (..., n, n): where two of n values differ by no more than rounding, 4 sqrt(n) epsilon
+/// times the largest in size; true on the diagonal.
 Tensor indistinct(const Tensor& values);
 /// Booleans: singular values (..., k), descending, that are no more than `size` epsilon times the first one.
 Tensor negligible(const Tensor& singular_values, Index size);

@@ -1,10 +1,12 @@
 // Factorisations. Invariant: what a gradient does not reach is not computed, so that the values alone,
-// singular values or eigenvalues, have right gradients where the vectors have none. I. Murray,
-// "Differentiation of the Cholesky decomposition", 2016; S. F. Walter and L. Lehmann, "Algorithmic
-// differentiation of linear algebra functions with application in optimum experimental design", 2009;
+// singular values or eigenvalues, have right gradients where the vectors have none.
+//
+// I. Murray, "Differentiation of the Cholesky decomposition", 2016; S. F. Walter and L. Lehmann, "Algorithmic
+// differentiation of linear algebra functions with application in optimum experimental design", 2010;
 // D. A. O. Roberts and L. R. Roberts, "QR and LQ decomposition matrix backpropagation algorithms for square,
 // wide, and deep matrices", 2020; J. Townsend, "Differentiating the singular value decomposition", 2016;
-// M. B. Giles, "Collected matrix derivative results", 2008.
+// M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
+// differentiation", 2008.
 #include <xgrad/autograd/ops/decompositions.hpp>
 
 #include <xgrad/autograd/ops/arithmetic.hpp>

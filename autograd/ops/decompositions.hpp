@@ -4,12 +4,14 @@
 // Operands are float32 or float64 (DTypeError otherwise). A matrix with a NaN or an infinity, and one that
 // has no result, throws NumericError with its index in the batch, in the backward pass too. Every operation
 // is differentiable to any order unless it says otherwise. Each matrix is one thread's work: results do not
-// depend on the number of threads, bit for bit.
+// depend on the number of threads, bit for bit, but for products of matrices, in pinverse and in gradients,
+// which need set_reproducible() for that.
 //
-// Principal components of centred data x (samples, features), and the data in them:
+// Principal components of data x (samples, features):
 //   const Variable centred = x - mean(x, 0);
-//   const auto [u, s, vh] = linalg::svd(centred);  // vh: a component a row; s^2 / (samples - 1): variances
-//   const Variable codes = matmul(centred, vh, {.transpose_b = true});  // divided by s: whitened
+//   const auto [u, s, vh] = linalg::svd(centred);  // rows of vh: components; s^2 / (samples - 1): variances
+//   const Variable codes = matmul(centred, vh, {.transpose_b = true});  // u * s; u * sqrt(samples - 1):
+//   white
 // Defined in systems.cpp and decompositions.cpp.
 #pragma once
 
@@ -47,7 +49,7 @@ SlogDet slogdet(const Operand& a);
 /// The lower triangle of a is read; the gradient is symmetric (Murray 2016).
 Variable cholesky(const Operand& a);
 /// a (..., m, n) = q r with orthonormal columns of q (..., m, k) and upper triangular r (..., k, n),
-/// k = min(m, n); signs are LAPACK's. The gradient (Walter and Lehmann 2018; Roberts and Roberts 2020 for
+/// k = min(m, n); signs are LAPACK's. The gradient (Walter and Lehmann 2010; Roberts and Roberts 2020 for
 /// m < n) throws NumericError where the first k columns are not independent.
 struct [[nodiscard]] Qr {
   Variable q;

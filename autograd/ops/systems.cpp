@@ -1,8 +1,10 @@
 // Linear equations and determinants. Invariant: a rule solves equations anew rather than form an inverse that
 // the operation did not.
+//
 // M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
 // differentiation", 2008; G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear
 // least squares problems whose variables separate", 1973.
+#include <xgrad/autograd/chain.hpp>
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/decompositions.hpp>
 #include <xgrad/autograd/ops/matrix.hpp>
@@ -88,6 +90,21 @@ Variable cofactors(const Variable& a) {
            }});
 }
 
+/// -p^T g p^T + (1 - x p) g^T p p^T + p^T p g^T (1 - p x), with no product larger than x on either side.
+Variable pinverse_gradient(const Variable& x, const Variable& p, const Variable& g) {
+  if (x.size(-2) >= x.size(-1)) {
+    const Variable inner = times_transposed(g, p);
+    const Variable left = transposed_times(g, times_transposed(p, p));
+    const Variable right = matmul(p, inner, {.transpose_a = true, .transpose_b = true});
+    return left - matmul(x, matmul(p, left)) + right - matmul(right, matmul(p, x)) -
+           transposed_times(p, inner);
+  }
+  const Variable inner = transposed_times(p, g);
+  const Variable left = matmul(inner, p, {.transpose_a = true, .transpose_b = true});
+  const Variable right = times_transposed(transposed_times(p, p), g);
+  return left - matmul(matmul(x, p), left) + right - matmul(matmul(right, p), x) - times_transposed(inner, p);
+}
+
 }  // namespace
 
 Variable detail::solved(const Variable& a, const Variable& b, bool transposed, Place place) {
@@ -139,8 +156,9 @@ Variable det(const Operand& a) {
   return op.record(kernels::determinants(op.value()).values,
                    Rule{saves_input(0) | saves_output(), [](Backward& r) {
                           const Variable matrix = r.input(0), g = per_matrix(r.gradient());
-                          if (!kernels::has_accurate_cofactors(matrix.value())) return g * cofactors(matrix);
-                          return g * per_matrix(r.output()) * transpose(inverse(matrix));
+                          if (!kernels::has_accurate_cofactors(matrix.value()))
+                            return detail::chain(g, cofactors(matrix));
+                          return detail::chain(g, per_matrix(r.output()) * transpose(inverse(matrix)));
                         }});
 }
 
@@ -155,7 +173,7 @@ SlogDet slogdet(const Operand& a) {
     const Variable unused = logical_and(equal(r.output_value(0), 0), equal(g.detach(), 0));
     if (any(unused).item<bool>())
       matrix = where(per_matrix(unused), eye(matrix.size(-1), -1, matrix.dtype()), matrix);
-    r.give(0, per_matrix(g) * transpose(inverse(matrix)));
+    r.give(0, detail::chain(per_matrix(g), transpose(inverse(matrix))));
   };
   auto outputs = op.record_many({std::move(found.signs), std::move(found.log_abs)},
                                 JointRule{saves_input(0) | saves_output(0), rule}, 0b01);
@@ -171,15 +189,8 @@ Variable pinverse(const Operand& a, PinverseOptions options) {
   const double rcond = options.rcond.value_or(static_cast<double>(std::max(m, n)) * epsilon);
   if (!(rcond >= 0)) fail<ValueError>("rcond must be 0 or more, got " + std::to_string(rcond));
   return op.record(kernels::pinverse(op.value(), rcond),
-                   Rule{saves_input(0) | saves_output(), [](Backward& r) {
-                          const Variable x = r.input(0), p = r.output(), g = r.gradient();
-                          const Variable pg = transposed_times(p, g);
-                          const Variable left = matmul(pg, p, {.transpose_a = true, .transpose_b = true});
-                          const Variable right = transposed_times(p, times_transposed(p, g));
-                          // -p^T g p^T + (1 - x p) g^T p p^T + p^T p g^T (1 - p x).
-                          return left - matmul(x, matmul(p, left)) + right - matmul(matmul(right, p), x) -
-                                 times_transposed(pg, p);
-                        }});
+                   Rule{saves_input(0) | saves_output(),
+                        [](Backward& r) { return pinverse_gradient(r.input(0), r.output(), r.gradient()); }});
 }
 
 Variable trace(const Operand& a) {

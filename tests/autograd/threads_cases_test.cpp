@@ -155,7 +155,17 @@ std::vector<Case> rows_of_our_own() {
 /// Operations that stand on products of matrices, whose bits are those of their sizes when asked for;
 /// attention with dropout and for a mask's gradient.
 bool by_products(const std::string& operation) {
-  static const std::set<std::string> names{"matmul",
+  static const std::set<std::string> names{"cholesky",
+                                           "det",
+                                           "eigh",
+                                           "inverse",
+                                           "lstsq",
+                                           "pinverse",
+                                           "qr",
+                                           "slogdet",
+                                           "solve",
+                                           "svd",
+                                           "matmul",
                                            "linear",
                                            "einsum",
                                            "conv2d",
