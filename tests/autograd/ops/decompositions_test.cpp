@@ -349,6 +349,14 @@ TEST_CASE("values that coincide have gradients, their vectors none") {
   };
   CHECK(gradcheck([&](const std::vector<Variable>& x) { return first(x[0]); }, {one_apart}));
   CHECK(gradcheck([&](const std::vector<Variable>& x) { return last(x[0]); }, {one_apart}));
+  const auto one_of_two = [&](const Variable& x) {
+    return square(sum(slice(linalg::eigh(x).vectors, -1, {0, 1}) * weights));
+  };
+  CHECK_THROWS_AS(slope(one_of_two, one_apart), NumericError);
+  // The second derivative would need them.
+  CHECK_NOTHROW(slope(first, one_apart));
+  CHECK_THROWS_AS(slope(first, one_apart, true), NumericError);
+  CHECK_THROWS_AS(slope(last, one_apart, true), NumericError);
   // Zero singular values matter where the matrix is not square.
   const Tensor flat({{1.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}}, float64);
   CHECK(contains(message_of<NumericError>([&] {
