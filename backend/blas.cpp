@@ -1,7 +1,5 @@
 #include <xgrad/backend/blas.hpp>
 
-#include <xgrad/tensor/parallel.hpp>
-
 #include <cblas.h>
 
 #include <algorithm>
@@ -26,24 +24,6 @@ void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint 
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 }
 
-/// In its lifetime OpenBLAS works on the calling thread alone. One that starts threads takes their number,
-/// and their buffers, from what is global to the process, and ends the process where it has no memory for
-/// them.
-class OneThread {
- public:
-  OneThread() {
-    static const bool once = [] {
-      // Builds without OpenMP know no other way.
-      if (openblas_get_parallel() == OPENBLAS_THREAD) openblas_set_num_threads(1);
-      return true;
-    }();
-    static_cast<void>(once);
-  }
-
- private:
-  detail::OpenMpThreads openmp_{1};
-};
-
 template <class T>
 void on_one_thread(const backend::Product<T>& p) {
   T beta = p.beta;
@@ -60,6 +40,15 @@ void on_one_thread(const backend::Product<T>& p) {
 }
 
 }  // namespace
+
+OneThread::OneThread() {
+  static const bool once = [] {
+    // Builds without OpenMP know no other way.
+    if (openblas_get_parallel() == OPENBLAS_THREAD) openblas_set_num_threads(1);
+    return true;
+  }();
+  static_cast<void>(once);
+}
 
 void multiply(const backend::Product<float>& product) { on_one_thread(product); }
 void multiply(const backend::Product<double>& product) { on_one_thread(product); }

@@ -1,5 +1,6 @@
 // Second derivatives at work: Newton's method with exact Hessians, and a penalty on the size of a gradient.
 #include <xgrad/autograd/functional.hpp>
+#include <xgrad/autograd/ops/decompositions.hpp>
 #include <xgrad/nn/linear.hpp>
 #include <xgrad/nn/loss.hpp>
 #include <xgrad/nn/module.hpp>
@@ -16,14 +17,6 @@ Variable rosenbrock(const Variable& x) {
   return square(1 - parts[0]) + 100 * square(parts[1] - square(parts[0]));
 }
 
-// Solves the 2 x 2 system h d = g.
-Variable solve(const Variable& h, const Variable& g) {
-  const double a = h.value().at({0, 0}), b = h.value().at({0, 1}), c = h.value().at({1, 0}),
-               d = h.value().at({1, 1});
-  const double p = g.value().at({0}), q = g.value().at({1}), determinant = a * d - b * c;
-  return Variable(Tensor({(d * p - b * q) / determinant, (a * q - c * p) / determinant}, float64));
-}
-
 bool newton() {
   std::puts("Newton's method on Rosenbrock's function");
   Variable x(Tensor({-1.2, 1.0}, float64), {.requires_grad = true});
@@ -32,7 +25,7 @@ bool newton() {
     std::printf("  step %d  x = (%9.6f, %9.6f)  f = %.3e\n", step, x.value().at({0}), x.value().at({1}),
                 value.item());
     const Variable gradient = grad(value, x);
-    x.set_value((x.detach() - solve(hessian(rosenbrock, x.detach()), gradient)).value());
+    x.set_value((x.detach() - linalg::solve(hessian(rosenbrock, x.detach()), gradient)).value());
   }
   return rosenbrock(x.detach()).item() < 1e-20;
 }

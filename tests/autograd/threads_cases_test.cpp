@@ -19,10 +19,15 @@ using namespace xgrad::test;
 
 namespace {
 
-/// Above every number of elements from which threads share the operation's work. Attention and convolutions
-/// do much for each element, and threads share it sooner.
+/// Linear equations and factorisations, whose gradients are products of matrices.
+const std::set<std::string> of_linear_algebra{"cholesky", "det", "eigh",    "inverse", "lstsq",
+                                              "pinverse", "qr",  "slogdet", "solve",   "svd"};
+
+/// Above every number of elements from which threads share the operation's work. Attention, convolutions and
+/// linear algebra do much for each element, and threads share it sooner.
 Index enough_elements(const std::string& operation) {
-  const bool much_each = operation.find("attention") != operation.npos || operation.starts_with("conv");
+  const bool much_each = operation.find("attention") != operation.npos || operation.starts_with("conv") ||
+                         of_linear_algebra.contains(operation);
   return much_each ? 20000 : 150000;
 }
 constexpr std::size_t enough_bytes = std::size_t{1} << 23;
@@ -168,7 +173,7 @@ bool by_products(const std::string& operation) {
                                            "pair_sums",
                                            "scaled_dot_product_attention",
                                            "self_attention"};
-  return names.contains(operation);
+  return names.contains(operation) || of_linear_algebra.contains(operation);
 }
 
 void check_bits(const Case& row, const std::vector<Tensor>& inputs) {

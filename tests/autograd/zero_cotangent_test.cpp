@@ -30,12 +30,14 @@ const std::set<std::string> multiplies_plainly{"batch_norm",
                                                "layer_norm",
                                                "linear",
                                                "lstm",
+                                               "lstsq",
                                                "matmul",
                                                "pair_products",
                                                "pair_sums",
                                                "rms_norm",
                                                "scaled_dot_product_attention",
-                                               "self_attention"};
+                                               "self_attention",
+                                               "solve"};
 
 // The first gradient other than zero, or "".
 std::string trace(const test::Case& row, const std::vector<Tensor>& inputs) {

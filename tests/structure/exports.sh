@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # Names without template arguments and parameters. Of namespaces that are the library's own, single names alone.
-public='xgrad(::(nn|nn::init|optim|io|data|plot|train))?::(~?[A-Z]\w*(::.*)?|[a-z][a-z0-9_]*)'
+public='xgrad(::(linalg|nn|nn::init|optim|io|data|plot|train))?::(~?[A-Z]\w*(::.*)?|[a-z][a-z0-9_]*)'
 vmath='xgrad::vmath::[a-z0-9_]+'
 detail='xgrad::detail::('
 detail+='Access|AnyCallable|Interface|Node|TensorBody|VariableState|' # types of public headers

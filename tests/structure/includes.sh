@@ -14,7 +14,7 @@ declare -A allowed=(
 # One more arrow: random numbers are transformed by the loops of vmath/.
 excepted="tensor/random.cpp vmath"
 # backend/ has these doors; what stands behind them, no kernel knows.
-doors="backend/products.hpp backend/convolution.hpp"
+doors="backend/products.hpp backend/convolution.hpp backend/lapack.hpp"
 # Files of the engine that name operations, which stand above it: autograd/engine.hpp says what for.
 upward="chain.cpp chain_rule.hpp dual.hpp engine.cpp functional.cpp gradient_slot.cpp record.cpp run_queue.cpp"
 # Other people's headers: one file of the library, in the folder named, may include them.
@@ -25,7 +25,7 @@ declare -A foreign=(
   [libpng]='<(libpng[^/]*/)?png(conf)?\.h>' [libjpeg]='<j(peglib|error|morecfg|config)\.h>' [HDF5]='<(hdf5(/serial)?/)?(hdf5|H5[^>]*)\.h>'
 )
 declare -A folder_of=(
-  [xtensor]=tensor [xtensor-blas]=tensor [xsimd]=vmath [BLAS]=backend [oneDNN]=backend [OpenMP]=tensor
+  [xtensor]=tensor [xtensor-blas]=backend [xsimd]=vmath [BLAS]=backend [oneDNN]=backend [OpenMP]=tensor
   [nlohmann]=io [zlib]=io [libzip]=io
   [libpng]=data [libjpeg]=data [HDF5]=data
 )

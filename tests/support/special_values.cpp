@@ -58,7 +58,11 @@ std::optional<std::vector<Variable>> gradients_at(const Case& row, const std::ve
   options.seeds = {Variable(seed(result.value()))};
   options.allow_unused = true;
   options.create_graph = create_graph;
-  return grad({result}, leaves, options);
+  try {
+    return grad({result}, leaves, options);
+  } catch (const NumericError&) {
+    return {};
+  }
 }
 
 void at_special_inputs(const Case& row, DType dtype, const std::vector<double>& values,
