@@ -34,11 +34,11 @@ def number(x):
     return repr(x)
 
 
-def write(script):
+def write(script, source="PyTorch"):
     """The arrays as a map in namespace goldens, named after the script, in a header beside it."""
     path = pathlib.Path(script)
     lines = [f'    {{"{name}", {{{", ".join(map(number, values))}}}}},' for name, values in arrays.items()]
-    path.with_suffix(".hpp").write_text(f"""// What PyTorch gives, by name. Written by {path.name}; do not edit.
+    path.with_suffix(".hpp").write_text(f"""// What {source} gives, by name. Written by {path.name}; do not edit.
 #pragma once
 
 #include <limits>
