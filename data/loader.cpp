@@ -1,4 +1,4 @@
-// The order of an epoch and the thread that prepares batches.
+// The order of an epoch and the threads that prepare batches.
 #include <xgrad/data/loader.hpp>
 
 #include <xgrad/tensor/compare.hpp>
@@ -11,15 +11,16 @@
 #include <condition_variable>
 #include <exception>
 #include <limits>
-#include <list>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace xgrad::data::detail {
 namespace {
 
-// A stream of its own for every seed, epoch and number; the number of the epoch's order is -1.
+// A stream of its own for every seed, epoch and number: batches from 0, the epoch's order -1, examples below.
 Generator stream(std::uint64_t seed, Index epoch, Index number) {
   const auto low = [](Index i) { return static_cast<std::uint32_t>(i); };
   const auto high = [](Index i) { return static_cast<std::uint32_t>(i >> 32); };
@@ -31,8 +32,8 @@ Generator stream(std::uint64_t seed, Index epoch, Index number) {
 
 }  // namespace
 
-RandomScope::RandomScope(std::uint64_t seed, Index epoch, Index batch) : former_(default_generator()) {
-  default_generator() = stream(seed, epoch, batch);
+RandomScope::RandomScope(std::uint64_t seed, Index epoch, Index number) : former_(default_generator()) {
+  default_generator() = stream(seed, epoch, number);
 }
 
 void check(const LoaderOptions& options, Index size) {
@@ -40,7 +41,28 @@ void check(const LoaderOptions& options, Index size) {
     fail<ValueError>("batch_size must be at least 1, got " + std::to_string(options.batch_size));
   if (options.prefetch < 0)
     fail<ValueError>("prefetch must be at least 0, got " + std::to_string(options.prefetch));
+  if (options.workers < 0)
+    fail<ValueError>("workers must be at least 0, got " + std::to_string(options.workers));
   if (size < 0) fail<ValueError>("the dataset's size must be at least 0, got " + std::to_string(size));
+  options.sampler.check(size, options.shuffle);
+}
+
+Index epoch_size(Index size, const LoaderOptions& options) { return options.sampler.samples(size); }
+
+Index batches_ahead(const LoaderOptions& options) {
+  return options.workers > options.prefetch ? options.workers : options.prefetch;
+}
+
+Index threads_for(const LoaderOptions& options) {
+  if (options.workers > 0) return options.workers;
+  return options.prefetch > 0 ? 1 : 0;
+}
+
+Tensor batch_indices(const Tensor& order, const LoaderOptions& options, Index number) {
+  if (!order.defined() || number < 0) return {};
+  const Index first = number * options.batch_size;
+  const Index rest = order.count() - first;
+  return order.rows(first, first + (rest < options.batch_size ? rest : options.batch_size));
 }
 
 Index batch_count(Index size, const LoaderOptions& options) {
@@ -69,13 +91,15 @@ void check_position(Position position, Index batches, Place place) {
 }
 
 StateDict loader_state(Position position, Index size, const LoaderOptions& options) {
-  return {{"epoch", scalar(position.epoch)},
-          {"batch", scalar(position.batch)},
-          {"seed", scalar(std::bit_cast<Index>(options.seed))},
-          {"batch_size", scalar(options.batch_size)},
-          {"shuffle", scalar(options.shuffle)},
-          {"drop_last", scalar(options.drop_last)},
-          {"examples", scalar(size)}};
+  StateDict state{{"epoch", scalar(position.epoch)},
+                  {"batch", scalar(position.batch)},
+                  {"seed", scalar(std::bit_cast<Index>(options.seed))},
+                  {"batch_size", scalar(options.batch_size)},
+                  {"shuffle", scalar(options.shuffle)},
+                  {"drop_last", scalar(options.drop_last)},
+                  {"examples", scalar(size)}};
+  if (options.sampler) state.set("sampler", scalar(std::bit_cast<Index>(options.sampler.checksum())));
+  return state;
 }
 
 PreparedLoad prepare_load(const StateDict& state, Progress& progress, Index size,
@@ -90,10 +114,14 @@ PreparedLoad prepare_load(const StateDict& state, Progress& progress, Index size
       position.epoch = entry.item<Index>();
     else if (name == "batch")
       position.batch = entry.item<Index>();
+    else if (name == "sampler" && !bitwise_equal(entry, own))
+      entries.note("sampler: another one; its kind, options, weights or labels differ");
     else if (!bitwise_equal(entry, own))
       entries.note(name + ": expects " + to_string(own) + ", got " + to_string(entry));
   }
-  if (const std::string text = fault(position, batch_count(size, options)); !text.empty()) entries.note(text);
+  if (const std::string text = fault(position, batch_count(epoch_size(size, options), options));
+      !text.empty())
+    entries.note(text);
   entries.finish("this loader");
   return [&progress, loaded = Progress(position)]() mutable noexcept { progress = std::move(loaded); };
 }
@@ -101,12 +129,11 @@ PreparedLoad prepare_load(const StateDict& state, Progress& progress, Index size
 // ------------------------------------------------------------------------------------------------- batches
 
 Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch) {
-  if (!options.shuffle) return arange(size);
   Generator generator = stream(options.seed, epoch, -1);
-  return permutation(size, generator);
+  return options.sampler.order(size, options.shuffle, generator);
 }
 
-// What both threads touch. The thread comes last: it is joined before the rest goes.
+// What all threads touch. The threads come last: they are joined before the rest goes.
 struct Prefetcher::Shared {
   // A batch, or what was thrown in its place.
   struct Made {
@@ -115,49 +142,73 @@ struct Prefetcher::Shared {
   };
 
   std::mutex mutex;
-  std::condition_variable_any changed;
-  std::list<Made> ready;
-  std::exception_ptr error;  // of the thread itself, which makes no more
+  std::condition_variable changed;
+  std::map<Index, Made> ready;  // by number; an entry is there, empty, from when its number is taken on
+  Index asked_for;              // the batch that is handed out next
+  Index untaken;                // the first that no thread has taken on
+  std::exception_ptr error;     // of a thread itself, which makes no more
+  bool stopped = false;
   int forks = xgrad::detail::forks();
-  std::jthread thread;
+  std::vector<std::jthread> threads;
 
-  void produce(const std::stop_token& stop, Index first, Index count, std::size_t ahead, const Make& make) {
+  explicit Shared(Index first) : asked_for(first), untaken(first) {}
+  ~Shared() {
+    {
+      const std::scoped_lock lock(mutex);
+      stopped = true;
+    }
+    changed.notify_all();
+  }
+
+  void produce(Index count, Index ahead, const Make& make) {
+    std::unique_lock lock(mutex);
     try {
-      for (Index number = first; number < count && !stop.stop_requested(); ++number) {
-        std::list<Made> made(1);
+      for (;;) {
+        changed.wait(lock, [&] { return stopped || untaken >= count || untaken - asked_for < ahead; });
+        if (stopped || untaken >= count) return;
+        const Index number = untaken;
+        Made& made = ready[number];
+        ++untaken;
+        lock.unlock();
+        Made result;
         try {
-          made.front().batch = make(number);
+          result.batch = make(number);
         } catch (...) {
-          made.front().error = std::current_exception();
+          result.error = std::current_exception();
         }
-        std::unique_lock lock(mutex);
-        if (!changed.wait(lock, stop, [&] { return ready.size() < ahead; })) return;
-        ready.splice(ready.end(), made);
+        lock.lock();
+        made = std::move(result);
         changed.notify_all();
       }
     } catch (...) {
-      const std::scoped_lock lock(mutex);
+      if (!lock.owns_lock()) lock.lock();
       error = std::current_exception();
       changed.notify_all();
     }
   }
+
+  bool is_made(Index number) const {
+    const auto found = ready.find(number);
+    return found != ready.end() && (found->second.batch || found->second.error);
+  }
 };
 
-Prefetcher::Prefetcher(std::shared_ptr<Position> position, Index count, Index ahead, Make make)
+Prefetcher::Prefetcher(std::shared_ptr<Position> position, Index count, Index ahead, Index threads, Make make)
     : position_(std::move(position)), next_(position_->batch), count_(count), make_(std::move(make)) {
-  if (ahead == 0) return;
+  const Index rest = count_ - next_;
+  if (threads == 0 || rest <= 0) return;
   xgrad::detail::expect_forks();
-  shared_ = std::make_unique<Shared>();
-  shared_->thread =
-      std::jthread([this, shared = shared_.get(), first = next_, ahead](const std::stop_token& stop) {
-        shared->produce(stop, first, count_, static_cast<std::size_t>(ahead), make_);
-      });
+  shared_ = std::make_unique<Shared>(next_);
+  // No more threads than batches.
+  for (Index i = 0; i < threads && i < rest; ++i)
+    shared_->threads.emplace_back(
+        [this, shared = shared_.get(), ahead] { shared->produce(count_, ahead, make_); });
 }
 
 Prefetcher::~Prefetcher() {
   // In a process forked off meanwhile there is no thread to join, and its mutex may be locked for ever.
   if (shared_ && shared_->forks != xgrad::detail::forks()) {
-    shared_->thread.detach();
+    for (std::jthread& thread : shared_->threads) thread.detach();
     static_cast<void>(shared_.release());
   }
 }
@@ -167,27 +218,28 @@ std::shared_ptr<void> Prefetcher::next() {
     if (position_->begun) *position_ = {position_->epoch + 1};
     return nullptr;
   }
+  const Index number = next_;
   std::shared_ptr<void> batch = shared_ ? prepared() : make_(next_++);
   position_->batch = next_;
+  position_->handed = number;
   return batch;
 }
 
-// What the thread has prepared.
+// What the threads have prepared.
 std::shared_ptr<void> Prefetcher::prepared() {
   if (shared_->forks != xgrad::detail::forks())
     fail<ValueError>(
         "DataLoader: the thread that prepares batches is in the process that this one was forked off",
-        "begin the loop after the fork, or use prefetch 0");
+        "begin the loop after the fork, or use prefetch 0 and workers 0");
   std::unique_lock lock(shared_->mutex);
-  shared_->changed.wait(lock, [&] { return !shared_->ready.empty() || shared_->error; });
-  if (shared_->ready.empty()) std::rethrow_exception(shared_->error);
-  std::list<Shared::Made> made;
-  made.splice(made.end(), shared_->ready, shared_->ready.begin());
-  ++next_;
+  shared_->changed.wait(lock, [&] { return shared_->is_made(next_) || shared_->error; });
+  if (!shared_->is_made(next_)) std::rethrow_exception(shared_->error);
+  const Shared::Made made = std::move(shared_->ready.extract(next_).mapped());
+  shared_->asked_for = ++next_;
   shared_->changed.notify_all();
   lock.unlock();
-  if (made.front().error) std::rethrow_exception(made.front().error);
-  return std::move(made.front().batch);
+  if (made.error) std::rethrow_exception(made.error);
+  return made.batch;
 }
 
 }  // namespace xgrad::data::detail
