@@ -39,8 +39,6 @@ def write(script, source="PyTorch"):
     path = pathlib.Path(script)
     lines = [f'    {{"{name}", {{{", ".join(map(number, values))}}}}},' for name, values in arrays.items()]
     path.with_suffix(".hpp").write_text(f"""// What {source} gives, by name. Written by {path.name}; do not edit.
-def write(script, maker="PyTorch"):
-    path.with_suffix(".hpp").write_text(f"""// What {maker} gives, by name. Written by {path.name}; do not edit.
 #pragma once
 
 #include <limits>
