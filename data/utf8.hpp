@@ -1,4 +1,4 @@
-// UTF-8 (RFC 3629). Private to data/.
+// UTF-8 (RFC 3629). Private to the library.
 #pragma once
 
 #include <cstddef>

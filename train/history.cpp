@@ -2,11 +2,19 @@
 #include <xgrad/train/history.hpp>
 
 #include <xgrad/io/checkpoint.hpp>
+#include <xgrad/io/descriptor.hpp>
+#include <xgrad/io/sink.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <optional>
 #include <ostream>
 #include <set>
 
@@ -14,6 +22,32 @@ namespace xgrad::train {
 namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+/// What a file holds; nothing where there is none, or no regular one, or it is longer than `most`.
+std::optional<std::string> contents_of(const std::string& path, std::size_t most) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > most)
+    return {};
+  std::ifstream stream(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream || stream.bad()) return {};
+  return text;
+}
+
+void append_to(const std::string& path, std::string_view text) {
+  const auto refuse = [&] {
+    throw IoError(xgrad::detail::message_prefix() + "cannot append to", path, errno);
+  };
+  const io::detail::Descriptor file(io::detail::open_retrying(path.c_str(), O_WRONLY | O_APPEND));
+  if (file.number() < 0) refuse();
+  while (!text.empty()) {
+    const ssize_t count = ::write(file.number(), text.data(), text.size());
+    if (count >= 0)
+      text.remove_prefix(static_cast<std::size_t>(count));
+    else if (errno != EINTR)
+      refuse();
+  }
+}
 
 }  // namespace
 
@@ -63,6 +97,46 @@ std::size_t History::best(std::string_view name, bool highest, Place place) cons
   if (found == column.size())
     xgrad::detail::fail_at<ValueError>(place, "History: '" + std::string(name) + "' has no number");
   return found;
+}
+
+std::string History::csv() const {
+  std::string text;
+  for (const std::string& name : names_) {
+    if (&name != names_.data()) text += ',';
+    if (name.find_first_of(",\"\r") == std::string::npos && !name.starts_with("\xEF\xBB\xBF")) {
+      text += name;
+      continue;
+    }
+    text += '"';
+    for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+    text += '"';
+  }
+  if (names_.empty()) return text;
+  text += '\n';
+  for (std::size_t row = 0; row < rows_; ++row) {
+    for (const auto& column : columns_) {
+      if (&column != columns_.data()) text += ',';
+      std::array<char, 64> digits{};
+      const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), column[row]).ptr;
+      text += std::isnan(column[row]) ? "NaN" : std::string(digits.data(), end);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+void History::write_csv(const std::string& path, Place place) const {
+  const Scope scope("History", place);
+  const std::string text = csv();
+  const std::optional<std::string> present = contents_of(path, text.size());
+  if (present == text) return;
+  if (present && !present->empty() && text.starts_with(*present)) {
+    append_to(path, std::string_view(text).substr(present->size()));
+    return;
+  }
+  io::detail::Sink sink(path);
+  sink.write(text);
+  sink.commit();
 }
 
 StateDict History::state_dict() const {

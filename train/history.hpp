@@ -40,6 +40,14 @@ class History {
   /// none.
   std::size_t best(std::string_view name, bool highest = false, Place place = Place::here()) const;
 
+  /// The table as CSV: a line of names, a line for each row, numbers that are read back bitwise, "NaN" where
+  /// there is none. Names are quoted where RFC 4180 has it so. Empty without names.
+  [[nodiscard]] std::string csv() const;
+  /// Makes a file hold csv(). Where it holds a beginning of that, the rest is appended in one piece, so that
+  /// a file written after every epoch grows by lines, and a line cut short by a kill is completed; anything
+  /// else is replaced, whole or not at all. Throws IoError.
+  void write_csv(const std::string& path, Place place = Place::here()) const;
+
   /// "names", lines of text as bytes, and "values" (rows, columns), float64.
   [[nodiscard]] StateDict state_dict() const;
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.

@@ -60,7 +60,8 @@ void check_output(const Tensor& output) {
 void check_same(const Tensor& output, const Tensor& target) {
   const Shape &a = output.shape(), &b = target.shape();
   const auto is_column_of = [](const Shape& column, const Shape& shape) {
-    return column.rank() == shape.rank() + 1 && column[column.rank() - 1] == 1 && without_last(column) == shape;
+    return column.rank() == shape.rank() + 1 && column[column.rank() - 1] == 1 &&
+           without_last(column) == shape;
   };
   if (a != b && !is_column_of(a, b) && !is_column_of(b, a))
     reject_shapes(output, target, "expects equal shapes, but for a last axis of 1");
