@@ -3,6 +3,7 @@
 
 #include <xgrad/optim/schedule.hpp>
 #include <xgrad/tensor/api.hpp>
+#include <xgrad/train/progress.hpp>
 #include <xgrad/train/run.hpp>
 
 #include <string>
@@ -23,11 +24,18 @@ struct EarlyStopping {
 /// the first epoch when there is no number of that name.
 [[nodiscard]] Observer early_stopping(const EarlyStopping& options = {}, Place place = Place::here());
 
-/// Appends each epoch to a table as soon as it is over (History::write_csv has the format); a run that goes
-/// on from a checkpoint writes the epochs before it anew. Throws IoError when the run begins.
+/// Shows the run as it goes on, on std::cout or the stream given: a line for each epoch, and on a terminal a
+/// bar with the numbers so far, the rate and the time left. "epoch", "seconds" and "learning_rate" are left
+/// out.
+[[nodiscard]] Observer progress(const ProgressOptions& options = {});
+[[nodiscard]] Observer progress(std::ostream& stream, const ProgressOptions& options = {});
+
+/// Writes the history after every epoch, as History::write_csv() does; a resumed run goes on with its file.
+/// Throws IoError.
 [[nodiscard]] Observer csv(const std::string& path, Place place = Place::here());
 
-/// Writes each epoch's numbers as TensorBoard scalars, over batches, into an event file in `directory`.
+/// Writes each epoch's numbers but "epoch" as TensorBoard scalars over batches, into a file that EventWriter
+/// makes in the directory. Throws IoError.
 [[nodiscard]] Observer tensorboard(const std::string& directory, Place place = Place::here());
 
 }  // namespace xgrad::train

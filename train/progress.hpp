@@ -48,6 +48,8 @@ class Progress {
 
   /// A part of `total` units (0: unknown), with as many such parts to come as are to be in the time left.
   void begin(std::string label, Index total = 0, Index parts_left = 0);
+  /// What begin() did not know.
+  void set_total(Index total) { total_ = total; }
   /// So many units of the part are done.
   void update(Index done, const Scores& scores = {});
   /// The part is over: a line of its own.

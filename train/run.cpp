@@ -47,9 +47,14 @@ void Tally::add(const Outcome& outcome, double loss, Index count, Place place) {
   add({{"loss", loss}}, count, place);
 }
 
-Scores Tally::scores() const {
+Scores Tally::means() const {
   Scores scores;
   for (const Mean& mean : means_) scores.set(mean.name, mean.sum / mean.weight);
+  return scores;
+}
+
+Scores Tally::scores() const {
+  Scores scores = means();
   for (const NamedMetric& metric : metrics_) scores.set(metric.name, metric.metric.value());
   return scores;
 }
@@ -150,6 +155,7 @@ bool Run::next_epoch(Index batches) {
   if (epoch_ < options_.epochs && stopped_.empty()) {
     model_->train();
     clock_ = now();
+    tell(&Observer::on_epoch_begin);
     return true;
   }
   if (!std::exchange(ended_, true)) tell(&Observer::on_end);

@@ -40,6 +40,7 @@ class Run;
 ///   {.on_epoch = [](train::Run& run) { std::cout << run.scores() << '\n'; }}
 struct Observer {
   Callback<void(Run& run)> on_start = {};  ///< once, before the first batch, after a checkpoint was loaded
+  Callback<void(Run& run)> on_epoch_begin = {};
   Callback<void(Run& run)> on_batch = {};
   Callback<void(Run& run)> on_epoch = {};  ///< after the validation: scores() is the row of the history
   Callback<void(Run& run)> on_end = {};    ///< once, however the run ended but by an exception
@@ -80,6 +81,7 @@ class Tally {
   /// Throws ValueError when the count is negative.
   void add(const Scores& means, Index count, Place place);
   void add(const Outcome& outcome, double loss, Index count, Place place);
+  Scores means() const;
   /// Means in the order in which they came, then metrics.
   Scores scores() const;
   /// Examples so far.
@@ -143,6 +145,8 @@ class Run {
   Index examples() const { return tally_.count(); }
   /// Means and metrics of this epoch so far; in on_epoch, with those of the validation.
   Scores scores() const;
+  /// The means alone, which cost nothing to tell.
+  Scores tallied() const { return tally_.means(); }
   const History& history() const& { return history_; }
   nn::Module& model() const { return *model_; }
   /// Ends the run after this batch, or this epoch when it is called by on_epoch.

@@ -3,9 +3,13 @@
 #pragma once
 
 #include <xgrad/train/callbacks.hpp>
+#include <xgrad/train/classification.hpp>
+#include <xgrad/train/clustering.hpp>
 #include <xgrad/train/fit.hpp>
 #include <xgrad/train/history.hpp>
 #include <xgrad/train/interrupt.hpp>
 #include <xgrad/train/metrics.hpp>
+#include <xgrad/train/progress.hpp>
 #include <xgrad/train/run.hpp>
 #include <xgrad/train/scores.hpp>
+#include <xgrad/train/tensorboard.hpp>
