@@ -32,8 +32,9 @@ concept MetricValue = std::copy_constructible<M> &&
 /// Any metric, as a value. One that was moved from throws GraphError.
 class Metric {
  public:
-  template <MetricValue M>
-  requires(!std::same_as<M, Metric>) Metric(M metric)
+  // The order matters: whether a Metric can be copied is not to depend on whether it is a MetricValue.
+  template <class M>
+  requires(!std::same_as<M, Metric> && MetricValue<M>) Metric(M metric)
       : fresh_(std::make_shared<const Of<M>>(metric)), present_(std::make_unique<Of<M>>(std::move(metric))) {}
   Metric(const Metric& other)
       : fresh_(other.fresh_), present_(other.present_ ? other.present_->copy() : nullptr) {}
