@@ -50,7 +50,7 @@ class Progress {
   void begin(std::string label, Index total = 0, Index parts_left = 0);
   /// So many units of the part are done.
   void update(Index done, const Scores& scores = {});
-  /// The part is over: a line of its own.
+  /// The part is over, also before its end: a line of its own, with the rate of what update() was told.
   void end(const Scores& scores = {});
   /// A line of one's own, which the line with the bar does not mix with.
   void print(const std::string& text);
