@@ -109,8 +109,9 @@ struct RocCurve {
 [[nodiscard]] RocCurve roc_curve(const Tensor& scores, const Tensor& targets, Place place = Place::here());
 
 /// The area under the ROC curve: how often a positive example has a higher score than a negative one, where
-/// equal scores count as half (Mann and Whitney's U). It keeps all scores. value() is NaN until both classes
-/// have come, where scikit-learn throws: a run is not to end with its first one-sided batch.
+/// equal scores count as half (Mann and Whitney's U). It keeps all scores; value()
+/// sorts them, and is NaN until both classes have come, where scikit-learn throws: a run is not to end with
+/// its first one-sided batch.
 class RocAuc {
  public:
   /// Takes and throws what roc_curve() does, but for targets that are all the same.

@@ -1,7 +1,8 @@
 // Metrics: numbers of a whole set of examples, from its batches: exact, whatever their sizes, since they keep
 // sums and counts, never means of means. Invariant: an update that throws changes nothing.
-// Classes are int64, uint8 or boolean labels from 0; outputs are float32 or float64. A number of outputs that
-// is NaN makes its example one that is answered wrongly, where an answer is counted; elsewhere it throws.
+// Classes are int64, uint8 or boolean labels from 0; outputs are float32 or float64. NaN among an example's
+// outputs is never passed over: where answers are counted it is a wrong one, the mean of errors it makes NaN,
+// and a rank it does not have: ROC curves throw.
 // Classification by confusion matrices, curves: train/classification.hpp.
 #pragma once
 
@@ -32,8 +33,9 @@ concept MetricValue = std::copy_constructible<M> &&
 /// Any metric, as a value. One that was moved from throws GraphError.
 class Metric {
  public:
-  template <MetricValue M>
-  requires(!std::same_as<M, Metric>) Metric(M metric)
+  // The order matters: whether a Metric can be copied is not to depend on whether it is a MetricValue.
+  template <class M>
+  requires(!std::same_as<M, Metric> && MetricValue<M>) Metric(M metric)
       : fresh_(std::make_shared<const Of<M>>(metric)), present_(std::make_unique<Of<M>>(std::move(metric))) {}
   Metric(const Metric& other)
       : fresh_(other.fresh_), present_(other.present_ ? other.present_->copy() : nullptr) {}

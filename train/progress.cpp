@@ -126,7 +126,6 @@ void Progress::update(Index done, const Scores& scores) {
 
 void Progress::end(const Scores& scores) {
   const double seconds = now() - began_;
-  done_ = std::max(done_, total_);
   print(label_ + listed(scores) + rate(seconds) + "  " + duration(seconds));
   shown_.reset();
 }

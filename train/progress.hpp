@@ -52,7 +52,7 @@ class Progress {
   void set_total(Index total) { total_ = total; }
   /// So many units of the part are done.
   void update(Index done, const Scores& scores = {});
-  /// The part is over: a line of its own.
+  /// The part is over, also before its end: a line of its own, with the rate of what update() was told.
   void end(const Scores& scores = {});
   /// A line of one's own, which the line with the bar does not mix with.
   void print(const std::string& text);

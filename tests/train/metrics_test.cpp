@@ -316,6 +316,9 @@ TEST_CASE("metrics: bad input is named and changes nothing") {
                  {"(1, 2)", "(2,)"}));
   CHECK_THROWS_AS(error.update(zeros({2, 1}), zeros({1, 2})), ShapeError);
 
+  const std::vector<train::NamedMetric> named = {{"accuracy", train::Accuracy()}, {"auc", train::RocAuc()}};
+  CHECK(named[1].metric.state().empty());
+  static_assert(!train::MetricValue<train::Mean> && !train::MetricValue<int>);
   train::Metric metric = accuracy;
   const train::Metric moved = std::move(metric);
   CHECK_THROWS_AS(metric.value(), GraphError);

@@ -47,6 +47,9 @@ TEST_CASE("progress: a terminal's line is rewritten, and cleared in the end") {
   CHECK(contains(shown.take(), "25 %"));
   progress.print("note");
   CHECK(shown.take() == "\r\x1b[Knote\n");
+  shown.time += 0.01;
+  progress.update(60000, {});
+  CHECK(shown.take().empty());
   shown.time = 104;
   progress.end({{"loss", 1e-5}});
   CHECK(shown.take() == "3/20  loss 1.000e-05  15,000 examples/s  0:04\n");
@@ -101,7 +104,7 @@ TEST_CASE("progress: plain lines, and no codes, where there is no terminal") {
   }
   CHECK(shown.take() == "1/2  80 %  lo?[31mss? 0.2500  13 examples/s  0:16 left\n");
   progress.end({{"loss", 0.125}});
-  CHECK(shown.take() == "1/2  loss 0.1250  14 examples/s  1:10\n");
+  CHECK(shown.take() == "1/2  loss 0.1250  13 examples/s  1:10\n");
 }
 
 TEST_CASE("progress: a stream that fails is no reason to throw, and keeps its format") {
