@@ -221,7 +221,7 @@ TEST_CASE("each kind of panel is written with its data") {
   }
   SUBCASE("regions, contours and paths") {
     const std::string regions = script_of([](Panel& panel) {
-      panel.decision_regions(slope(1), {0, 1}, {0, 1});
+      panel.decision_regions(slope(1), {0.5, 1}, {0, 0.5});
     });
     CHECK(contains(regions, {"with rgbimage", "set cntrparam levels discrete 0.5\n"}));
     const std::string contour = script_of([](Panel& panel) {
@@ -404,6 +404,10 @@ TEST_CASE("arguments that do not fit are refused, and the panel is as it was") {
   CHECK_THROWS_AS(panel.contour(nullptr, {0, 1}, {0, 1}), ValueError);
   CHECK_THROWS_AS(panel.decision_regions([](const Tensor&) { return Tensor{1}; }, {0, 1}, {0, 1}),
                   ShapeError);
+  CHECK(contains(message_of<ValueError>([&] {
+                   panel.decision_regions(slope(1), {0, 2}, {0, 1});
+                 }),
+                 "sigmoid"));
   CHECK_THROWS_AS(panel.images(Tensor{{1.0}}), ShapeError);
   CHECK_THROWS_AS(panel.images(Tensor{{{1.0}}}, {.captions = {"a", "b"}}), ShapeError);
   CHECK(figure.script(Format::svg) == [] {
