@@ -221,6 +221,12 @@ Panel& Panel::decision_regions(const PlaneFunction& f, Range x, Range y, const R
                                Place place) {
   const Scope scope("plot::decision_regions", place);
   const Grid grid = evaluate(f, x, y, options.grid, false);
+  if (grid.channels.size() == 1)
+    for (const double value : grid.channels[0])
+      if (value < -1e-6 || value > 1 + 1e-6)
+        fail<ValueError>(
+            "one value a point is the probability of class 1, and the function gave " + number(value),
+            "sigmoid() makes probabilities of logits; more classes are columns, (N, classes)");
   Content& content = *content_;
   take_plane(content, x, y);
   const std::size_t channels = grid.channels.size();

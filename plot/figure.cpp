@@ -73,7 +73,7 @@ Saved Figure::save(const std::string& path, Place place) const {
   const auto beyond_latin = [](char c) { return static_cast<unsigned char>(c) >= 0xC9; };
   if (format == Format::png && std::any_of(text.begin(), text.end(), beyond_latin))
     shown = with_known_characters(text, run({"fc-list", ":", "charset"}, "").output);
-  const Finished drawn = run({"gnuplot", "--default-settings"}, shown);
+  const Finished drawn = run({"gnuplot", "--default-settings", "/dev/stdin"}, shown);
   if (drawn.started && drawn.succeeded && complete(drawn.output, format)) {
     write_file(path, format == Format::svg ? finished_svg(drawn.output, options_.title) : drawn.output);
     return {true, path, ""};

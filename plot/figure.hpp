@@ -98,8 +98,8 @@ class Panel {
   /// The values of a matrix (rows, columns), row 0 on top, as colours; ticks are names or positions.
   Panel& heat_map(const Tensor& matrix, const HeatMapOptions& options = {}, Place place = Place::here());
   /// What a classifier says over the plane: f gives (N,) or (N, 1), the probability of class 1, or (N,
-  /// classes), of which the highest wins. Regions are in light colours of the classes, with lines between
-  /// them.
+  /// classes), of which the highest wins. Throws ValueError on a probability that is none. Regions are in
+  /// light colours of the classes, with lines between them.
   Panel& decision_regions(const PlaneFunction& f, Range x, Range y, const RegionOptions& options = {},
                           Place place = Place::here());
   /// Lines of equal value of f, which gives (N,), over bands of colour.

@@ -1,11 +1,11 @@
-// posix_spawn, and one poll loop over the three streams.
+// posix_spawn, and one poll loop over what the program writes.
 #include <xgrad/plot/process.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,66 +19,79 @@ extern char** environ;
 namespace xgrad::plot::detail {
 namespace {
 
-// Two connected ends, closed with it. Sockets: writing to one whose reader has gone can be an error without a
-// signal.
-class Channel {
+// A file of the system's, closed with it. Where the process has closed its own streams, the system gives out
+// their numbers, and what it prints to them would reach the program: those are exchanged for others.
+class File {
  public:
-  Channel() {
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) != 0) {
-      ends_ = {-1, -1};
-      return;
-    }
-    // Where the process has closed its own streams, the ends get their numbers, and what it prints to them
-    // would reach the program.
-    for (int& end : ends_)
-      if (end <= STDERR_FILENO) {
-        const int higher = ::fcntl(end, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        ::close(std::exchange(end, higher));
-      }
+  File() = default;
+  explicit File(int number) : number_(number) {
+    if (number_ < 0 || number_ > STDERR_FILENO) return;
+    number_ = ::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    ::close(number);
   }
-  ~Channel() {
-    close_ours();
-    close_theirs();
+  ~File() { close(); }
+  File(File&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  File& operator=(File&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
   }
-  Channel(const Channel&) = delete;
-  Channel& operator=(const Channel&) = delete;
 
-  bool made() const { return ends_[0] >= 0 && ends_[1] >= 0; }
-  int ours() const { return ends_[0]; }
-  int theirs() const { return ends_[1]; }
-  void close_ours() { close(ends_[0]); }
-  void close_theirs() { close(ends_[1]); }
+  int number() const { return number_; }
+  bool open() const { return number_ >= 0; }
+  void close() {
+    if (number_ >= 0) ::close(std::exchange(number_, -1));
+  }
 
  private:
-  static void close(int& end) {
-    if (end >= 0) ::close(std::exchange(end, -1));
-  }
-  std::array<int, 2> ends_{-1, -1};
+  int number_ = -1;
 };
 
+// From the program to here.
+struct Channel {
+  File ours;
+  File theirs;
+
+  bool make() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+    ours = File(ends[0]);
+    theirs = File(ends[1]);
+    return ours.open() && theirs.open();
+  }
+};
+
+// What the program is to read, as a file in memory: nobody waits for it to be read, and gnuplot, which takes
+// a pipe byte by byte, reads it in blocks by the name /dev/stdin.
+File in_memory(std::string_view text) {
+  File file(::memfd_create("input", MFD_CLOEXEC));
+  off_t position = 0;
+  while (file.open() && !text.empty()) {
+    const ssize_t count = ::pwrite(file.number(), text.data(), text.size(), position);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return {};
+    position += count;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return file;
+}
+
 // Reads what is there; closes at the end of the stream.
-void take(Channel& channel, std::string& text) {
+void take(File& stream, std::string& text) {
   std::array<char, 65536> buffer;
-  const ssize_t count = ::recv(channel.ours(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t count = ::read(stream.number(), buffer.data(), buffer.size());
   if (count > 0)
     text.append(buffer.data(), static_cast<std::size_t>(count));
   else if (count == 0 || (errno != EAGAIN && errno != EINTR))
-    channel.close_ours();
-}
-
-void give(Channel& channel, std::string_view& text) {
-  const ssize_t count = ::send(channel.ours(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
-  const bool gone = count < 0 && errno != EAGAIN && errno != EINTR;
-  if (gone || text.empty()) channel.close_ours();
+    stream.close();
 }
 
 }  // namespace
 
 Finished run(const std::vector<std::string>& command, std::string_view input) {
   Finished result;
-  Channel in, out, error;
-  if (!in.made() || !out.made() || !error.made()) {
+  Channel out, error;
+  const File in = in_memory(input);
+  if (!in.open() || !out.make() || !error.make()) {
     result.error = std::strerror(errno);
     return result;
   }
@@ -90,9 +103,9 @@ Finished run(const std::vector<std::string>& command, std::string_view input) {
   posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&files);
   ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&files, in.theirs(), STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&files, out.theirs(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&files, error.theirs(), STDERR_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, in.number(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, out.theirs.number(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&files, error.theirs.number(), STDERR_FILENO);
   sigset_t none, pipe_signal;
   sigemptyset(&none);
   sigemptyset(&pipe_signal);
@@ -109,9 +122,9 @@ Finished run(const std::vector<std::string>& command, std::string_view input) {
     return result;
   }
   result.started = true;
-  for (Channel* channel : {&in, &out, &error}) channel->close_theirs();
-  if (input.empty()) in.close_ours();
-  // Memory that is missing must not leave the child behind: the channels are closed, which ends it.
+  out.theirs.close();
+  error.theirs.close();
+  // Memory that is missing must not leave the child behind: what it writes has no reader then, which ends it.
   const auto wait = [&] {
     int status = 0;
     pid_t waited = -1;
@@ -120,24 +133,27 @@ Finished run(const std::vector<std::string>& command, std::string_view input) {
     // Where the process ignores SIGCHLD the system keeps no status: what was written must tell.
     return waited == child ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : errno == ECHILD;
   };
+  const auto stop_reading = [&] {
+    out.ours.close();
+    error.ours.close();
+  };
   try {
-    while (out.ours() >= 0 || error.ours() >= 0) {
-      std::array<pollfd, 3> ready = {pollfd{in.ours(), POLLOUT, 0}, pollfd{out.ours(), POLLIN, 0},
-                                     pollfd{error.ours(), POLLIN, 0}};
+    while (out.ours.open() || error.ours.open()) {
+      std::array<pollfd, 2> ready = {pollfd{out.ours.number(), POLLIN, 0},
+                                     pollfd{error.ours.number(), POLLIN, 0}};
       if (::poll(ready.data(), ready.size(), -1) < 0) {
         if (errno == EINTR || errno == EAGAIN) continue;
         break;
       }
-      if (in.ours() >= 0 && ready[0].revents != 0) give(in, input);
-      if (out.ours() >= 0 && ready[1].revents != 0) take(out, result.output);
-      if (error.ours() >= 0 && ready[2].revents != 0) take(error, result.error);
+      if (ready[0].revents != 0) take(out.ours, result.output);
+      if (ready[1].revents != 0) take(error.ours, result.error);
     }
   } catch (...) {
-    for (Channel* channel : {&in, &out, &error}) channel->close_ours();
+    stop_reading();
     wait();
     throw;
   }
-  for (Channel* channel : {&in, &out, &error}) channel->close_ours();
+  stop_reading();
   result.succeeded = wait();
   return result;
 }

@@ -1,4 +1,4 @@
-// Another program, fed and read through pipes; private to plot/.
+// Another program, what it reads and what it writes; private to plot/.
 #pragma once
 
 #include <string>

@@ -1,48 +1,17 @@
-// Figures: what gnuplot is told for each kind of picture, and the files that come of it.
-#include <xgrad/plot/figure.hpp>
+// Panels: what gnuplot is told for each kind of picture, and what is refused.
+#include "pictures.hpp"
+
 #include <xgrad/tensor/error.hpp>
 
-#include <support/files.hpp>
-#include <support/messages.hpp>
-#include <support/signal_storm.hpp>
-
-#include <doctest/doctest.h>
-
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <limits>
-#include <sstream>
 
 namespace {
 
 using namespace xgrad;
 namespace fs = std::filesystem;
-using plot::Figure, plot::Format, plot::Panel, plot::Saved;
-using test::contains, test::message_of, test::TemporaryDirectory;
-
-constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-std::string read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::size_t occurrences(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + part.size())) ++count;
-  return count;
-}
+using plot::Figure, plot::Format, plot::Panel;
+using test::blobs, test::contains, test::drawn, test::gnuplot_is_there, test::infinity, test::message_of,
+    test::no_number, test::occurrences, test::slope, test::TemporaryDirectory;
 
 // The script of a figure with this one panel.
 template <class F>
@@ -50,98 +19,6 @@ std::string script_of(const F& fill, plot::PanelOptions options = {}) {
   Figure figure;
   fill(figure.panel(std::move(options)));
   return figure.script(Format::svg);
-}
-
-// A variable of the environment for as long as this is there.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value)
-      : name_(name), former_(std::getenv(name) == nullptr ? "" : std::getenv(name)) {
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~Environment() { ::setenv(name_, former_.c_str(), 1); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  const char* name_;
-  std::string former_;
-};
-
-bool gnuplot_is_there() {
-  static const bool there = [] {
-    std::istringstream path(std::getenv("PATH"));
-    for (std::string directory; std::getline(path, directory, ':');)
-      if (fs::exists(directory + "/gnuplot")) return true;
-    MESSAGE("gnuplot is missing: pictures are not drawn (Debian's package gnuplot-nox)");
-    return false;
-  }();
-  return there;
-}
-
-// Draws as SVG and gives the picture; gnuplot must have had nothing to complain of.
-std::string drawn(const Figure& figure) {
-  const TemporaryDirectory directory;
-  const std::string path = directory.path("picture.svg");
-  const Saved saved = figure.save(path);
-  INFO(saved.message);
-  REQUIRE(saved);
-  CHECK(saved.path == path);
-  CHECK(saved.message.empty());
-  return read(path);
-}
-
-// A program named gnuplot, alone on PATH.
-class Pretender {
- public:
-  explicit Pretender(const std::string& text) {
-    std::ofstream(directory_.path("gnuplot")) << text;
-    ::chmod(directory_.path("gnuplot").c_str(), 0755);
-  }
-  std::string path() const { return directory_.path(""); }
-
- private:
-  TemporaryDirectory directory_;
-};
-
-Tensor blobs() { return Tensor{{0.0, 0.5}, {1.0, -0.5}, {-1.0, 0.25}, {2.0, 2.0}}; }
-
-// The first coordinate minus the second; as many columns as asked for, 0: none.
-plot::PlaneFunction slope(Index columns) {
-  return [columns](const Tensor& points) {
-    const Index count = points.size(0), width = std::max<Index>(columns, 1);
-    Tensor values = Tensor::uninitialized(columns == 0 ? Shape{count} : Shape{count, width}, float32);
-    const auto from = points.span<float>();
-    const auto to = values.mutable_span<float>();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-      for (std::size_t c = 0; c < static_cast<std::size_t>(width); ++c)
-        to[i * static_cast<std::size_t>(width) + c] =
-            (from[2 * i] - from[2 * i + 1]) * (c % 2 == 0 ? 1.0F : -1.0F);
-    return values;
-  };
-}
-
-// One figure with every kind of panel.
-Figure everything() {
-  Figure figure({.title = "Everything", .subtitle = "in one figure", .columns = 3});
-  figure.panel({.title = "Curves", .x = "epoch", .y_unit = " %"})
-      .curve({1, 2, 3}, {90, 95, 97}, {.label = "training"})
-      .band({1, 2, 3}, {89, 94, 96}, {91, 96, 98}, {.label = "range"})
-      .mark_x(2, "weights kept")
-      .mark_y(92, "baseline")
-      .text(1, 90, "first");
-  figure.panel({.title = "Points", .x_log = true, .y_log = true}).scatter({1, 10, 100}, {1, 0.1, 0.01});
-  figure.panel({.title = "Bars"})
-      .bars({"a", "b"}, {1, -2}, {.low = {0.5, -3}, .high = {1.5, -1}, .show_values = true});
-  figure.panel({.title = "Histogram"}).histogram({1, 1, 2, 3}, {.bins = 3});
-  figure.panel({.title = "Matrix"}).heat_map(Tensor{{1, 2}, {3, 4}}, {.show_values = true, .label = "count"});
-  figure.panel({.title = "Regions"})
-      .decision_regions(slope(3), {-2, 2}, {-2, 2})
-      .classes(blobs(), {0, 1, 2, 1});
-  figure.panel({.title = "Contour"}).contour(slope(0), {-2, 2}, {-2, 2}).path(blobs());
-  figure.panel({.title = "Images"})
-      .images(Tensor::uninitialized({2, 4, 4}, boolean), {.captions = {"one", "two"}});
-  return figure;
 }
 
 }  // namespace
@@ -213,7 +90,7 @@ TEST_CASE("each kind of panel is written with its data") {
   }
   SUBCASE("regions, contours and paths") {
     const std::string regions = script_of([](Panel& panel) {
-      panel.decision_regions(slope(1), {0, 1}, {0, 1});
+      panel.decision_regions(slope(1), {0.5, 1}, {0, 0.5});
     });
     CHECK(contains(regions, {"with rgbimage", "set cntrparam levels discrete 0.5\n"}));
     const std::string contour = script_of([](Panel& panel) {
@@ -396,6 +273,10 @@ TEST_CASE("arguments that do not fit are refused, and the panel is as it was") {
   CHECK_THROWS_AS(panel.contour(nullptr, {0, 1}, {0, 1}), ValueError);
   CHECK_THROWS_AS(panel.decision_regions([](const Tensor&) { return Tensor{1}; }, {0, 1}, {0, 1}),
                   ShapeError);
+  CHECK(contains(message_of<ValueError>([&] {
+                   panel.decision_regions(slope(1), {0, 2}, {0, 1});
+                 }),
+                 "sigmoid"));
   CHECK_THROWS_AS(panel.images(Tensor{{1.0}}), ShapeError);
   CHECK_THROWS_AS(panel.images(Tensor{{{1.0}}}, {.captions = {"a", "b"}}), ShapeError);
   CHECK(figure.script(Format::svg) == [] {
@@ -422,121 +303,4 @@ TEST_CASE("panels stay where they are, and copies are their own") {
   Figure copy = figure;
   first.curve({1, 2}, {0.0625, 2});
   CHECK(!contains(copy.script(Format::svg), "0.0625"));
-}
-
-TEST_CASE("without gnuplot, data and script are left, and the message says what to do") {
-  const TemporaryDirectory directory;
-  const Environment path("PATH", directory.path("nowhere"));
-  Figure figure({.title = "Loss"});
-  figure.panel().curve({1, 2}, {0.5, 0.25});
-  const std::string picture = directory.path("it's loss.svg");
-  std::ofstream(picture) << "old";
-  const Saved saved = figure.save(picture);
-  CHECK(!saved);
-  CHECK(saved.path == picture + ".gnuplot");
-  CHECK(contains(saved.message, {"gnuplot-nox", "not drawn"}));
-  CHECK(contains(saved.message, "gnuplot '" + directory.path("it'\\''s loss.svg.gnuplot") + "' > '"));
-  CHECK(read(picture) == "old");
-  CHECK(read(saved.path) == figure.script(Format::svg));
-  CHECK(contains(read(saved.path), "1 0.5\n2 0.25\nEOD"));
-  CHECK(to_string(saved) == saved.message);
-}
-
-TEST_CASE("a script that was left draws the picture") {
-  if (!gnuplot_is_there()) return;
-  const TemporaryDirectory directory;
-  std::ofstream(directory.path("script")) << everything().script(Format::svg);
-  const std::string command = "gnuplot " + directory.path("script") + " > " + directory.path("picture.svg") +
-                              " 2> " + directory.path("errors");
-  CHECK(std::system(command.c_str()) == 0);
-  CHECK(contains(read(directory.path("picture.svg")), "</svg>"));
-}
-
-TEST_CASE("a gnuplot that fails says why, and an unfinished picture is none") {
-  const TemporaryDirectory directory;
-  Figure figure;
-  figure.panel({}).curve(plot::counting(200000), plot::counting(200000));  // more than fits into a pipe
-  const std::string picture = directory.path("picture.svg");
-  SUBCASE("it refuses, and reads nothing") {
-    const Pretender gnuplot("#!/bin/sh\necho 'no such terminal' >&2\nexit 3\n");
-    const Environment path("PATH", gnuplot.path());
-    const Saved saved = figure.save(picture);
-    CHECK(!saved);
-    CHECK(contains(saved.message, {"no such terminal", "gnuplot-nox"}));
-  }
-  SUBCASE("it dies in the middle, and claims success") {
-    const Pretender gnuplot("#!/bin/sh\necho '<svg>'\nexit 0\n");
-    const Environment path("PATH", gnuplot.path());
-    CHECK(!figure.save(picture));
-  }
-  SUBCASE("it is killed") {
-    const Pretender gnuplot("#!/bin/sh\nkill -9 $$\n");
-    const Environment path("PATH", gnuplot.path());
-    CHECK(!figure.save(picture));
-  }
-  CHECK(!fs::exists(picture));
-  CHECK(fs::exists(picture + ".gnuplot"));
-  CHECK(std::distance(fs::directory_iterator(directory.path("")), fs::directory_iterator()) == 1);
-}
-
-TEST_CASE("places that cannot be written are errors") {
-  Figure figure;
-  CHECK_THROWS_AS((void)figure.save("/nowhere/at/all/picture.svg"), IoError);
-  CHECK(contains(message_of<ValueError>([&] { (void)figure.save("picture.jpg"); }),
-                 {"plot::save", ".svg", ".png"}));
-  CHECK_THROWS_AS((void)figure.save(""), ValueError);
-}
-
-TEST_CASE("every kind is drawn, as SVG and as PNG, the same every time") {
-  if (!gnuplot_is_there()) return;
-  const TemporaryDirectory directory;
-  const Figure figure = everything();
-  const std::string picture = drawn(figure);
-  CHECK(picture == drawn(figure));
-  CHECK(contains(picture, {"<title>Everything</title>", "weights kept", "font-weight=\"bold\"",
-                           "'DejaVu Sans'", "</svg>"}));
-  CHECK(occurrences(picture, "<title>") == 1);
-  CHECK(!contains(picture, "NaN"));
-  CHECK(!contains(picture, ".png"));
-  REQUIRE(figure.save(directory.path("picture.PNG")));
-  const std::string png = read(directory.path("picture.PNG"));
-  CHECK(png.substr(0, 4) == "\x89PNG");
-  CHECK(png.size() > 10000);
-  CHECK(std::distance(fs::directory_iterator(directory.path("")), fs::directory_iterator()) == 1);
-}
-
-TEST_CASE("neither the locale nor the user's settings of gnuplot matter") {
-  if (!gnuplot_is_there()) return;
-  const TemporaryDirectory directory;
-  const std::string before = drawn(everything());
-  std::ofstream(directory.path(".gnuplot")) << "set decimalsign ','\nset label 'from the settings' at 0, 0\n";
-  const Environment home("HOME", directory.path(""));
-  const Environment locale("LC_ALL", "de_DE.UTF-8");
-  CHECK(drawn(everything()) == before);
-}
-
-TEST_CASE("signals, and streams that the process has closed, do not disturb the drawing") {
-  if (!gnuplot_is_there()) return;
-  const std::string before = drawn(everything());
-  SUBCASE("signals all the time") {
-    const test::SignalStorm storm;
-    CHECK(drawn(everything()) == before);
-  }
-  SUBCASE("children are not reported") {
-    const auto former = std::signal(SIGCHLD, SIG_IGN);
-    const std::string after = drawn(everything());
-    std::signal(SIGCHLD, former);
-    CHECK(after == before);
-  }
-  SUBCASE("no standard input") {
-    const int input = ::dup(STDIN_FILENO);
-    ::close(STDIN_FILENO);
-    const std::string after = drawn(everything());
-    ::dup2(input, STDIN_FILENO);
-    ::close(input);
-    CHECK(after == before);
-  }
-  // No child is left behind.
-  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
-  CHECK(errno == ECHILD);
 }
