@@ -31,7 +31,7 @@ SURROUNDINGS = {
     "CONTRIBUTING.md": "#include <xgrad/xgrad.hpp>\n#include <xgrad/autograd/chain.hpp>\n"
     "#include <xgrad/kernels/elementwise.hpp>\nusing namespace xgrad;\n",
     "docs/files.md": "#include <iostream>\n" + USER,
-    "data/csv.hpp": "#include <xgrad/data/csv.hpp>\nTensor epochs, losses;",
+    "data/csv.hpp": "Tensor epochs, losses;",
     "data/loader.hpp": "data::DataLoader loader(data::TensorDataset(Tensor{1}, Tensor{1})); Index epochs; "
     "void train(const Tensor& images, const Tensor& labels);",
     "io/checkpoint.hpp": "nn::Linear model{1, 1}; optim::SGD optimizer{model.parameters(), {.learning_rate = 1}}; "
