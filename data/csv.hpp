@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
 XGRAD_API_BEGIN
@@ -119,8 +119,15 @@ class Table {
 
 /// A column to be written: numbers of any dtype with one axis, or texts.
 struct NamedColumn {
+  NamedColumn(std::string its_name, Tensor its_numbers)
+      : name(std::move(its_name)), numbers(std::move(its_numbers)) {}
+  NamedColumn(std::string its_name, std::vector<std::string> its_texts)
+      : name(std::move(its_name)), texts(std::move(its_texts)), is_text(true) {}
+
   std::string name;
-  std::variant<Tensor, std::vector<std::string>> values;
+  Tensor numbers;
+  std::vector<std::string> texts;
+  bool is_text = false;  ///< `texts` counts, otherwise `numbers`
 };
 
 /// Writes columns of one length; numbers as the shortest decimals that read back bitwise, NaN as "NaN",

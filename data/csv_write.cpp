@@ -68,16 +68,16 @@ class Writer {
 };
 
 Index length_of(const NamedColumn& column) {
-  const auto* tensor = std::get_if<Tensor>(&column.values);
-  if (tensor == nullptr) return static_cast<Index>(std::get<std::vector<std::string>>(column.values).size());
-  if (!tensor->defined()) fail<GraphError>("the column " + detail::quoted(column.name) + " is undefined");
-  if (tensor->rank() != 1)
-    fail<ShapeError>("expects columns with one axis, got " + describe(*tensor) + " for " +
+  if (column.is_text) return static_cast<Index>(column.texts.size());
+  if (!column.numbers.defined())
+    fail<GraphError>("the column " + detail::quoted(column.name) + " is undefined");
+  if (column.numbers.rank() != 1)
+    fail<ShapeError>("expects columns with one axis, got " + describe(column.numbers) + " for " +
                      detail::quoted(column.name));
-  return tensor->count();
+  return column.numbers.count();
 }
 
-// A zero byte would not be read back, and an empty name alone would be an empty line.
+// A zero byte would not be read back.
 void check_text(std::string_view text) {
   if (text.find('\0') != text.npos) fail<ValueError>("a text with a zero byte, " + detail::quoted(text));
 }
@@ -94,8 +94,7 @@ void check(const std::vector<NamedColumn>& columns) {
       fail<ShapeError>("expects columns of one length, got " + std::to_string(length_of(columns[0])) +
                        " for " + detail::quoted(columns[0].name) + ", " + std::to_string(length_of(column)) +
                        " for " + detail::quoted(column.name));
-    if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values))
-      for (const std::string& text : *texts) check_text(text);
+    for (const std::string& text : column.texts) check_text(text);
   }
 }
 
@@ -111,11 +110,11 @@ void write_csv(const std::string& path, const std::vector<NamedColumn>& columns,
     for (const NamedColumn& column : columns) writer.field(column.name);
   for (Index row = 0; row < length_of(columns[0]); ++row)
     for (const NamedColumn& column : columns) {
-      if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) {
-        writer.field((*texts)[static_cast<std::size_t>(row)]);
+      if (column.is_text) {
+        writer.field(column.texts[static_cast<std::size_t>(row)]);
         continue;
       }
-      const Tensor& tensor = std::get<Tensor>(column.values);
+      const Tensor& tensor = column.numbers;
       xgrad::detail::dispatch(tensor.dtype(), [&]<class T>(std::type_identity<T>) {
         using Written = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
         writer.number(static_cast<Written>(tensor.data<T>()[row]));

@@ -21,7 +21,7 @@ struct ImageBytes {
   /// Throws FormatError that names the file.
   [[noreturn]] void reject(const std::string& text, std::size_t offset = 0) const;
   /// Throws FormatError when there are more pixels than `max_pixels`, or more bytes, as they are stored, than
-  /// `best_ratio` times the file's; 0: any number.
+  /// `best_ratio` times the file's.
   void check_size(std::uint64_t height, std::uint64_t width, std::uint64_t bytes_of_row,
                   std::uint64_t best_ratio, std::int64_t max_pixels) const;
 };

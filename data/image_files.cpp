@@ -27,7 +27,7 @@ void ImageBytes::check_size(std::uint64_t height, std::uint64_t width, std::uint
   if (height == 0 || width == 0) reject(declared + "which is no image");
   if (height > static_cast<std::uint64_t>(max_pixels) / width)
     reject(declared + "more than max_pixels, " + std::to_string(max_pixels));
-  if (best_ratio != 0 && height * bytes_of_row > best_ratio * bytes.size())
+  if (height * bytes_of_row > best_ratio * bytes.size())
     reject(declared + "more than the " + std::to_string(bytes.size()) + " bytes of the file can hold");
 }
 

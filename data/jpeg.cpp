@@ -101,10 +101,10 @@ Tensor read_jpeg(const ImageBytes& image, std::int64_t max_pixels) {
                               "convert it to RGB");
   if (jpeg.num_components != 1 && jpeg.num_components != 3)
     image.reject("expects a JPEG of 1 or 3 components, got " + std::to_string(jpeg.num_components));
-  // Huffman codes take at least a bit for each block of 64; arithmetic ones may take less.
-  constexpr std::uint64_t of_blocks = 512;
-  image.check_size(jpeg.image_height, jpeg.image_width, jpeg.image_width, jpeg.arith_code ? 0 : of_blocks,
-                   max_pixels);
+  // Huffman codes take at least a bit for each block of 64; arithmetic ones take less where nothing happens.
+  constexpr std::uint64_t of_huffman = 512, of_arithmetic = 64 * of_huffman;
+  image.check_size(jpeg.image_height, jpeg.image_width, jpeg.image_width,
+                   jpeg.arith_code ? of_arithmetic : of_huffman, max_pixels);
   jpeg.out_color_space = jpeg.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
   // The same pixels on every processor.
   jpeg.dct_method = JDCT_ISLOW;

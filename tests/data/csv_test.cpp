@@ -45,6 +45,8 @@ TEST_CASE("parse_csv: columns as numbers, integers, texts and categories") {
   CHECK(bitwise_equal(table.numbers("crim", {.dtype = float64}), Tensor({0.5, -1e-3, 4.0}, float64)));
   CHECK(bitwise_equal(table.numbers({"crim", "id"}), Tensor{{0.5, 1.0}, {-1e-3, 2.0}, {4.0, 3.0}}));
   CHECK(table.numbers({"crim"}).shape() == Shape{3, 1});
+  CHECK(bitwise_equal(table.numbers({"id", "crim"}, {.dtype = float64}),
+                      Tensor({{1.0, 0.5}, {2.0, -1e-3}, {3.0, 4.0}}, float64)));
   CHECK(bitwise_equal(table.numbers({1, 0}), table.numbers(Texts{"crim", "id"})));
   CHECK(bitwise_equal(table.integers("id"), Tensor{1, 2, 3}));
   CHECK(bitwise_equal(table.integers(0), Tensor{1, 2, 3}));
@@ -298,6 +300,9 @@ TEST_CASE("write_csv: what is written is read back") {
   data::write_csv(path, {{"only", Texts{"", "a", ""}}});
   CHECK(content(path) == "only\n\"\"\na\n\"\"\n");
   CHECK(data::read_csv(path).text("only") == Texts{"", "a", ""});
+  // A mark of the order of bytes at the start is a text's own.
+  data::write_csv(path, {{"t", Texts{"\xef\xbb\xbf", "a"}}}, {.header = false});
+  CHECK(data::read_csv(path, {.header = false}).text(0) == Texts{"\xef\xbb\xbf", "a"});
   data::write_csv(path, {{"x", Tensor{1, 2}}}, {.header = false});
   CHECK(content(path) == "1\n2\n");
 }

@@ -40,7 +40,7 @@ bool is_built(const char* format) {
   const std::string message = message_of<NotImplementedError>([&] { data::read_image(path); });
   if (contains(message, "nothing of that type")) return true;
   CHECK(contains(message, jpeg ? "libjpeg62-turbo-dev" : "libpng-dev"));
-  MESSAGE("skipped: this build reads no " << format);
+  MESSAGE("skipped: this build reads no " << std::string(format));
   return false;
 }
 

@@ -33,6 +33,7 @@ SURROUNDINGS = {
     "docs/files.md": "#include <iostream>\n" + USER,
     "docs/from_pytorch.md": "#include <iostream>\n" + USER,
     "data/csv.hpp": "#include <xgrad/data/csv.hpp>\nTensor epochs, losses;",
+    "data/csv.hpp": "Tensor epochs, losses;",
     "data/loader.hpp": "data::DataLoader loader(data::TensorDataset(Tensor{1}, Tensor{1})); Index epochs; "
     "void train(const Tensor& images, const Tensor& labels);",
     "io/checkpoint.hpp": "nn::Linear model{1, 1}; optim::SGD optimizer{model.parameters(), {.learning_rate = 1}}; "
