@@ -113,10 +113,11 @@ void Lu<T>::factor(const T* matrix) {
   };
   zero_pivot_ =
       !scales(n, row, row_exponent_, row_scale_) || !scales(n, column, column_exponent_, column_scale_);
+  reciprocal_condition_ = -1;
   if (zero_pivot_) return;
 
   Columns<T> scaled(n, n);
-  T norm = 0;
+  norm_ = 0;
   for (Index j = 0; j < n; ++j) {
     T total = 0;
     for (Index i = 0; i < n; ++i) {
@@ -124,18 +125,23 @@ void Lu<T>::factor(const T* matrix) {
       scaled(static_cast<std::size_t>(i), static_cast<std::size_t>(j)) = x;
       total += std::abs(x);
     }
-    norm = std::max(norm, total);
+    norm_ = std::max(norm_, total);
   }
   zero_pivot_ = info_of("getrf", [&] { return xt::lapack::getrf(scaled, pivots_); }) > 0;
   std::copy(scaled.data(), scaled.data() + factors_.size(), factors_.begin());
-  if (zero_pivot_) return;
+}
 
-  std::vector<T> work(4 * static_cast<std::size_t>(n));
-  std::vector<Integer> integers(static_cast<std::size_t>(n));
+template <class T>
+T Lu<T>::reciprocal_condition() {
+  if (zero_pivot_) return 0;
+  if (reciprocal_condition_ >= 0) return reciprocal_condition_;
+  std::vector<T> work(4 * static_cast<std::size_t>(size_));
+  std::vector<Integer> integers(static_cast<std::size_t>(size_));
   info_of("gecon", [&] {
-    return cxxlapack::gecon<Integer>('1', narrow(n), factors_.data(), narrow(n), norm, reciprocal_condition_,
-                                     work.data(), integers.data());
+    return cxxlapack::gecon<Integer>('1', narrow(size_), factors_.data(), narrow(size_), norm_,
+                                     reciprocal_condition_, work.data(), integers.data());
   });
+  return reciprocal_condition_;
 }
 
 template <class T>

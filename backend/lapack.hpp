@@ -20,9 +20,9 @@ class Lu {
   void factor(const T* matrix);
   /// A pivot is zero, or the condition number in the 1-norm is above 1 / epsilon: no digit of a solution
   /// would be right.
-  bool singular() const { return reciprocal_condition() < std::numeric_limits<T>::epsilon(); }
+  bool singular() { return reciprocal_condition() < std::numeric_limits<T>::epsilon(); }
   /// 0 where a pivot is zero.
-  T reciprocal_condition() const { return zero_pivot_ ? T(0) : reciprocal_condition_; }
+  T reciprocal_condition();
   /// x = A^-1 b, or A^-T b, for `columns` right sides.
   void solve(bool transposed, Index columns, const T* b, T* x);
 
@@ -39,7 +39,7 @@ class Lu {
   Index size_;
   std::vector<T> factors_, row_scale_, column_scale_, right_;
   std::vector<int> pivots_, row_exponent_, column_exponent_;
-  T reciprocal_condition_ = 0;
+  T norm_ = 0, reciprocal_condition_ = -1;  // negative: not asked for yet
   bool zero_pivot_ = false;
 };
 
