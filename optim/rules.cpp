@@ -35,6 +35,13 @@ double decayed(double base, double gamma, double power) {
   return base == 0 ? 0 : base * std::pow(gamma, power);
 }
 
+// The last step of a rise or fall in that share of all steps: a whole number where only rounding, which
+// differs by compiler, makes it none.
+double last_step(double share, double all) {
+  const double end = share * all - 1, whole = std::round(end);
+  return std::abs(end - whole) < 1e-12 * all ? whole : end;
+}
+
 // From `from` at share 0 to `to` at share 1.
 double between(double from, double to, double share, bool linear) {
   if (linear) return from + (to - from) * share;
@@ -85,12 +92,11 @@ double OneCycleLR::operator()(double base, Index step) const {
     double end, from, to;
   };
   const double low = base / options_.div_factor, least = low / options_.final_div_factor;
-  const double all = static_cast<double>(steps_), rise = options_.pct_start * all - 1;
+  const double all = static_cast<double>(steps_), rise = last_step(options_.pct_start, all);
   const Phase last{all - 1, options_.three_phase ? low : base, least};
-  const std::vector<Phase> phases =
-      options_.three_phase
-          ? std::vector<Phase>{{rise, low, base}, {2 * options_.pct_start * all - 2, base, low}, last}
-          : std::vector<Phase>{{rise, low, base}, last};
+  const std::vector<Phase> phases = options_.three_phase
+                                        ? std::vector<Phase>{{rise, low, base}, {2 * rise, base, low}, last}
+                                        : std::vector<Phase>{{rise, low, base}, last};
   const double at = static_cast<double>(std::min(step, steps_ - 1));
   double start = 0;
   for (const Phase& phase : phases) {

@@ -63,7 +63,7 @@ std::string position(Index element, const Shape& shape) {
   return "(" + text + ")";
 }
 
-// Rows of weights that were checked, each divided by its largest one, as doubles.
+// Rows of weights that were checked, as doubles.
 struct Rows {
   Shape shape;  // of the rows
   Index count = 0;
@@ -75,8 +75,8 @@ struct Rows {
   }
 };
 
-// Checks a row and replaces it by weights of which the largest is 1.
-void normalise(std::span<double> row, bool logits, const std::string& name) {
+// Checks a row of weights, or of logits, which it replaces by weights, the largest being 1.
+void check_row(std::span<double> row, bool logits, const std::string& name) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   for (std::size_t k = 0; k < row.size(); ++k) {
     const bool fits = logits ? row[k] < infinity : row[k] >= 0 && row[k] < infinity;
@@ -88,7 +88,8 @@ void normalise(std::span<double> row, bool logits, const std::string& name) {
   const double most = row.empty() ? 0 : *std::max_element(row.begin(), row.end());
   if (row.empty() || most == (logits ? -infinity : 0))
     fail<ValueError>(name + " has no class of positive weight");
-  for (double& weight : row) weight = logits ? std::exp(weight - most) : weight / most;
+  if (logits)
+    for (double& weight : row) weight = std::exp(weight - most);
 }
 
 Rows rows_of(const Tensor& weights, bool logits) {
@@ -100,7 +101,7 @@ Rows rows_of(const Tensor& weights, bool logits) {
   const Tensor numbers = weights.to(float64);
   rows.weights.assign(numbers.span<double>().begin(), numbers.span<double>().end());
   for (Index r = 0; r < rows.count; ++r)
-    normalise({rows.weights.data() + r * rows.classes, static_cast<std::size_t>(rows.classes)}, logits,
+    check_row({rows.weights.data() + r * rows.classes, static_cast<std::size_t>(rows.classes)}, logits,
               rows.name(r));
   return rows;
 }
@@ -120,7 +121,9 @@ Tensor draw(Rows rows, Index count, const Shape& shape, Generator& generator) {
   Tensor result = Tensor::uninitialized(shape, int64);
   for (Index r = 0; r < rows.count; ++r) {
     double* const row = rows.weights.data() + r * rows.classes;
-    for (Index k = 1; k < rows.classes; ++k) row[k] += row[k - 1];
+    // Without overflow of the sums.
+    const double most = *std::max_element(row, row + rows.classes);
+    for (Index k = 0; k < rows.classes; ++k) row[k] = row[k] / most + (k > 0 ? row[k - 1] : 0);
   }
   const Blocks blocks(generator, result.count());
   Index* const out = result.mutable_data<Index>();
