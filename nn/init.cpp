@@ -1,6 +1,7 @@
 #include <xgrad/nn/init.hpp>
 
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/sample.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -56,6 +57,14 @@ void normal(Variable parameter, double mean, double deviation, Generator& genera
   const Scope scope("normal", place);
   check_floating(parameter);
   parameter.set_value(xgrad::normal(parameter.shape(), mean, deviation, parameter.dtype(), generator));
+}
+
+void truncated_normal(Variable parameter, double mean, double deviation, double low, double high,
+                      Generator& generator, Place place) {
+  const Scope scope("truncated_normal", place);
+  check_floating(parameter);
+  parameter.set_value(
+      xgrad::truncated_normal(parameter.shape(), mean, deviation, low, high, parameter.dtype(), generator));
 }
 
 Fans fans(const Shape& weight, Place place) {

@@ -20,6 +20,10 @@ void uniform(Variable parameter, double low = 0, double high = 1, Generator& gen
 /// Normally distributed.
 void normal(Variable parameter, double mean = 0, double deviation = 1,
             Generator& generator = default_generator(), Place place = Place::here());
+/// Normally distributed within [low, high], as xgrad::truncated_normal.
+void truncated_normal(Variable parameter, double mean = 0, double deviation = 1, double low = -2,
+                      double high = 2, Generator& generator = default_generator(),
+                      Place place = Place::here());
 
 /// Inputs and outputs of one unit of a weight (out, ..., in); the axes between are the kernel's.
 struct [[nodiscard]] Fans {
