@@ -1,6 +1,8 @@
 #include "special_values.hpp"
 
 #include <limits>
+#include <set>
+#include <string>
 
 namespace xgrad::test {
 namespace {
@@ -61,6 +63,9 @@ std::optional<std::vector<Variable>> gradients_at(const Case& row, const std::ve
   try {
     return grad({result}, leaves, options);
   } catch (const NumericError&) {
+    // The values have no derivative there.
+    static const std::set<std::string> may_refuse{"eigh", "qr", "slogdet", "svd"};
+    if (!may_refuse.contains(row.operation)) throw;
     return {};
   }
 }

@@ -18,7 +18,7 @@ void set(Tensor& x, Index i, double value);
 double get(const Tensor& x, Index i);
 
 /// The gradients of the floating inputs, given `seed(result)` for the output's; none when the row refuses the
-/// values, its rule does with a NumericError, or its result takes no gradient.
+/// values, the rule of a factorisation does, or its result takes no gradient.
 std::optional<std::vector<Variable>> gradients_at(const Case& row, const std::vector<Tensor>& inputs,
                                                   const std::function<Tensor(const Tensor&)>& seed,
                                                   bool create_graph);
