@@ -126,7 +126,7 @@ void StandardScaler::fit(const Tensor& x, Place place) {
     // The bound on the rounding error of a constant's variance, as in scikit-learn.
     const double drift = rows * mean[c] * epsilon;
     scale[c] = variance <= rows * epsilon * variance + drift * drift ? 1 : std::sqrt(variance);
-    if (!std::isfinite(mean[c]) || !std::isfinite(scale[c]))
+    if (!std::isfinite(mean[c]) || !std::isfinite(variance))
       fail<ValueError>("column " + std::to_string(c) + ": its variance is beyond double precision");
   }
   Tensor means = Tensor::from(mean), scales = Tensor::from(scale);

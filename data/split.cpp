@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <numeric>
 #include <set>
-#include <span>
+#include <utility>
 
 namespace xgrad::data {
 namespace {
@@ -28,9 +28,22 @@ std::vector<Index> in_order(Index size) {
   return result;
 }
 
-Tensor as_tensor(std::vector<Index> part, bool shuffled) {
-  if (!shuffled) std::sort(part.begin(), part.end());
-  return Tensor::from(part);
+// How many of each class's examples are among `count`: its share rounded down or up. The largest remainders
+// are rounded up, those first that would have none.
+std::vector<Index> allot(Index count, const std::vector<Index>& sizes) {
+  const Index total = std::accumulate(sizes.begin(), sizes.end(), Index{0});
+  std::vector<Index> result;
+  std::vector<std::pair<Index, std::size_t>> rest;
+  Index given = 0;
+  for (std::size_t c = 0; c < sizes.size(); ++c) {
+    result.push_back(sizes[c] * count / total);
+    given += result.back();
+    const Index remainder = sizes[c] * count % total;
+    if (remainder > 0) rest.emplace_back(result.back() == 0 ? remainder + total : remainder, c);
+  }
+  std::stable_sort(rest.begin(), rest.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (std::size_t i = 0; given < count; ++i, ++given) ++result[rest[i].second];
+  return result;
 }
 
 void check_classes(const std::vector<detail::Stratum>& classes, const Tensor& labels, const Tensor& part,
@@ -78,25 +91,34 @@ SplitIndices split_indices(Index size, const SplitOptions& options, Place place)
   check_size(options.labels, size);
 
   Generator generator(options.seed);
-  std::vector<detail::Stratum> classes;
-  std::vector<Index> order;
-  if (options.labels.defined()) {
-    classes = detail::strata(options.labels);
-    if (options.shuffle)
-      for (detail::Stratum& stratum : classes) detail::shuffle(stratum.examples, generator);
-    order = detail::mixed(classes);
-  } else {
-    order = in_order(size);
-    if (options.shuffle) detail::shuffle(order, generator);
+  std::vector<detail::Stratum> classes{{0, in_order(size)}};
+  if (options.labels.defined()) classes = detail::strata(options.labels);
+  std::vector<Index> left;
+  for (detail::Stratum& stratum : classes) {
+    if (options.shuffle) detail::shuffle(stratum.examples, generator);
+    left.push_back(static_cast<Index>(stratum.examples.size()));
   }
-  const auto cut = [&](Index begin, Index end) {
-    std::vector<Index> part(order.begin() + begin, order.begin() + end);
-    // The classes are mixed evenly: in a random order they are so by chance.
-    if (options.shuffle && options.labels.defined()) detail::shuffle(part, generator);
-    return as_tensor(std::move(part), options.shuffle);
+  const std::vector<Index> of_test = allot(test, left);
+  for (std::size_t c = 0; c < left.size(); ++c) left[c] -= of_test[c];
+  const std::vector<Index> of_validation = allot(validation, left);
+
+  std::vector<Index> train_part, validation_part, test_part;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const auto begin = classes[c].examples.begin(), end = classes[c].examples.end();
+    const auto last = end - of_test[c], middle = last - of_validation[c];
+    train_part.insert(train_part.end(), begin, middle);
+    validation_part.insert(validation_part.end(), middle, last);
+    test_part.insert(test_part.end(), last, end);
+  }
+  const auto finished = [&](std::vector<Index>& part) {
+    if (!options.shuffle)
+      std::sort(part.begin(), part.end());
+    else if (options.labels.defined())
+      detail::shuffle(part, generator);
+    return Tensor::from(part);
   };
-  const Index train = size - validation - test;
-  SplitIndices parts{cut(0, train), cut(train, train + validation), cut(train + validation, size)};
+  SplitIndices parts{finished(train_part), finished(validation_part), finished(test_part)};
+  if (!options.labels.defined()) return parts;
   check_classes(classes, options.labels, parts.train, "training");
   check_classes(classes, options.labels, parts.validation, "validation");
   check_classes(classes, options.labels, parts.test, "test");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -46,6 +47,41 @@ struct Counting {
   int gather(const Tensor&) const { return ++*made; }
 };
 
+// Lists of different lengths, which no Tensor collates.
+struct Sentences {
+  Index size() const { return 9; }
+  std::vector<Index> get(Index i) const { return std::vector<Index>(static_cast<std::size_t>(i % 4), i); }
+};
+// How many examples, and the length of the longest.
+struct Longest {
+  std::pair<std::size_t, std::size_t> operator()(std::span<const std::vector<Index>> examples) const {
+    std::size_t most = 0;
+    for (const auto& example : examples) most = std::max(most, example.size());
+    return {examples.size(), most};
+  }
+};
+
+// Takes longer the earlier the batch, and notes how many are made at once.
+struct Slow {
+  struct Count {
+    std::atomic<int> now = 0, most = 0, made = 0;
+  };
+  std::shared_ptr<Count> count = std::make_shared<Count>();
+  Index size() const { return 24; }
+  Index gather(const Tensor& indices) const {
+    const int now = ++count->now;
+    for (int most = count->most; now > most && !count->most.compare_exchange_weak(most, now);) continue;
+    const Index i = indices.data<Index>()[0];
+    std::this_thread::sleep_for(std::chrono::milliseconds(i % 4 == 0 ? 20 : 1));
+    ++count->made;
+    --count->now;
+    if (i == 7 || i == 8) throw std::out_of_range("example " + std::to_string(i));
+    return i;
+  }
+};
+
+static_assert(!data::Dataset<Sentences>);
+static_assert(std::same_as<DataLoader<Sentences, Longest>::Batch, std::pair<std::size_t, std::size_t>>);
 static_assert(data::Dataset<TensorDataset<2>> && data::ExampleDataset<Drawing> &&
               data::BatchDataset<Failing>);
 static_assert(!data::Dataset<int> && !data::BatchDataset<Drawing> && !data::ExampleDataset<Failing>);
@@ -184,7 +220,212 @@ TEST_CASE("DataLoader: an exception of the dataset passes through") {
   CHECK(seen == std::vector<Index>{0, 2});
 }
 
+TEST_CASE("DataLoader: a collate of one's own, for examples of any type") {
+  DataLoader loader(Sentences{}, {.batch_size = 4}, Longest{});
+  std::vector<std::pair<std::size_t, std::size_t>> batches;
+  for (const auto& batch : loader) batches.push_back(batch);
+  CHECK(batches == std::vector<std::pair<std::size_t, std::size_t>>{{4, 3}, {4, 3}, {1, 0}});
+
+  // Examples are asked for one by one, also of a dataset that gathers.
+  int offset = 100;
+  DataLoader sums(numbers(5), {.batch_size = 2}, [offset](std::span<const std::array<Tensor, 2>> pairs) {
+    double sum = offset;
+    for (const auto& [x, y] : pairs) sum += x.item() + y.at({1});
+    return sum;
+  });
+  std::vector<double> seen;
+  for (const double sum : sums) seen.push_back(sum);
+  CHECK(seen == std::vector<double>{105, 117, 113});
+  auto copy = sums;
+  copy.set_epoch(0);
+  CHECK(*copy.begin() == 105);
+
+  DataLoader failing(numbers(5), {.batch_size = 2}, [](std::span<const std::array<Tensor, 2>> pairs) {
+    if (pairs[0][0].item<Index>() == 2) throw std::out_of_range("pairs");
+    return pairs.size();
+  });
+  auto it = failing.begin();
+  CHECK_THROWS_AS(++it, std::out_of_range);
+  ++it;
+  CHECK(*it == 1);
+}
+
+TEST_CASE("DataLoader: indices of the batch in hand") {
+  for (const Index workers : {0, 2}) {
+    DataLoader loader(numbers(8), {.batch_size = 3, .shuffle = true, .seed = 1, .workers = workers});
+    CHECK_FALSE(loader.indices().defined());
+    int batches = 0;
+    for (const auto& batch : loader) {
+      ++batches;
+      CHECK(bitwise_equal(loader.indices(), batch[0]));
+    }
+    CHECK(batches == 3);
+    CHECK_FALSE(loader.indices().defined());
+    // A loop that is left says what it had last, and one that is resumed nothing of before.
+    for (const auto& batch : loader) {
+      if (loader.batch() < 2) continue;
+      CHECK(bitwise_equal(loader.indices(), batch[0]));
+      break;
+    }
+    CHECK(loader.indices().count() == 3);
+    const Tensor last = loader.indices();
+    const DataLoader copy = loader;
+    const StateDict state = loader.state_dict();
+    loader.load_state_dict(state);
+    CHECK_FALSE(loader.indices().defined());
+    CHECK(bitwise_equal(copy.indices(), last));
+    auto it = loader.begin();
+    CHECK(bitwise_equal(loader.indices(), (*it)[0]));
+    CHECK(loader.indices().count() == 2);
+  }
+  DataLoader failing(Failing{2}, {.batch_size = 2});
+  failing.set_epoch(0, 1);
+  CHECK_THROWS_AS(failing.begin(), std::out_of_range);
+  CHECK_FALSE(failing.indices().defined());
+  CHECK(DataLoader(numbers(3)).indices().defined() == false);
+}
+
 TEST_SUITE("threads") {
+  TEST_CASE("DataLoader: workers give the batches of none, in order, exceptions included") {
+    for (const Index workers : {1, 3, 40})
+      for (const Index ahead : {0, 1, 5}) {
+        CAPTURE(workers);
+        CAPTURE(ahead);
+        const LoaderOptions options{
+            .batch_size = 7, .shuffle = true, .seed = 3, .prefetch = ahead, .workers = workers};
+        for (const Index epoch : {0, 1})
+          CHECK(epoch_with(100, options, epoch) ==
+                epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 3}, epoch));
+        Slow slow;
+        DataLoader loader(slow, {.prefetch = ahead, .workers = workers});
+        std::vector<Index> seen;
+        std::string thrown;
+        auto it = loader.begin();
+        while (it != loader.end()) {
+          if (seen.empty() || *it != seen.back()) seen.push_back(*it);
+          try {
+            ++it;
+          } catch (const std::out_of_range& error) {
+            thrown += error.what() + std::string("; ");
+          }
+        }
+        CHECK(thrown == "example 7; example 8; ");
+        std::vector<Index> expected = counted(24);
+        expected.erase(expected.begin() + 7, expected.begin() + 9);
+        CHECK(seen == expected);
+        CHECK(slow.count->made == 24);
+        CHECK(slow.count->most <= workers);
+        if (workers > 1) CHECK(slow.count->most > 1);
+      }
+  }
+
+  TEST_CASE("DataLoader: workers change no random number, of examples, batches and collate") {
+    manual_seed(1);
+    const auto all = [](Index workers) {
+      std::vector<Tensor> batches;
+      DataLoader plain(Drawing{}, {.batch_size = 3, .shuffle = true, .seed = 9, .workers = workers});
+      DataLoader collated(
+          Drawing{}, {.batch_size = 3, .seed = 9, .workers = workers},
+          [](std::span<const Tensor> examples) { return std::pair(data::collate(examples), uniform({2})); });
+      for (int epoch = 0; epoch < 2; ++epoch) {
+        for (const Tensor& batch : plain) batches.push_back(batch);
+        for (const auto& [batch, noise] : collated) {
+          batches.push_back(batch);
+          batches.push_back(noise);
+        }
+      }
+      return batches;
+    };
+    const auto expected = all(0);
+    REQUIRE(expected.size() == 42);
+    for (const Index workers : {1, 3}) {
+      const auto batches = all(workers);
+      REQUIRE(batches.size() == expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(bitwise_equal(batches[i], expected[i]));
+    }
+    CHECK(default_generator().position() == 0);
+  }
+
+  TEST_CASE("DataLoader: leaving a loop early joins all workers, which are ahead by no more than asked for") {
+    const std::size_t live = memory_stats().live_buffers;
+    Counting dataset;
+    {
+      DataLoader loader(dataset, {.prefetch = 4, .workers = 3});
+      for (int round = 0; round < 50; ++round) {
+        *dataset.made = 0;
+        int seen = 0;
+        for (const int number : loader) {
+          static_cast<void>(number);
+          if (++seen > round % 5) break;
+        }
+        CHECK(*dataset.made <= seen + 4);
+        CHECK(dataset.made.use_count() == 2);
+      }
+      // One that is begun and dropped, and one that outlives its loader.
+      loader.begin();
+    }
+    CHECK(dataset.made.use_count() == 1);
+    CHECK(memory_stats().live_buffers == live);
+    auto orphan = DataLoader(numbers(6), {.batch_size = 2, .workers = 2}).begin();
+    CHECK(bitwise_equal((*orphan)[0], arange(2)));
+    ++orphan;
+    CHECK(bitwise_equal((*orphan)[0], Tensor{2, 3}));
+  }
+
+  TEST_CASE("DataLoader: workers, stopped after any batch and resumed, also with another number of them") {
+    const auto options = [](Index workers) {
+      return LoaderOptions{.batch_size = 3, .shuffle = true, .seed = 2, .workers = workers};
+    };
+    const auto rest_of = [](auto& loader) {
+      std::vector<Tensor> batches;
+      for (const Tensor& batch : loader) batches.push_back(batch);
+      return batches;
+    };
+    DataLoader plain(Drawing{}, options(0));
+    const auto whole = rest_of(plain);
+    for (std::size_t stop = 1; stop <= whole.size(); ++stop) {
+      DataLoader loader(Drawing{}, options(3));
+      StateDict state;
+      for (const Tensor& batch : loader) {
+        static_cast<void>(batch);
+        state = loader.state_dict();
+        if (loader.batch() == static_cast<Index>(stop)) break;
+      }
+      for (const Index workers : {0, 2}) {
+        DataLoader other(Drawing{}, options(workers));
+        other.load_state_dict(state);
+        const auto rest = rest_of(other);
+        REQUIRE(rest.size() == whole.size() - stop);
+        for (std::size_t i = 0; i < rest.size(); ++i) CHECK(bitwise_equal(rest[i], whole[stop + i]));
+      }
+    }
+  }
+
+  TEST_CASE("DataLoader: in a forked process a loop with workers throws, and another begins") {
+    DataLoader loader(numbers(8), {.batch_size = 2, .workers = 2});
+    auto batch = loader.begin();
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      alarm(60);
+      int code = 1;
+      try {
+        ++batch;
+      } catch (const ValueError&) {
+        code = 0;
+      }
+      { const auto gone = std::move(batch); }
+      if (epoch_of(loader) != counted(8)) code = 3;
+      _exit(code);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    ++batch;
+    CHECK((*batch)[0].data<Index>()[0] == 2);
+  }
+
   TEST_CASE("DataLoader: prefetching changes nothing, random numbers included") {
     for (const Index epoch : {0, 1}) {
       const auto plain = epoch_with(100, {.batch_size = 7, .shuffle = true, .seed = 3}, epoch);
