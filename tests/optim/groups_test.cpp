@@ -25,7 +25,7 @@ using test::contains, test::leaf, test::message_of;
 struct Model : nn::Module {
   nn::Embedding embedding{5, 4};
   nn::Linear hidden{4, 3};
-  nn::LayerNorm norm{{3}};
+  nn::LayerNorm norm{3};
   Variable forward(const Variable& x) override { return norm(hidden(embedding(x))); }
   void visit(nn::Visitor& v) override {
     v("embedding", embedding);

@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -85,7 +86,7 @@ TEST_CASE("schedules: bad arguments of rules throw with the caller's line") {
   CHECK_THROWS_AS(MultiStepLR(std::vector<Index>{}), ValueError);
   CHECK_THROWS_AS(MultiStepLR({1}, -1), ValueError);
   CHECK_THROWS_AS(ExponentialLR(-0.1), ValueError);
-  CHECK_THROWS_AS(ExponentialLR(std::numeric_limits<double>::quiet_NaN()), ValueError);
+  CHECK_THROWS_AS(ExponentialLR(NAN), ValueError);
   CHECK_THROWS_AS(OneCycleLR(0), ValueError);
   CHECK_THROWS_AS(OneCycleLR(9, {.pct_start = 1.1}), ValueError);
   CHECK_THROWS_AS(OneCycleLR(9, {.pct_start = 0.6, .three_phase = true}), ValueError);
