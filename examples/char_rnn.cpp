@@ -1,6 +1,8 @@
 // Learns to write, one character after the other: a recurrent network (LSTM or GRU), or a small transformer.
 #include "support/program.hpp"
 
+#include <xgrad/data/text.hpp>
+#include <xgrad/tensor/sample.hpp>
 #include <xgrad/train/curves.hpp>
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
@@ -130,7 +132,7 @@ std::string write(Reader& model, const data::Vocabulary& vocabulary, const std::
     const Index known = text.count(),
                 from = remembers && i > 0 ? known - 1 : std::max<Index>(known - window, 0);
     const Variable logits = model.read(text.rows(from, known).reshape({-1, 1}), memory);
-    const Tensor next = categorical(softmax(index(logits, {-1, 0}) / temperature, 0).value());
+    const Tensor next = categorical((index(logits, {-1, 0}) / temperature).value(), {.logits = true});
     text = concat({Variable(text), Variable(next.reshape({1}))}).value();
   }
   return vocabulary.decode(text);

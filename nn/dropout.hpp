@@ -24,5 +24,35 @@ class Dropout : public Module {
   double p_;
 };
 
+/// dropout() of whole channels of sequences (N, L, C): each example's channel is dropped or kept as one.
+/// Throws as dropout does, ShapeError unless x has three axes.
+Variable dropout1d(const Operand& x, double p = 0.5);
+/// The same for images (N, H, W, C), of four axes.
+Variable dropout2d(const Operand& x, double p = 0.5);
+
+/// dropout1d() in training mode, identity in evaluation.
+class Dropout1d : public Module {
+ public:
+  explicit Dropout1d(double p = 0.5, Place place = Place::here());
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+  double p() const { return p_; }
+
+ private:
+  double p_;
+};
+
+/// dropout2d() in training mode, identity in evaluation.
+class Dropout2d : public Module {
+ public:
+  explicit Dropout2d(double p = 0.5, Place place = Place::here());
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+  double p() const { return p_; }
+
+ private:
+  double p_;
+};
+
 }  // namespace xgrad::nn
 XGRAD_API_END

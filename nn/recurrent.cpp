@@ -3,9 +3,11 @@
 #include <xgrad/autograd/ops/arithmetic.hpp>
 #include <xgrad/autograd/ops/index.hpp>
 #include <xgrad/autograd/ops/linalg.hpp>
+#include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/autograd/ops/recurrent.hpp>
 #include <xgrad/autograd/ops/shape.hpp>
 #include <xgrad/nn/dropout.hpp>
+#include <xgrad/nn/lengths.hpp>
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 
@@ -81,72 +83,122 @@ Variable Recurrent::initial(const Variable& state, const char* what, const Varia
   return state;
 }
 
-Variable Recurrent::run_layers(const Variable& sequence, const Pass& pass) const {
-  Variable x = sequence;
+Variable Recurrent::run_layers(const Variable& sequence, const Lengths& lengths, const Pass& pass) const {
+  Variable x = lengths.masked(sequence);
   const auto count = static_cast<std::size_t>(directions());
   for (std::size_t layer = 0; layer < weights.size() / count; ++layer) {
     if (layer > 0 && training() && options_.dropout > 0) x = dropout(x, options_.dropout);
-    const Variable ahead = pass(x, layer * count);
-    x = count == 1 ? ahead : concat({ahead, flip(pass(flip(x, 0), layer * count + 1), 0)}, 2);
+    const Variable ahead = lengths.masked(pass(x, layer * count));
+    if (count == 1) {
+      x = ahead;
+      continue;
+    }
+    const Variable back = lengths.reversed(pass(lengths.reversed(x), layer * count + 1));
+    x = concat({ahead, lengths.masked(back)}, 2);
   }
   return options_.batch_first ? transpose(x, 0, 1) : x;
 }
 
-namespace {
-
-// The last step of a sequence of states; the initial state of an empty one.
-Variable last(const Variable& states, const Variable& initial) {
-  return states.size(0) > 0 ? index(states, {-1}) : initial;
-}
-
-}  // namespace
 }  // namespace detail
 
-LstmResult LSTM::run_from(const Variable& x, const LstmState& state) const {
+LstmResult LSTM::run_from(const Variable& x, const LstmState& state, const Tensor& lengths) const {
   const Scope scope("LSTM", at_call(x).place());
   const Variable in = sequence(x);
+  const detail::Lengths only(lengths, in);
   const Variable hidden = initial(state.hidden, "hidden", in), cell = initial(state.cell, "cell", in);
   std::vector<Variable> last_hidden, last_cell;
-  const Variable output = run_layers(in, [&](const Variable& input, std::size_t i) {
+  const Variable output = run_layers(in, only, [&](const Variable& input, std::size_t i) {
     const Weights& own = weights[i];
     const auto position = static_cast<Index>(i);
     const Variable h = index(hidden, {position}), c = index(cell, {position});
     const Variable bias = own.bias_ih.defined() ? own.bias_ih + own.bias_hh : Variable();
-    const LstmStates states = lstm(linear(input, own.weight_ih, bias), h, c, own.weight_hh);
-    last_hidden.push_back(detail::last(states.hidden, h));
-    last_cell.push_back(detail::last(states.cells, c));
+    const LstmStates states =
+        lstm(linear(input, own.weight_ih, bias), only.started(h), only.started(c), own.weight_hh);
+    last_hidden.push_back(only.last(states.hidden, h));
+    last_cell.push_back(only.last(states.cells, c));
     return states.hidden;
   });
   return {output, {stack(last_hidden), stack(last_cell)}};
 }
 
-LstmResult LSTM::run(const Operand& x, const LstmState& state) {
-  return call(x.place(), [&] { return run_from(x.as_variable(), state); });
+LstmResult LSTM::run(const Operand& x, const LstmState& state, const Tensor& lengths) {
+  return call(x.place(), [&] { return run_from(x.as_variable(), state, lengths); });
 }
 
-Variable LSTM::forward(const Variable& x) { return run_from(x, {}).output; }
+Variable LSTM::forward(const Variable& x) { return run_from(x, {}, {}).output; }
 
-GruResult GRU::run_from(const Variable& x, const Variable& state) const {
+GruResult GRU::run_from(const Variable& x, const Variable& state, const Tensor& lengths) const {
   const Scope scope("GRU", at_call(x).place());
   const Variable in = sequence(x), hidden = initial(state, "hidden", in);
+  const detail::Lengths only(lengths, in);
   std::vector<Variable> last_hidden;
-  const Variable output = run_layers(in, [&](const Variable& input, std::size_t i) {
+  const Variable output = run_layers(in, only, [&](const Variable& input, std::size_t i) {
     const Weights& own = weights[i];
     const Variable h = index(hidden, {static_cast<Index>(i)});
     const Variable bias = own.bias_hh.defined()
                               ? Variable(own.bias_hh)
                               : Variable(zeros({own.weight_hh.size(0)}, own.weight_hh.dtype()));
-    const Variable states = gru(linear(input, own.weight_ih, own.bias_ih), h, own.weight_hh, bias);
-    last_hidden.push_back(detail::last(states, h));
+    const Variable states =
+        gru(linear(input, own.weight_ih, own.bias_ih), only.started(h), own.weight_hh, bias);
+    last_hidden.push_back(only.last(states, h));
     return states;
   });
   return {output, stack(last_hidden)};
 }
 
-GruResult GRU::run(const Operand& x, const Variable& state) {
-  return call(x.place(), [&] { return run_from(x.as_variable(), state); });
+GruResult GRU::run(const Operand& x, const Variable& state, const Tensor& lengths) {
+  return call(x.place(), [&] { return run_from(x.as_variable(), state, lengths); });
 }
 
-Variable GRU::forward(const Variable& x) { return run_from(x, {}).output; }
+Variable GRU::forward(const Variable& x) { return run_from(x, {}, {}).output; }
+
+namespace {
+
+/// The states (T, N, H) from the input's share of all steps. Beyond a length the state stands still: under
+/// relu it might grow there without bound, and its infinities meet the gradient's zeros.
+Variable rnn_states(const Variable& projected, Variable state, const Variable& weight, Nonlinearity f,
+                    const detail::Lengths& lengths) {
+  if (projected.size(0) == 0) return projected;
+  std::vector<Variable> states;
+  Index t = 0;
+  for (const Variable& in : unbind(projected)) {
+    const Variable sum = in + matmul(state, weight, {.transpose_b = true});
+    const Variable next = f == Nonlinearity::tanh ? tanh(sum) : relu(sum);
+    state = lengths.at_step(t++, next, state);
+    states.push_back(state);
+  }
+  return stack(states);
+}
+
+}  // namespace
+
+RnnResult RNN::run_from(const Variable& x, const Variable& state, const Tensor& lengths) const {
+  const Scope scope("RNN", at_call(x).place());
+  const Variable in = sequence(x), hidden = initial(state, "hidden", in);
+  const detail::Lengths only(lengths, in);
+  std::vector<Variable> last_hidden;
+  const Variable output = run_layers(in, only, [&](const Variable& input, std::size_t i) {
+    const Weights& own = weights[i];
+    const Variable h = index(hidden, {static_cast<Index>(i)});
+    const Variable bias = own.bias_ih.defined() ? own.bias_ih + own.bias_hh : Variable();
+    const Variable states =
+        rnn_states(linear(input, own.weight_ih, bias), only.started(h), own.weight_hh, nonlinearity_, only);
+    last_hidden.push_back(only.last(states, h));
+    return states;
+  });
+  return {output, stack(last_hidden)};
+}
+
+RnnResult RNN::run(const Operand& x, const Variable& state, const Tensor& lengths) {
+  return call(x.place(), [&] { return run_from(x.as_variable(), state, lengths); });
+}
+
+Variable RNN::forward(const Variable& x) { return run_from(x, {}, {}).output; }
+
+std::string RNN::describe() const {
+  std::string text = Recurrent::describe();
+  if (nonlinearity_ == Nonlinearity::relu) text.insert(text.size() - 1, ", relu");
+  return text;
+}
 
 }  // namespace xgrad::nn

@@ -1,5 +1,6 @@
-// Recurrent layers: LSTM and GRU, with PyTorch's parameter names and order of gates.
-// Invariant: the input's share of all steps is one matrix product, the steps themselves one operation.
+// Recurrent layers: LSTM, GRU and RNN, with PyTorch's parameter names and order of gates.
+// Invariant: the input's share of all steps is one matrix product; the steps themselves are one operation in
+// LSTM and GRU, a few for each in RNN.
 #pragma once
 
 #include <xgrad/nn/module.hpp>
@@ -20,8 +21,11 @@ struct RecurrentOptions {
 
 namespace detail {
 
-/// What LSTM and GRU share: layers and directions of weight_ih (gates H, in), weight_hh (gates H, H), bias_ih
-/// and bias_hh (gates H), all uniform in [-1/sqrt(H), 1/sqrt(H)); named weight_ih_l0, weight_ih_l0_reverse,
+class Lengths;
+
+/// What LSTM, GRU and RNN share: layers and directions of weight_ih (gates H, in), weight_hh (gates H, H),
+/// bias_ih and bias_hh (gates H), all uniform in [-1/sqrt(H), 1/sqrt(H)); named weight_ih_l0,
+/// weight_ih_l0_reverse,
 /// ...
 class Recurrent : public Module {
  public:
@@ -53,8 +57,8 @@ class Recurrent : public Module {
   /// Runs one layer and direction on its input and its position; returns all hidden states (T, N, H).
   using Pass = Callback<Variable(const Variable& input, std::size_t position)>;
   /// All layers: the output as the options want it. `pass` sees reversed sequences where a direction is
-  /// reversed.
-  Variable run_layers(const Variable& sequence, const Pass& pass) const;
+  /// reversed: each from its own end.
+  Variable run_layers(const Variable& sequence, const Lengths& lengths, const Pass& pass) const;
 
  private:
   const char* name_;
@@ -83,13 +87,16 @@ class LSTM : public detail::Recurrent {
   LSTM(Index input, Index hidden, RecurrentOptions options = {}, Place place = Place::here())
       : Recurrent("LSTM", 4, input, hidden, options, place) {}
 
-  /// Output and state, from `state` or from zeros. Throws ShapeError on sizes that do not fit.
-  LstmResult run(const Operand& x, const LstmState& state = {});
+  /// Output and state, from `state` or from zeros. `lengths` (N,), int64: of each sequence only so many steps
+  /// count; its output beyond them is 0, its state is that after the last of them (the initial one after
+  /// none), and whatever stands in x beyond leaves no trace. Throws ShapeError on sizes that do not fit,
+  /// ValueError on a length outside [0, T], DTypeError on lengths that are not int64.
+  LstmResult run(const Operand& x, const LstmState& state = {}, const Tensor& lengths = {});
   /// The output alone, from zeros.
   Variable forward(const Variable& x) override;
 
  private:
-  LstmResult run_from(const Variable& x, const LstmState& state) const;
+  LstmResult run_from(const Variable& x, const LstmState& state, const Tensor& lengths) const;
 };
 
 struct [[nodiscard]] GruResult {
@@ -104,11 +111,52 @@ class GRU : public detail::Recurrent {
       : Recurrent("GRU", 3, input, hidden, options, place) {}
 
   /// As LSTM's.
-  GruResult run(const Operand& x, const Variable& state = {});
+  GruResult run(const Operand& x, const Variable& state = {}, const Tensor& lengths = {});
   Variable forward(const Variable& x) override;
 
  private:
-  GruResult run_from(const Variable& x, const Variable& state) const;
+  GruResult run_from(const Variable& x, const Variable& state, const Tensor& lengths) const;
+};
+
+/// What the plain recurrent cell makes of its sum.
+enum class Nonlinearity { tanh, relu };
+
+/// RecurrentOptions with the nonlinearity.
+struct RnnOptions {
+  Nonlinearity nonlinearity = Nonlinearity::tanh;
+  Index layers = 1;
+  bool bias = true;
+  bool batch_first = false;
+  double dropout = 0;
+  bool bidirectional = false;
+  DType dtype = float32;
+
+  operator RecurrentOptions() const { return {layers, bias, batch_first, dropout, bidirectional, dtype}; }
+};
+
+struct [[nodiscard]] RnnResult {
+  Variable output;  ///< as LstmResult's
+  Variable state;   ///< (layers * directions, N, H), after the last step
+};
+
+/// The plain recurrent network (Elman, "Finding structure in time", 1990) over sequences (T, N, input):
+/// h = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu. Every step is recorded by itself. No steps: as LSTM.
+///   nn::RNN rnn(8, 32, {.nonlinearity = nn::Nonlinearity::relu});
+class RNN : public detail::Recurrent {
+ public:
+  RNN(Index input, Index hidden, RnnOptions options = {}, Place place = Place::here())
+      : Recurrent("RNN", 1, input, hidden, options, place), nonlinearity_(options.nonlinearity) {}
+
+  /// As LSTM's.
+  RnnResult run(const Operand& x, const Variable& state = {}, const Tensor& lengths = {});
+  Variable forward(const Variable& x) override;
+  std::string describe() const override;
+  Nonlinearity nonlinearity() const { return nonlinearity_; }
+
+ private:
+  RnnResult run_from(const Variable& x, const Variable& state, const Tensor& lengths) const;
+
+  Nonlinearity nonlinearity_;
 };
 
 }  // namespace xgrad::nn

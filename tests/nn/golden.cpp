@@ -3,6 +3,7 @@
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
 
+#include "goldens/layers.hpp"
 #include "goldens/nn.hpp"
 #include "goldens/norm.hpp"
 
@@ -11,8 +12,10 @@
 namespace xgrad::test {
 
 Tensor golden(const std::string& name, const Shape& shape) {
-  const auto found = goldens::nn.find(name);
-  return Tensor::from(found != goldens::nn.end() ? found->second : goldens::norm.at(name), shape);
+  for (const auto* arrays : {&goldens::nn, &goldens::norm})
+    if (const auto found = arrays->find(name); found != arrays->end())
+      return Tensor::from(found->second, shape);
+  return Tensor::from(goldens::layers.at(name), shape);
 }
 
 void check_golden(const std::string& name, const std::function<Variable(const std::vector<Variable>&)>& f,

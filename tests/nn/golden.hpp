@@ -1,4 +1,4 @@
-// The arrays of goldens/nn.hpp and goldens/norm.hpp as tensors, and the comparison of a function and its
+// The arrays of goldens/nn.hpp, norm.hpp and layers.hpp as tensors, and the comparison of a function and its
 // gradients with them.
 #pragma once
 

@@ -4,9 +4,11 @@
 #include <xgrad/autograd/ops/math.hpp>
 #include <xgrad/nn/activation.hpp>
 #include <xgrad/nn/attention.hpp>
+#include <xgrad/nn/cell.hpp>
 #include <xgrad/nn/check.hpp>
 #include <xgrad/nn/container.hpp>
 #include <xgrad/nn/conv.hpp>
+#include <xgrad/nn/conv1d.hpp>
 #include <xgrad/nn/dropout.hpp>
 #include <xgrad/nn/embedding.hpp>
 #include <xgrad/nn/flatten.hpp>
@@ -16,6 +18,7 @@
 #include <xgrad/nn/recurrent.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/torch.hpp>
+#include <xgrad/nn/upsample.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/tensor/compare.hpp>
 #include <xgrad/tensor/factory.hpp>
@@ -119,6 +122,14 @@ TEST_CASE("a module that was moved from throws or works, in every member") {
   check(nn::Embedding(3, 2), Variable(zeros({2}, int64)));
   check(nn::LSTM(3, 2), sequence);
   check(nn::GRU(3, 2, {.layers = 2, .bidirectional = true}), sequence);
+  check(nn::RNN(3, 2, {.nonlinearity = nn::Nonlinearity::relu}), sequence);
+  check(nn::RNNCell(3, 2), rows);
+  check(nn::LSTMCell(3, 2), rows);
+  check(nn::GRUCell(3, 2, {.bias = false}), rows);
+  check(nn::Conv1d(3, 2, 1), sequence);
+  check(nn::MaxPool1d(1), sequence);
+  check(nn::AvgPool1d(1), sequence);
+  check(nn::Upsample(2), images);
   check(nn::MultiheadAttention(4, 2), Variable(ones({1, 2, 4})));
   check(nn::LayerNorm(3), rows);
   check(nn::RMSNorm(3), rows);
@@ -126,6 +137,8 @@ TEST_CASE("a module that was moved from throws or works, in every member") {
   check(nn::BatchNorm1d(3), rows);
   check(nn::BatchNorm2d(3), images);
   check(nn::Dropout(0.5), rows);
+  check(nn::Dropout1d(0.5), sequence);
+  check(nn::Dropout2d(0.5), images);
   check(nn::Flatten(), images);
   check(nn::Flatten({.order = nn::FlattenOrder::pytorch}), images);
   check(nn::ReLU(), rows);
@@ -180,6 +193,12 @@ TEST_CASE("members of recurrent and attention layers that were moved from") {
   nn::GRU gru(3, 2);
   const nn::GRU gru_owner = std::move(gru);
   CHECK_THROWS_AS(static_cast<void>(gru(x)), GraphError);  // NOLINT: moved from on purpose
+  nn::LSTMCell cell(3, 2);
+  const nn::LSTMCell cell_owner = std::move(cell);
+  CHECK_THROWS_AS(static_cast<void>(cell.run(ones({2, 3}))), GraphError);  // NOLINT: moved from on purpose
+  nn::RNN rnn(3, 2);
+  const nn::RNN rnn_owner = std::move(rnn);
+  CHECK_THROWS_AS(static_cast<void>(rnn.run(x)), GraphError);  // NOLINT: moved from on purpose
   nn::MultiheadAttention attention(4, 2);
   const nn::MultiheadAttention attention_owner = std::move(attention);
   const Variable q(ones({1, 2, 4}));

@@ -17,6 +17,9 @@ parts='xgrad::(nn::detail::(Call|Recurrent)|optim::detail::check_number|io::deta
 parts+='data::detail::(Prefetcher|RandomScope|batch_count|batch_indices|batches_ahead|check|check_example|check_indices|'
 parts+='check_position|common_rows|epoch_order|epoch_size|loader_state|only_row|prepare_load|reject_history|'
 parts+='threads_for))(::.*)?'
+parts='xgrad::(nn::detail::(Call|Recurrent|RecurrentCell)|optim::detail::check_number|io::detail::(kept|reject_range|restore)|'
+parts+='data::detail::(Prefetcher|RandomScope|batch_count|check|check_position|common_rows|epoch_order|loader_state|'
+parts+='prepare_load|reject_history))(::.*)?'
 # Instances of the standard library's templates are what every library has that uses them.
 standard='(std|__gnu_cxx)::.*'
 
