@@ -13,13 +13,10 @@ detail+='interface_asked_for|message_prefix|modes|reject_empty_callback|run_back
 detail+='cast_like|chain|chain_input|constant|gradcheck|gradgradcheck|hessian|hvp|jacobian|jvp|vjp|'
 detail+='add_partials|erf_slope|input_loops|lane_[a-z]+|nothing_times_infinite|unless|'              # formulas of map()
 detail+='allowed_pairs|pair_products|pair_sums|weighted|track_operations|tracked_operations)(::.*)?' # for the tests
-parts='xgrad::(nn::detail::(Call|Recurrent)|optim::detail::check_number|io::detail::(kept|reject_range|restore)|'
+parts='xgrad::(nn::detail::(Call|Recurrent|RecurrentCell)|optim::detail::check_number|io::detail::(kept|reject_range|restore)|'
 parts+='data::detail::(Prefetcher|RandomScope|batch_count|batch_indices|batches_ahead|check|check_example|check_indices|'
 parts+='check_position|common_rows|epoch_order|epoch_size|loader_state|only_row|prepare_load|reject_history|'
-parts+='threads_for))(::.*)?'
-parts='xgrad::(nn::detail::(Call|Recurrent|RecurrentCell)|optim::detail::check_number|io::detail::(kept|reject_range|restore)|'
-parts+='data::detail::(Prefetcher|RandomScope|batch_count|check|check_position|common_rows|epoch_order|loader_state|'
-parts+='prepare_load|reject_history))(::.*)?'
+parts+='threads_for)|train::detail::(Tally|Update|checked_count))(::.*)?'
 # Instances of the standard library's templates are what every library has that uses them.
 standard='(std|__gnu_cxx)::.*'
 
