@@ -314,5 +314,9 @@ TEST_CASE("RNN, lengths, cells: names, descriptions, what does not fit") {
                    static_cast<void>(cell.run(ones({2, 3}), {ones({1, 4}), {}}));
                  }),
                  "expects the hidden state (N, H) = (2, 4), got (1, 4)"));
-  CHECK_THROWS_AS(nn::RNNCell(3, 4)(ones({2, 3}, float64)), DTypeError);
+  const Tensor wide = ones({2, 3}, float64);
+  CHECK(contains(message_of<DTypeError>([&] { nn::RNNCell(3, 4)(wide); }), "rnn_test.cpp"));
+  CHECK(contains(message_of<DTypeError>([&] { cell(wide); }), "rnn_test.cpp"));
+  CHECK(contains(message_of<DTypeError>([&] { nn::GRUCell(3, 4)(wide); }), "rnn_test.cpp"));
+  CHECK(contains(message_of<DTypeError>([&] { nn::RNN(3, 4)(ones({1, 2, 3}, float64)); }), "rnn_test.cpp"));
 }
