@@ -139,14 +139,14 @@ std::vector<double> by_operator(TreeLstm& model, const Trees& trees) {
 int main(int argc, char** argv) {
   example::Program program("tree_lstm",
                            "A recursive network reads nested expressions, each a graph of its own",
-                           {.epochs = 5, .small_epochs = 3});
+                           {.epochs = 3, .small_epochs = 3});
   Index width = 128;
   program.number("--width", width, "Numbers that a state has", {1, 1024});
 
   return program.run(argc, argv, [&](example::Run& run) {
     Generator random(run.seed);
     std::unordered_set<std::string> seen;
-    const Trees training = example::make_trees(run.choose(32'000, 1'500), 1, random, seen);
+    const Trees training = example::make_trees(run.choose(64'000, 1'500), 1, random, seen);
     const Trees test = example::make_trees(run.choose(1'000, 100), 5, random, seen);
     std::printf("%lld expressions to learn from, %lld others of depth 5 to test\n",
                 static_cast<long long>(training.size()), static_cast<long long>(test.size()));
