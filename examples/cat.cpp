@@ -47,8 +47,7 @@ Pictures read_photographs(const std::string& directory, const std::string& part)
   const auto read = [&](const std::string& set) {
     return data::read_hdf5(directory + "/" + part + "_catvnoncat.h5", part + set);
   };
-  return {from_bytes(read("_set_x")),
-          cast(Variable(read("_set_y")), float32).value().reshape({-1, 1})};
+  return {from_bytes(read("_set_x")), cast(Variable(read("_set_y")), float32).value().reshape({-1, 1})};
 }
 
 // So many drawings of one kind, at random.
@@ -87,7 +86,8 @@ nn::Sequential network(const Recipe& recipe, Index channels) {
   nn::Sequential net;
   if (recipe.hidden.empty()) {
     for (const Index filters : {16, 32, 64, 64}) {
-      net.push_back(nn::Conv2d(channels, filters, {.kernel = 3, .stride = filters == 16 ? 2 : 1, .padding = 1, .bias = false}));
+      net.push_back(nn::Conv2d(channels, filters,
+                               {.kernel = 3, .stride = filters == 16 ? 2 : 1, .padding = 1, .bias = false}));
       net.push_back(nn::BatchNorm2d(filters));
       net.push_back(nn::ReLU());
       if (filters != 16 || getenv("POOL1")) net.push_back(nn::MaxPool2d(2));
@@ -116,11 +116,12 @@ struct Trial {
 };
 
 int main(int argc, char** argv) {
-  example::Program program("cat", "Cat or not: the first network for pictures, and what makes it better",
-                           {.data = "quickdraw",
-                            .data_help = "quickdraw, or a directory with train_catvnoncat.h5 and test_catvnoncat.h5",
-                            .epochs = 60,
-                            .small_epochs = 12});
+  example::Program program(
+      "cat", "Cat or not: the first network for pictures, and what makes it better",
+      {.data = "quickdraw",
+       .data_help = "quickdraw, or a directory with train_catvnoncat.h5 and test_catvnoncat.h5",
+       .epochs = 60,
+       .small_epochs = 12});
   Index iterations = 3000, batch = 16, each = 10;
   double rate = 3e-3, step = 0.01;
   program.number("--iterations", iterations, "Steps of gradient descent", {1, 1e6});
@@ -134,15 +135,18 @@ int main(int argc, char** argv) {
     const bool photographs = std::filesystem::exists(directory + "/train_catvnoncat.h5");
     std::vector<Parts> trials(static_cast<std::size_t>(run.choose(5, 2)));
     if (photographs) {
-      for (Parts& parts : trials) parts = {read_photographs(directory, "train"), read_photographs(directory, "test"), {}};
+      for (Parts& parts : trials)
+        parts = {read_photographs(directory, "train"), read_photographs(directory, "test"), {}};
     } else {
       const auto [cats, others] = read_drawings(directory, run.choose(344, 100), run.choose(each, 1));
       const Pictures all{concat(std::vector<Variable>{cats, others.rows(0, 100)}).value(),
                          concat(std::vector{ones({100, 1}), zeros({100, 1})}).value()};
-      const auto folds = data::k_fold(200, 5, {.seed = run.seed, .labels = cast(Variable(all.cat), int64).value().reshape({-1})});
+      const auto folds = data::k_fold(
+          200, 5, {.seed = run.seed, .labels = cast(Variable(all.cat), int64).value().reshape({-1})});
       for (std::size_t t = 0; t < trials.size(); ++t) {
         const Tensor more = others.rows(100, others.size(0));
-        trials[t] = {all.chosen(folds[t].train), all.chosen(folds[t].validation), {more, zeros({more.size(0), 1})}};
+        trials[t] = {
+            all.chosen(folds[t].train), all.chosen(folds[t].validation), {more, zeros({more.size(0), 1})}};
       }
     }
     std::vector<Recipe> recipes;
@@ -160,7 +164,8 @@ int main(int argc, char** argv) {
                  {"convolution, augmented, more others", true, {}, false, true, true}};
 
     for (std::size_t r = 0; r < recipes.size(); ++r) {
-      if (const char* only = getenv("ONLY")) if (std::string(only).find(std::to_string(r)) == std::string::npos) continue;
+      if (const char* only = getenv("ONLY"))
+        if (std::string(only).find(std::to_string(r)) == std::string::npos) continue;
       const Recipe& recipe = recipes[r];
       double sum = 0, sum_train = 0;
       std::printf("%-40s", recipe.name.c_str());
@@ -185,25 +190,37 @@ int main(int argc, char** argv) {
         if (recipe.descent) {
           data::DataLoader loader(plain, {.batch_size = plain.size()});
           optim::SGD optimizer(model.parameters(), {.learning_rate = step});
-          train::fit(model, loader, loss, optimizer, {.epochs = run.choose(iterations, 300), .stop = train::interrupted});
+          train::fit(model, loader, loss, optimizer,
+                     {.epochs = run.choose(iterations, 300), .stop = train::interrupted});
         } else {
           const Variable cats = Variable(training.cat).reshape({-1});
           const double share = mean(cats).item();
           const Tensor weights = (cats / share + (1 - cats) / (1 - share)).value();
-          const Index samples = trials[t].training.size() ;
-          const data::LoaderOptions options{.batch_size = batch, .seed = run.seed + t, .prefetch = 4, .sampler = data::Sampler::weighted(weights, {.samples = samples})};
+          const Index samples = trials[t].training.size();
+          const data::LoaderOptions options{
+              .batch_size = batch,
+              .seed = run.seed + t,
+              .prefetch = 4,
+              .sampler = data::Sampler::weighted(weights, {.samples = samples})};
           optim::AdamW optimizer(model.parameters(), {.learning_rate = rate, .weight_decay = 0.05});
           const Index updates = run.epochs * (samples / batch + 1);
           const double fill = photographs ? 0.5 : 0;
-          data::Transform change = recipe.augmented ? data::compose({data::horizontal_flip(), data::random_rotation(15, fill), data::random_crop(64, 64, {.padding = 6, .fill = fill})}) : data::compose({});
+          data::Transform change =
+              recipe.augmented ? data::compose({data::horizontal_flip(), data::random_rotation(15, fill),
+                                                data::random_crop(64, 64, {.padding = 6, .fill = fill})})
+                               : data::compose({});
           data::DataLoader loader(data::Map(plain, data::on_image(change)), options);
-          train::fit(model, loader, loss, optimizer, {.epochs = run.epochs, .stop = train::interrupted, .schedule = optim::LinearWarmup(updates / 10 + 1, optim::CosineLR(updates))});
+          train::fit(model, loader, loss, optimizer,
+                     {.epochs = run.epochs,
+                      .stop = train::interrupted,
+                      .schedule = optim::LinearWarmup(updates / 10 + 1, optim::CosineLR(updates))});
         }
         const double a = train::evaluate(model, trained, loss, metrics).at("accuracy");
         const double b = train::evaluate(model, tests, loss, metrics).at("accuracy");
         std::printf(" %.3f/%.3f", a, b);
         std::fflush(stdout);
-        sum += b; sum_train += a;
+        sum += b;
+        sum_train += a;
       }
       std::printf("  mean %.3f / %.3f\n", sum_train / 5, sum / 5);
     }

@@ -80,7 +80,8 @@ struct Run {
   /// with what tells several apart: ".svg", "_filters.png". It is named at the end of the run.
   [[nodiscard]] std::string picture(const std::string& ending);
 
-  /// Draws the figure into picture(ending), an .svg that --png makes a .png, and says so where gnuplot is missing.
+  /// Draws the figure into picture(ending), an .svg that --png makes a .png, and says so where gnuplot is
+  /// missing.
   void draw(const xgrad::plot::Figure& figure, const std::string& ending = ".svg");
 
   /// What the run came to, printed at its end: run.figure("test accuracy", 0.871, {.at_least = 0.85}).
