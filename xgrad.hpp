@@ -59,8 +59,10 @@
 #include <xgrad/nn/normalize.hpp>
 #include <xgrad/nn/pooling.hpp>
 #include <xgrad/nn/recurrent.hpp>
+#include <xgrad/nn/sequence.hpp>
 #include <xgrad/nn/summary.hpp>
 #include <xgrad/nn/torch.hpp>
+#include <xgrad/nn/upsample.hpp>
 #include <xgrad/nn/visit_macro.hpp>
 #include <xgrad/optim/adagrad.hpp>
 #include <xgrad/optim/adam.hpp>

@@ -130,7 +130,7 @@ requires(sizeof...(D) > 0 && (detail::HasExamples<D> && ...)) class Concat {
 };
 
 /// A dataset whose examples pass through `f`, one by one, each time they are read:
-///   Map augmented(dataset, on_image(compose({horizontal_flip(), random_crop(28, 28, {.padding = 2})})));
+///   data::Map augmented(dataset, data::on_image(data::horizontal_flip()));
 /// f takes an example, a Tensor or a std::array of Tensors, and returns one. With workers it is called by
 /// several threads at once. In a DataLoader, the random numbers that it draws from the default generator are
 /// given by seed, epoch and the example's position.

@@ -12,7 +12,7 @@ namespace xgrad::data {
 
 /// (x - mean) / deviation for every feature, the last axis: what scikit-learn's StandardScaler does, with the
 /// population deviation. A feature that is constant, to rounding, has deviation 1.
-///   StandardScaler scaler;
+///   data::StandardScaler scaler;
 ///   scaler.fit(train);  // never with validation or test data
 ///   const Tensor x = scaler.transform(test);
 class StandardScaler {

@@ -5,10 +5,7 @@
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
-#include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 using namespace xgrad;
@@ -32,52 +29,36 @@ struct Irises : nn::Module {
   }
 };
 
+// What the network is to make small: how little it gave to the right species.
+const auto loss =
+    train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); });
+
 struct Flowers {
-  Tensor measures;                   // float32 (N, 4)
-  Tensor species;                    // int64 (N,): places in names
-  std::vector<std::string> names{};  // sorted
+  Tensor measures;                 // float32 (N, 4)
+  Tensor species;                  // int64 (N,): places in names
+  std::vector<std::string> names;  // sorted
 };
 
 // A header line, then four numbers and a name in every line.
 Flowers read_flowers(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::vector<float> numbers;
-  std::vector<std::string> words;
-  for (std::getline(file, line); std::getline(file, line);) {
-    std::istringstream cells(line);
-    for (std::string cell; std::getline(cells, cell, ',');)
-      cells.eof() ? words.push_back(cell) : numbers.push_back(std::stof(cell));
-  }
-  Flowers flowers{.measures = Tensor::from(numbers, {-1, 4}), .species = {}, .names = words};
-  std::ranges::sort(flowers.names);
-  flowers.names.erase(std::unique(flowers.names.begin(), flowers.names.end()), flowers.names.end());
-  if (flowers.names.size() != 3) throw std::runtime_error(path + " is no table of flowers of three species");
-  std::vector<Index> ids;
-  for (const std::string& word : words)
-    ids.push_back(std::ranges::find(flowers.names, word) - flowers.names.begin());
-  flowers.species = Tensor::from(ids);
-  return flowers;
+  const data::Table table = data::read_csv(path);
+  const data::Categories species = table.categories(-1);
+  return {table.numbers({0, 1, 2, 3}), species.ids, species.names};
 }
 
-double accuracy(Irises& model, const Flowers& flowers) {
-  const NoGrad no_grad;
-  return mean(cast(argmax(model(flowers.measures), 1) == flowers.species, float32)).item();
-}
+void learn(Irises& model, const data::TensorDataset<2>& flowers, const example::Run& run) {
+  data::StandardScaler scaler;
+  scaler.fit(flowers.tensors()[0]);
+  model.mean = scaler.mean().to(float32);
+  model.deviation = scaler.scale().to(float32);
 
-void learn(Irises& model, const Flowers& flowers, const example::Run& run) {
-  model.mean = mean(flowers.measures, 0).value();
-  model.deviation = sqrt(mean(square(flowers.measures - model.mean), 0)).value();
+  data::DataLoader loader(flowers, {.batch_size = 20, .shuffle = true, .seed = run.seed});
   optim::Adam optimizer(model.parameters(), {.learning_rate = 0.02});
-  for (Index epoch = 1; epoch <= run.epochs && !train::interrupted(); ++epoch) {
-    optimizer.zero_grad();
-    const Variable loss = nn::cross_entropy(model(flowers.measures), flowers.species);
-    loss.backward();
-    optimizer.step();
-    if (epoch == 1 || epoch % 20 == 0)
-      std::printf("epoch %3lld  loss %.4f  training accuracy %.1f %%\n", static_cast<long long>(epoch),
-                  loss.item(), 100 * accuracy(model, flowers));
-  }
+  train::fit(model, loader, loss, optimizer,
+             {.epochs = run.epochs,
+              .metrics = {{"accuracy", train::Accuracy()}},
+              .callbacks = {train::progress()},
+              .stop = train::interrupted});
 }
 
 void predict(Irises& model, const std::vector<double>& flower, const std::vector<std::string>& names) {
@@ -91,7 +72,7 @@ void predict(Irises& model, const std::vector<double>& flower, const std::vector
 int main(int argc, char** argv) {
   example::Program program("iris_to_file",
                            "A table learned, saved, loaded again, and one row given by hand predicted",
-                           {.data = "iris", .epochs = 100, .small_epochs = 40, .pictures = false});
+                           {.data = "iris", .epochs = 40, .small_epochs = 20, .pictures = false});
   std::vector<double> flower;
   program.numbers("--predict", flower, "Sepal length and width, petal length and width in cm", {0.01, 100});
 
@@ -110,18 +91,18 @@ int main(int argc, char** argv) {
     }
 
     const Flowers all = read_flowers(run.data());
-    const Index count = all.measures.shape()[0], held_out = count / 3;
-    const Tensor order = permutation(count);
-    const auto part = [&](Index begin, Index end) {
-      const Tensor rows = slice(order, 0, {begin, end}).value();
-      return Flowers{data::gather_rows(all.measures, rows), data::gather_rows(all.species, rows)};
+    const auto [training, nothing, test] =
+        data::split_indices(all.species.count(), {.test = 50, .seed = run.seed, .labels = all.species});
+    const auto part = [&](const Tensor& rows) {
+      return data::TensorDataset(data::gather_rows(all.measures, rows), data::gather_rows(all.species, rows));
     };
-    const Flowers training = part(held_out, count), test = part(0, held_out);
     if (!loaded) {
-      learn(model, training, run);
+      learn(model, part(training), run);
       run.save(model, {{"0", all.names[0]}, {"1", all.names[1]}, {"2", all.names[2]}});
     }
     if (!flower.empty()) predict(model, flower, all.names);
-    run.figure("test accuracy", accuracy(model, test), {.at_least = run.choose(0.88, 0.6), .digits = 1});
+    data::DataLoader loader(part(test), {.batch_size = 50});
+    const train::Scores scores = train::evaluate(model, loader, loss, {{"accuracy", train::Accuracy()}});
+    run.figure("test accuracy", scores.at("accuracy"), {.at_least = run.choose(0.88, 0.6), .digits = 1});
   });
 }

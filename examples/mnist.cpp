@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <stdexcept>
 
 using namespace xgrad;
 
@@ -16,7 +17,7 @@ struct Options {
   std::vector<Index> hidden{384};
   double dropout = 0.25;
   std::string optimizer = "adamw";
-  std::optional<double> rate;  // else the optimizer's own, below
+  std::optional<double> rate;
   Index batch = 256;
   Index patience = 4;
   std::string resume;
@@ -36,10 +37,14 @@ nn::Sequential make_model(const Options& options) {
   return model;
 }
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const nn::Sequential& model, const Options& options) {
+double highest_rate(const Options& options) {
   static const std::map<std::string, double> rates{
       {"adam", 0.004}, {"adamw", 0.004}, {"rmsprop", 0.001}, {"adagrad", 0.02}, {"sgd", 0.1}};
-  const double rate = options.rate.value_or(rates.at(options.optimizer));
+  return options.rate.value_or(rates.at(options.optimizer));
+}
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const nn::Sequential& model, const Options& options) {
+  const double rate = highest_rate(options);
   const auto parameters = model.parameters();
   if (options.optimizer == "adam")
     return std::make_unique<optim::Adam>(parameters, optim::AdamOptions{.learning_rate = rate});
@@ -59,6 +64,15 @@ train::History learn(nn::Sequential& model, const example::Digits& digits, const
                             {.batch_size = options.batch, .shuffle = true, .seed = run.seed, .prefetch = 4});
   data::DataLoader validation(digits.validation, {.batch_size = 1'000});
   const auto optimizer = make_optimizer(model, options);
+  // A checkpoint goes on with the rate that it was saved with.
+  double rate = highest_rate(options);
+  train::CheckpointOptions checkpoint = example::checkpoints(options.resume, options.interval);
+  checkpoint.parts.add("rate", rate);
+  checkpoint.on_resume = [&, say = checkpoint.on_resume](const io::Latest& found) {
+    if (rate != highest_rate(options))
+      throw std::runtime_error(found.path + " is of a run with --rate " + std::to_string(rate));
+    say(found);
+  };
   const Index steps = training.size() * run.epochs, warmup = std::max<Index>(training.size() / 2, 1);
   return train::fit(
       model, training,
@@ -71,7 +85,7 @@ train::History learn(nn::Sequential& model, const example::Digits& digits, const
                          {.monitor = "validation_accuracy", .highest = true, .patience = options.patience}),
                      train::progress()},
        .stop = train::interrupted,
-       .checkpoint = example::checkpoints(options.resume, options.interval),
+       .checkpoint = checkpoint,
        .schedule = optim::LinearWarmup(warmup, optim::CosineLR(std::max<Index>(steps - warmup, 1)))});
 }
 
@@ -110,6 +124,8 @@ int main(int argc, char** argv) {
                  {0.01, 1e6});
 
   return program.run(argc, argv, [&](example::Run& run) {
+    if (!run.load_path.empty() && !options.resume.empty())
+      throw std::runtime_error("--load excludes --resume");
     const example::Digits digits = example::read_digits(run, {.flat = true});
     nn::Sequential model = make_model(options);
     train::History history;

@@ -1,6 +1,7 @@
 // A network for trees: nested expressions such as [MAX 2 9 [MIN 4 7] 0] (after the ListOps task of Nangia and
 // Bowman, 2018). Every example is a graph of its own: at each node one LSTM cell reads what the children came
 // to.
+#include "support/expressions.hpp"
 #include "support/program.hpp"
 
 #include <xgrad/plot/figure.hpp>
@@ -8,83 +9,11 @@
 #include <xgrad/xgrad.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
-#include <numeric>
 #include <unordered_set>
 
 using namespace xgrad;
-
-constexpr Index operators = 4, first_operator = 10, close = 14, tokens = 15;
-constexpr std::array<const char*, operators> names{"MIN", "MAX", "MED", "SUM_MOD"};
-
-struct Tree {
-  Index token;  // a digit, or first_operator + operator
-  Index value;
-  std::vector<Tree> children{};
-};
-
-Index apply(Index operation, std::vector<Index> values) {
-  std::ranges::sort(values);
-  switch (operation) {
-    case 0:
-      return values.front();
-    case 1:
-      return values.back();
-    case 2:
-      return values[values.size() / 2];
-    default:
-      return std::accumulate(values.begin(), values.end(), Index{0}) % 10;
-  }
-}
-
-// A tree of exactly that depth, with two to four children at each node.
-Tree grow(Index depth, Generator& random) {
-  const auto below = [&](Index bound) { return randint({}, 0, bound, random).item<Index>(); };
-  if (depth == 0) {
-    const Index digit = below(10);
-    return {digit, digit};
-  }
-  Tree tree{first_operator + below(operators), 0};
-  const Index children = 2 + below(3), deepest = below(children);
-  std::vector<Index> values;
-  for (Index i = 0; i < children; ++i) {
-    const Index below_it = i == deepest ? depth - 1 : below(4) == 0 ? below(depth) : 0;
-    tree.children.push_back(grow(below_it, random));
-    values.push_back(tree.children.back().value);
-  }
-  tree.value = apply(tree.token - first_operator, values);
-  return tree;
-}
-
-// As it would be read: an operator, its operands, a bracket.
-void flatten(const Tree& tree, std::vector<Index>& sequence) {
-  sequence.push_back(tree.token);
-  for (const Tree& child : tree.children) flatten(child, sequence);
-  if (!tree.children.empty()) sequence.push_back(close);
-}
-
-struct Trees {
-  std::vector<Tree> all;
-  Index size() const { return std::ssize(all); }
-  std::vector<Tree> gather(const Tensor& indices) const {
-    std::vector<Tree> batch;
-    for (const Index i : indices.span<Index>()) batch.push_back(all[static_cast<std::size_t>(i)]);
-    return batch;
-  }
-};
-
-// Trees that do not occur in `seen`, to which they are added.
-Trees make_trees(Index count, Index least_depth, Generator& random, std::unordered_set<std::string>& seen) {
-  Trees trees;
-  while (trees.size() < count) {
-    Tree tree = grow(randint({}, least_depth, 6, random).item<Index>(), random);
-    std::vector<Index> sequence;
-    flatten(tree, sequence);
-    if (seen.emplace(sequence.begin(), sequence.end()).second) trees.all.push_back(std::move(tree));
-  }
-  return trees;
-}
+using example::Tree, example::Trees;
 
 // What a network says of the expressions of a batch: logits of every bracketed part, the whole one last for
 // each tree.
@@ -95,13 +24,14 @@ struct Answers {
 };
 
 struct TreeLstm : nn::Module {
-  explicit TreeLstm(Index width) : embedding(tokens, width), cell(width, width), output(width, 10) {}
+  explicit TreeLstm(Index width)
+      : embedding(example::token_count, width), cell(width, width), output(width, 10) {}
 
   // The operator is what is remembered first; then the children are read.
   Variable read(const Tree& tree, Answers& answers) {
     nn::LstmState state{.hidden = embedding(Tensor{tree.token}), .cell = {}};
     if (tree.children.empty()) return state.hidden;
-    for (const Tree& child : tree.children) state = cell(read(child, answers), state);
+    for (const Tree& child : tree.children) state = cell.run(read(child, answers), state);
     answers.logits.push_back(output(state.hidden));
     answers.values.push_back(tree.value);
     return state.hidden;
@@ -109,7 +39,7 @@ struct TreeLstm : nn::Module {
   Answers operator()(const std::vector<Tree>& trees) {
     Answers answers;
     for (const Tree& tree : trees) {
-      read(tree, answers);
+      static_cast<void>(read(tree, answers));
       answers.roots.push_back(std::ssize(answers.values) - 1);
     }
     return answers;
@@ -121,23 +51,18 @@ struct TreeLstm : nn::Module {
   nn::Linear output;
 };
 
-// The values of bracketed parts in the order in which their brackets close.
-void values_of(const Tree& tree, std::vector<Index>& values) {
-  for (const Tree& child : tree.children) values_of(child, values);
-  if (!tree.children.empty()) values.push_back(tree.value);
-}
-
 // The same as a sequence: the answer to a part is asked for where its bracket closes.
 struct FlatLstm : nn::Module {
-  explicit FlatLstm(Index width) : embedding(tokens, width), lstm(width, width), output(width, 10) {}
+  explicit FlatLstm(Index width)
+      : embedding(example::token_count, width), lstm(width, width), output(width, 10) {}
 
   Answers operator()(const std::vector<Tree>& trees) {
     Answers answers;
     std::vector<std::vector<Index>> sequences;
     std::size_t longest = 0;
     for (const Tree& tree : trees) {
-      flatten(tree, sequences.emplace_back());
-      values_of(tree, answers.values);
+      example::flatten(tree, sequences.emplace_back());
+      example::values_of(tree, answers.values);
       answers.roots.push_back(std::ssize(answers.values) - 1);
       longest = std::max(longest, sequences.back().size());
     }
@@ -145,8 +70,9 @@ struct FlatLstm : nn::Module {
     std::vector<Index> padded, asked;
     for (const auto& sequence : sequences)
       for (std::size_t t = 0; t < longest; ++t) {
-        padded.push_back(t < sequence.size() ? sequence[t] : close);
-        if (t < sequence.size() && sequence[t] == close) asked.push_back(std::ssize(padded) - 1);
+        padded.push_back(t < sequence.size() ? sequence[t] : example::close_token);
+        if (t < sequence.size() && sequence[t] == example::close_token)
+          asked.push_back(std::ssize(padded) - 1);
       }
     const auto count = std::ssize(trees), length = static_cast<Index>(longest);
     const Variable states =
@@ -179,7 +105,7 @@ std::pair<train::History, double> learn(Model& model, const Trees& trees, const 
   data::DataLoader test(unseen, {.batch_size = 100});
   train::History history;
   if (run.load_path.empty()) {
-    optim::Adam optimizer(model.parameters(), {.learning_rate = 2e-3});
+    optim::Adam optimizer(model.parameters(), {.learning_rate = run.choose(2e-3, 1e-2)});
     history = train::fit(model, training, loss, optimizer,
                          {.epochs = run.epochs,
                           .validation = test,
@@ -192,19 +118,36 @@ std::pair<train::History, double> learn(Model& model, const Trees& trees, const 
   return {history, train::evaluate(model, test, loss, metrics).at("accuracy")};
 }
 
+std::vector<double> percent(std::vector<double> parts) {
+  for (double& part : parts) part *= 100;
+  return parts;
+}
+
+std::vector<double> by_operator(TreeLstm& model, const Trees& trees) {
+  std::vector<double> accuracies;
+  for (Index operation = 0; operation < std::ssize(example::operator_names); ++operation) {
+    Trees of_it = trees;
+    std::erase_if(of_it.all,
+                  [&](const Tree& tree) { return tree.token != example::first_operator + operation; });
+    data::DataLoader loader(of_it, {.batch_size = 100});
+    accuracies.push_back(
+        train::evaluate(model, loader, loss, {{"accuracy", train::Accuracy()}}).at("accuracy"));
+  }
+  return accuracies;
+}
+
 int main(int argc, char** argv) {
   example::Program program("tree_lstm",
                            "A recursive network reads nested expressions, each a graph of its own",
-                           {.epochs = 5, .small_epochs = 2});
+                           {.epochs = 3, .small_epochs = 3});
   Index width = 128;
-  bool flat_too = true;
   program.number("--width", width, "Numbers that a state has", {1, 1024});
 
   return program.run(argc, argv, [&](example::Run& run) {
     Generator random(run.seed);
     std::unordered_set<std::string> seen;
-    const Trees training = make_trees(run.choose(32'000, 600), 1, random, seen);
-    const Trees test = make_trees(run.choose(1'000, 100), 5, random, seen);
+    const Trees training = example::make_trees(run.choose(64'000, 1'500), 1, random, seen);
+    const Trees test = example::make_trees(run.choose(1'000, 100), 5, random, seen);
     std::printf("%lld expressions to learn from, %lld others of depth 5 to test\n",
                 static_cast<long long>(training.size()), static_cast<long long>(test.size()));
 
@@ -212,16 +155,27 @@ int main(int argc, char** argv) {
     run.load(tree);
     const auto [history, accuracy] = learn(tree, training, test, run);
     run.save(tree);
-    plot::Figure figure(
-        {.title = "Nested expressions of depth 5", .subtitle = "seed " + std::to_string(run.seed)});
-    double of_flat = 0;
-    if (flat_too && run.load_path.empty()) {
+    if (run.load_path.empty()) {
       std::puts("The same expressions as flat sequences:");
       FlatLstm flat(run.choose(width, 32));
-      of_flat = learn(flat, training, test, run).second;
+      const auto [of_flat, flat_accuracy] = learn(flat, training, test, run);
+      plot::Figure figure(
+          {.title = "Nested expressions of depth 5, unseen", .subtitle = "seed " + std::to_string(run.seed)});
+      figure
+          .panel(
+              {.title = "Accuracy on whole expressions", .x = "epoch", .y_unit = " %", .y_range = {0, 100}})
+          .curve(history.values("epoch"), percent(history.values("validation_accuracy")), {.label = "tree"})
+          .curve(of_flat.values("epoch"), percent(of_flat.values("validation_accuracy")),
+                 {.label = "flat sequence"});
+      figure
+          .panel({.title = "Accuracy of the tree network by outermost operator",
+                  .y_unit = " %",
+                  .y_range = {0, 100}})
+          .bars({example::operator_names.begin(), example::operator_names.end()},
+                percent(by_operator(tree, test)), {.show_values = true});
+      run.draw(figure);
+      run.figure("flat LSTM, accuracy on unseen depth 5", flat_accuracy);
     }
-    run.draw(figure);
     run.figure("tree, accuracy on unseen depth 5", accuracy, {.at_least = run.choose(0.95, 0.25)});
-    if (run.load_path.empty()) run.figure("flat LSTM, the same", of_flat);
   });
 }

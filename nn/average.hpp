@@ -19,8 +19,9 @@ struct ExponentialAverageOptions {
 /// integer buffers are copied. It starts at the model's present values (Polyak and Juditsky, 1992; Tarvainen
 /// and Valpola, "Mean teachers are better role models", 2017):
 ///   nn::ExponentialAverage average(model, {.decay = 0.99});
-///   optimizer.step(); average.update(model);   // after every step
-///   auto averaged = model; average.copy_to(averaged);   // to evaluate or save
+///   average.update(model);  // after every step of the optimizer; and to evaluate or save:
+///   auto averaged = model;
+///   average.copy_to(averaged);
 class ExponentialAverage {
  public:
   /// Throws ValueError unless decay is in [0, 1).

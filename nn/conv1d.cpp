@@ -20,9 +20,12 @@ void check_least(const char* what, Index value, Index least) {
 Variable as_image(const Variable& x, Index kernel, Index dilation, const Padding1d& padding) {
   if (x.rank() != 3)
     fail<ShapeError>("expects sequences (N, L, C), channels last, got x of shape " + to_string(x.shape()));
-  const Index window = dilation * (kernel - 1) + 1;
-  if (!padding.automatic && x.size(1) + padding.sides.before + padding.sides.after < window)
-    fail<ShapeError>("a window of " + std::to_string(window) +
+  // In floating point, where no size overflows.
+  const auto real = [](Index size) { return static_cast<double>(size); };
+  const double length = real(x.size(1)) + real(padding.sides.before) + real(padding.sides.after);
+  if (!padding.automatic && length < real(dilation) * real(kernel - 1) + 1)
+    fail<ShapeError>("a kernel of " + std::to_string(kernel) +
+                     (dilation != 1 ? " with dilation " + std::to_string(dilation) : "") +
                      " is longer than the sequences (N, L, C) of shape " + to_string(x.shape()) +
                      " with padding " + to_string(padding));
   return unsqueeze(x, 1);

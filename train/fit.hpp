@@ -138,7 +138,7 @@ Tensor predict(Model& model, Loader&& loader, Place place = Place::here()) {
 }
 
 /// A function of (model, batch) for batches of an input and a target, from one of (output, target):
-///   train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); })
+///   const auto loss = train::supervised([](auto& y, auto& t) { return nn::cross_entropy(y, t); });
 template <class F>
 auto supervised(F f) {
   return [f](auto& model, const auto& batch) {

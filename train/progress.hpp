@@ -30,8 +30,8 @@ struct ProgressOptions {
 ///   train::Progress progress;
 ///   for (int epoch = 1; epoch <= 20; ++epoch) {
 ///     progress.begin(std::to_string(epoch) + "/20", 60000, 20 - epoch);
-///     ... progress.update(seen, {{"loss", mean.value()}});
-///     progress.end({{"loss", mean.value()}, {"accuracy", accuracy.value()}});
+///     for (Index seen = 0; seen < 60000; seen += 100) progress.update(seen, {{"loss", loss}});
+///     progress.end({{"loss", loss}});
 ///   }
 /// On a terminal a line with a bar, the numbers, the rate and the time left is rewritten, and cleared by
 /// end(), which leaves one line for the part. There are no colours.

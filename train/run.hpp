@@ -37,7 +37,7 @@ struct Outcome {
 class Run;
 
 /// What is told of a run: each function may be empty. A lambda can be one:
-///   {.on_epoch = [](train::Run& run) { std::cout << run.scores() << '\n'; }}
+///   train::Observer shown{.on_epoch = [](train::Run& run) { std::cout << run.scores() << '\n'; }};
 struct Observer {
   Callback<void(Run& run)> on_start = {};  ///< once, before the first batch, after a checkpoint was loaded
   Callback<void(Run& run)> on_epoch_begin = {};
@@ -107,9 +107,10 @@ class Tally {
 /// A loop of one's own, with two optimizers, say:
 ///   train::Run run(model, {.epochs = 20, .callbacks = {train::progress()}});
 ///   while (run.next_epoch(loader.size())) {
-///     for (auto& [images] : loader) {
-///       ...
-///       if (!run.note({{"generator", g.item()}, {"critic", c.item()}}, images.size(0))) break;
+///     for (const auto& [images, labels] : loader) {
+///       const Variable of_critic = move_critic(images), of_generator = move_generator();
+///       if (!run.note({{"critic", of_critic.item()}, {"generator", of_generator.item()}}, images.size(0)))
+///       break;
 ///     }
 ///     run.end_epoch();
 ///   }

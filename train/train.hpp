@@ -8,6 +8,7 @@
 #include <xgrad/train/fit.hpp>
 #include <xgrad/train/history.hpp>
 #include <xgrad/train/interrupt.hpp>
+#include <xgrad/train/k_means.hpp>
 #include <xgrad/train/metrics.hpp>
 #include <xgrad/train/progress.hpp>
 #include <xgrad/train/run.hpp>

@@ -9,9 +9,9 @@
 //
 // Principal components of data x (samples, features):
 //   const Variable centred = x - mean(x, 0);
-//   const auto [u, s, vh] = linalg::svd(centred);  // rows of vh: components; s^2 / (samples - 1): variances
-//   const Variable codes = matmul(centred, vh, {.transpose_b = true});  // u * s; u * sqrt(samples - 1):
-//   white
+//   // Rows of vh are the components, s^2 / (samples - 1) the variances; u * sqrt(samples - 1) is white.
+//   const auto [u, s, vh] = linalg::svd(centred);
+//   const Variable codes = matmul(centred, vh, {.transpose_b = true});
 // Defined in systems.cpp and decompositions.cpp.
 #pragma once
 

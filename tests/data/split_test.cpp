@@ -95,6 +95,22 @@ TEST_CASE("split: in order, training comes first and test last") {
   CHECK(all.test.dtype() == int64);
 }
 
+TEST_CASE("split: the largest remainders are rounded up, first those of classes that would have none") {
+  // Of 10 in 40, the share of 3 is 0.75, that of 2 is 0.5 beside 9.5, that of 1 0.25 beside 9.75.
+  for (const Index few : {1, 2, 3}) {
+    std::vector<Index> labels(40, 0);
+    std::fill(labels.end() - few, labels.end(), 5);
+    const SplitOptions options{.test = 10, .shuffle = false, .labels = Tensor::from(labels)};
+    if (few == 1) {
+      CHECK_THROWS_AS(static_cast<void>(split_indices(40, options)), ValueError);  // none for training
+      continue;
+    }
+    const SplitIndices parts = split_indices(40, options);
+    CHECK(counts(options.labels, parts.test) == std::map<Index, double>{{0, 9}, {5, 1}});
+    CHECK(parts.test.at({9}) == 39);
+  }
+}
+
 TEST_CASE("split: of a dataset") {
   const data::TensorDataset dataset(arange(10), arange(20).reshape({10, 2}));
   const auto [train, validation, test] = data::split(dataset, {.test = 0.3, .shuffle = false});

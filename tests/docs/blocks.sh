@@ -4,7 +4,8 @@
 #
 # A block with a main() is a program as it stands: it runs, and prints what a block marked `output` behind it shows. All
 # other blocks of a file are read in order as one source: definitions as they stand, statements as a function's body. The
-# headers' examples are lines of comments that are three columns further in.
+# headers' examples are lines of comments that are three columns further in. A block marked with the path of a program of
+# the repository is a piece of it, word for word.
 #
 # Arguments: the public headers.
 set -euo pipefail
@@ -46,6 +47,14 @@ SURROUNDINGS = {
     "autograd/record.hpp": "Tensor product(const Tensor& a, const Tensor& b);",
     "nn/container.hpp": "nn::ModuleList blocks; Variable x;",
     "nn/recurrent.hpp": "nn::LSTM lstm{1, 1}; Variable x, h0, c0;",
+    "autograd/ops/decompositions.hpp": "Variable x;",
+    "data/combine.hpp": "data::TensorDataset dataset(Tensor{1}, Tensor{1});",
+    "data/scalers.hpp": "Tensor train, test; nn::Linear model{1, 1};",
+    "nn/average.hpp": "nn::Linear model{1, 1};",
+    "nn/cell.hpp": "nn::GRUCell cell{1, 1}; Variable x, h;",
+    "train/progress.hpp": "double loss;",
+    "train/run.hpp": "nn::Linear model{1, 1}; Variable move_critic(const Tensor&), move_generator(); "
+    "data::DataLoader loader(data::TensorDataset(Tensor{1}, Tensor{1}));",
     "tensor/state_dict.hpp": "nn::Linear model{1, 1}; optim::SGD optimizer{model.parameters()}; StateDict saved;",
 }
 # Three columns further in, and no code.
@@ -104,6 +113,11 @@ def faults_of(file, text, surroundings):
     faults, parts = [], []
     blocks = blocks_of(text)
     for number, (mark, line, block) in enumerate(blocks):
+        if mark.startswith("cpp "):
+            # A piece of a program of the repository, as it stands there.
+            if block not in (source / mark[4:]).read_text():
+                faults.append(f"{file}:{line}: this piece is not in {mark[4:]}")
+            continue
         if mark != "cpp":
             continue
         if "int main(" not in block:
@@ -138,6 +152,8 @@ def check_the_check():
         (program + f"{fence}output\nseven\n{fence}\n", None),
         (program + f"\n{fence}output\neight\n{fence}\n", "case.md:7: the program prints:\nseven"),
         (f"{fence}cpp\nint main() {{\n  return 3;\n}}\n{fence}\n", "case.md:2: the program ends with status 3"),
+        (f"{fence}cpp examples/driving_test.cpp\nusing namespace xgrad;\n{fence}\n", None),
+        (f"{fence}cpp examples/driving_test.cpp\nusing namespace other;\n{fence}\n", "case.md:2: this piece is not in"),
     ]
     for text, expected in cases:
         faults = "\n".join(faults_of("case.md", text, ""))
@@ -163,7 +179,8 @@ for path in sorted(pathlib.Path(argument) for argument in sys.argv[1:]):
     for line, text in examples_of(path.read_text()):
         count += 1
         parts.append(f"namespace example_{len(parts)} {{\n{SURROUNDINGS.get(file, '')}\n{placed(file, line, text, 0)}}}\n")
-if messages := compiled("headers", USER + "".join(parts), "-fsyntax-only", "-Wno-unused"):
+headers = "#include <iostream>\n#include <xgrad/train/curves.hpp>\n#include <xgrad/train/train.hpp>\n" + USER
+if messages := compiled("headers", headers + "".join(parts), "-fsyntax-only", "-Wno-unused"):
     faults.append(messages)
 
 print("\n".join(faults) if faults else f"{count} blocks compile")

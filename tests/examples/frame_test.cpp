@@ -3,6 +3,8 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <xgrad/xgrad.hpp>
 
+#include <xgrad/train/interrupt.hpp>
+
 #include <doctest/doctest.h>
 
 #include "support/program.hpp"

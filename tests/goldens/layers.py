@@ -103,7 +103,7 @@ for name, length, function in (
     cotangent = keep(f"{name}/cotangent", torch.randn(2, length, 4))
     case(name, series(function), cotangent, x)
 
-x = keep("image", torch.randn(2, 3, 5, 2))
+x = keep("upsample/image", torch.randn(2, 3, 5, 2))
 for name, size, options in (
         ("nearest/scale", (6, 10), {"scale_factor": 2}),
         ("nearest/size", (7, 2), {"size": (7, 2)}),

@@ -97,7 +97,10 @@ TEST_CASE("Conv1d, pooling of sequences: both orders, descriptions, modes, what 
   conv.to(float32);
   CHECK(conv(ones({1, 4, 2})).dtype() == float32);
   CHECK(conv(ones({0, 4, 2})).shape() == Shape{0, 2, 4});
-  CHECK_THROWS_AS(conv(x), DTypeError);
+  CHECK(contains(message_of<DTypeError>([&] { conv(x); }), "conv1d_test.cpp"));
+  CHECK(contains(message_of<ValueError>([&] { nn::MaxPool1d({.kernel = 1, .padding = -1})(x); }),
+                 "conv1d_test.cpp"));
+  CHECK_THROWS_AS(nn::MaxPool1d({.kernel = 3, .dilation = Index(1) << 62})(x), ShapeError);
   CHECK(contains(message_of<ShapeError>([&] {
                    conv(ones({1, 2, 4}));
                  }),
@@ -106,7 +109,7 @@ TEST_CASE("Conv1d, pooling of sequences: both orders, descriptions, modes, what 
   CHECK(contains(message_of<ShapeError>([&] {
                    nn::MaxPool1d(5)(ones({1, 4, 2}));
                  }),
-                 "a window of 5 is longer"));
+                 "a kernel of 5 is longer"));
   CHECK_THROWS_AS(nn::AvgPool1d(5)(ones({1, 4, 2})), ShapeError);
   CHECK_THROWS_AS(nn::Conv1d(2, 2, 0), ValueError);
   CHECK_THROWS_AS(nn::Conv1d(2, 3, {.kernel = 1, .groups = 2}), ValueError);

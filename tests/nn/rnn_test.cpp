@@ -29,7 +29,7 @@ using test::contains, test::golden, test::leaf, test::message_of;
 namespace {
 
 const Tolerance tolerance{.rtol = 1e-10, .atol = 1e-12};
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 Tensor lengths_of(const std::vector<std::int64_t>& lengths) {
   return Tensor::from(lengths, {static_cast<Index>(lengths.size())});
@@ -190,7 +190,7 @@ TEST_CASE("what stands beyond a length leaves no trace, in values or gradients")
     const Tensor counts = Tensor::from(
         std::vector<double>{1, 0, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0}, {5, 4, 1});
     const std::vector<Tensor> clean = all_of(layer, x, lengths);
-    for (const double other : {nan, std::numeric_limits<double>::infinity(), 1e300}) {
+    for (const double other : {not_a_number, std::numeric_limits<double>::infinity(), 1e300}) {
       const Variable keep = Variable(counts) > 0.0;
       const std::vector<Tensor> dirty = all_of(layer, where(keep, Variable(x), other).value(), lengths);
       for (std::size_t i = 0; i < clean.size(); ++i) CHECK(bitwise_equal(clean[i], dirty[i]));
@@ -225,7 +225,8 @@ TEST_CASE("a length of 0 gives the initial state, whose NaN stays its own") {
       for (const Variable& p : layer.parameters()) all.push_back(p.grad().value());
       return all;
     };
-    const std::vector<Tensor> clean = run(plain), dirty = run(where(second, nan, Variable(plain)).value());
+    const std::vector<Tensor> clean = run(plain),
+                              dirty = run(where(second, not_a_number, Variable(plain)).value());
     CHECK(bitwise_equal(clean[1], index(Variable(plain), {Slice{}, 1}).value()));
     for (std::size_t i = 0; i < clean.size(); ++i)
       if (i != 1) CHECK(bitwise_equal(clean[i], dirty[i]));
@@ -313,5 +314,9 @@ TEST_CASE("RNN, lengths, cells: names, descriptions, what does not fit") {
                    static_cast<void>(cell.run(ones({2, 3}), {ones({1, 4}), {}}));
                  }),
                  "expects the hidden state (N, H) = (2, 4), got (1, 4)"));
-  CHECK_THROWS_AS(nn::RNNCell(3, 4)(ones({2, 3}, float64)), DTypeError);
+  const Tensor wide = ones({2, 3}, float64);
+  CHECK(contains(message_of<DTypeError>([&] { nn::RNNCell(3, 4)(wide); }), "rnn_test.cpp"));
+  CHECK(contains(message_of<DTypeError>([&] { cell(wide); }), "rnn_test.cpp"));
+  CHECK(contains(message_of<DTypeError>([&] { nn::GRUCell(3, 4)(wide); }), "rnn_test.cpp"));
+  CHECK(contains(message_of<DTypeError>([&] { nn::RNN(3, 4)(ones({1, 2, 3}, float64)); }), "rnn_test.cpp"));
 }

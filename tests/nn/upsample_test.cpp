@@ -26,7 +26,7 @@ void check(const std::string& name, nn::Upsample layer, Size2d size) {
   const std::string full = "upsample/" + name;
   test::check_golden(full, [&](const auto& x) { return layer(x[0]); },
                      golden(full + "/cotangent", {2, size.height, size.width, 2}),
-                     {golden("image", {2, 3, 5, 2})});
+                     {golden("upsample/image", {2, 3, 5, 2})});
 }
 
 }  // namespace

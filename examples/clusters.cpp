@@ -1,0 +1,110 @@
+// Order without labels: an autoencoder squeezes each digit into a few numbers, k-means finds groups among
+// those, and what the autoencoder cannot draw again is none of its digits. Labels only judge the result.
+#include "support/digits.hpp"
+#include "support/program.hpp"
+
+#include <xgrad/train/curves.hpp>
+#include <xgrad/train/train.hpp>
+#include <xgrad/xgrad.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+using namespace xgrad;
+
+struct Autoencoder : nn::Module {
+  Autoencoder(Index width, Index code)
+      : encoder(nn::Flatten(), nn::Linear(784, width), nn::ReLU(), nn::Linear(width, width / 2), nn::ReLU(),
+                nn::Linear(width / 2, code)),
+        decoder(nn::Linear(code, width / 2), nn::ReLU(), nn::Linear(width / 2, width), nn::ReLU(),
+                nn::Linear(width, 784)) {}
+  /// Images (N, 28, 28, 1) to logits of their pixels, in the same shape.
+  Variable forward(const Variable& x) override { return reshape(decoder(encoder(x)), {-1, 28, 28, 1}); }
+  XGRAD_VISIT(encoder, decoder)
+
+  nn::Sequential encoder, decoder;
+};
+
+// What the autoencoder sees is shifted, turned and partly hidden; what it is to draw is the digit as it was.
+// So the place and slant of a digit cannot be in its code: they are not what tells a 4 from a 9.
+auto distorted(const data::TensorDataset<2>& digits, double angle, Index shift) {
+  const data::Transform distort = data::compose(
+      {data::random_rotation(angle), data::random_crop(28, 28, {.padding = shift}), data::random_erase()});
+  return data::Map(digits, [distort](const std::array<Tensor, 2>& example) {
+    return std::array{distort(example[0]), example[0]};
+  });
+}
+
+Tensor codes_of(Autoencoder& model, const Tensor& images) {
+  const data::TensorDataset<1> dataset(images);
+  data::DataLoader loader(dataset, {.batch_size = 1'000});
+  return train::predict(model, loader, [](Autoencoder& its_model, const auto& batch) {
+    return its_model.encoder(std::get<0>(batch));
+  });
+}
+
+// Mean squared error of each image, (N,).
+Tensor errors_of(Autoencoder& model, const Tensor& images) {
+  const data::TensorDataset<1> dataset(images);
+  data::DataLoader loader(dataset, {.batch_size = 1'000});
+  return train::predict(model, loader, [](Autoencoder& its_model, const auto& batch) {
+    const Variable difference = sigmoid(its_model(std::get<0>(batch))) - std::get<0>(batch);
+    return mean(difference * difference, {1, 2, 3});
+  });
+}
+
+int main(int argc, char** argv) {
+  example::Program program("clusters", "Digits sorted without labels: autoencoder, k-means, anomalies",
+                           {.data = "mnist", .epochs = 20, .small_epochs = 20});
+  Index code = 16, width = 512, batch = 128, clusters = 10, shift = 2;
+  double rate = 2e-3, angle = 15;
+  program.number("--code", code, "Numbers that a digit becomes", {2, 784});
+  program.number("--width", width, "Units of the widest hidden layer", {2, 8'192});
+  program.number("--batch", batch, "Images in a step", {1, 10'000});
+  program.number("--clusters", clusters, "Groups to find; with more of them purity rises by itself", {2, 500});
+  program.number("--rate", rate, "Highest learning rate", {1e-8, 1});
+  program.number("--angle", angle, "Degrees by which the autoencoder's input is turned at most", {0, 90});
+  program.number("--shift", shift, "Pixels by which it is shifted at most", {0, 14});
+
+  return program.run(argc, argv, [&](example::Run& run) {
+    const example::Digits digits = example::read_digits(run, {.standardised = false, .validation = 1'000});
+    const Tensor images = digits.training.tensors()[0], test = digits.test.tensors()[0];
+    const Tensor classes = digits.test.tensors()[1];
+    const Tensor clothes = data::channels_last(data::normalize(
+        data::read_mnist(example::Run::data_set("fashion")).test_images.rows(0, test.size(0))));
+
+    Autoencoder model(width, code);
+    train::History history;
+    if (!run.load(model)) {
+      data::DataLoader training(
+          distorted(digits.training, angle, shift),
+          {.batch_size = batch, .shuffle = true, .seed = run.seed, .prefetch = 4});
+      optim::AdamW optimizer(model.parameters(), {.learning_rate = rate});
+      const Index updates = training.size() * run.epochs;
+      history = train::fit(model, training, train::supervised([](const Variable& y, const Tensor& t) {
+                             return nn::bce_with_logits(y, t);
+                           }),
+                           optimizer,
+                           {.epochs = run.epochs,
+                            .callbacks = {train::progress()},
+                            .stop = train::interrupted,
+                            .schedule = optim::LinearWarmup(std::max<Index>(updates / 20, 1),
+                                                            optim::CosineLR(updates))});
+      run.save(model);
+    }
+
+    const Tensor codes = codes_of(model, test);
+    const train::KMeans found = train::k_means(codes_of(model, images), {.clusters = clusters});
+    const Tensor groups = train::nearest(codes, found.centres);
+    train::RocAuc auc;
+    const Tensor usual = errors_of(model, test), strange = errors_of(model, clothes);
+    auc.update(usual, zeros({usual.count()}, int64));
+    auc.update(strange, ones({strange.count()}, int64));
+    std::printf("pixels alone: ...\n");
+
+    run.figure("purity", train::purity(classes, groups), {.at_least = run.choose(0.75, 0.4)});
+    run.figure("adjusted Rand index", train::adjusted_rand_index(classes, groups), {.unit = ""});
+    run.figure("area under the ROC curve", auc.value(), {.at_least = run.choose(0.97, 0.9), .unit = "", .digits = 4});
+  });
+}

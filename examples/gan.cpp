@@ -1,0 +1,221 @@
+// Two networks learn against each other: a generator draws digits out of noise, a critic tells them from real
+// ones. The loss is that of a DCGAN (Radford et al., 2016), or with --wgan the Wasserstein distance with a
+// penalty on the critic's gradient (Gulrajani et al., 2017), which is differentiated once more.
+#include "support/digits.hpp"
+#include "support/judge.hpp"
+#include "support/program.hpp"
+
+#include <xgrad/nn/average.hpp>
+#include <xgrad/train/train.hpp>
+#include <xgrad/xgrad.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+using namespace xgrad;
+
+constexpr Index latent = 64;  // numbers of noise that a drawing is made of
+
+// Noise (N, latent) to images (N, 28, 28, 1) between 0 and 1.
+struct DigitGenerator : nn::Module {
+  explicit DigitGenerator(Index width)
+      : plan{nn::Linear(latent, 512, {.bias = false}), nn::BatchNorm1d(512), nn::ReLU(),
+             nn::Linear(512, 7 * 7 * 2 * width, {.bias = false})},
+        norm1(2 * width),
+        grow1(2 * width, width, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}),
+        norm2(width),
+        grow2(width, 1, {.kernel = 4, .stride = 2, .padding = 1}) {}
+  Variable forward(const Variable& noise) override {
+    const Variable small = relu(norm1(reshape(plan(noise), {noise.size(0), 7, 7, -1})));
+    return sigmoid(grow2(relu(norm2(grow1(small)))));
+  }
+  XGRAD_VISIT(plan, norm1, grow1, norm2, grow2)
+
+  nn::Sequential plan;
+  nn::BatchNorm2d norm1;
+  nn::ConvTranspose2d grow1;
+  nn::BatchNorm2d norm2;
+  nn::ConvTranspose2d grow2;
+};
+
+// Images to one number each: the higher, the more real.
+struct Critic : nn::Module {
+  explicit Critic(Index width)
+      : conv1(1, width, {.kernel = 4, .stride = 2, .padding = 1}),
+        conv2(width, 2 * width, {.kernel = 4, .stride = 2, .padding = 1}),
+        hidden(7 * 7 * 2 * width, 256) {}
+  Variable forward(const Variable& x) override {
+    const Variable half = leaky_relu(conv1(2 * x - 1), 0.2);
+    return output(leaky_relu(hidden(flatten(leaky_relu(conv2(half), 0.2), 1)), 0.2));
+  }
+  XGRAD_VISIT(conv1, conv2, hidden, output)
+
+  nn::Conv2d conv1, conv2;
+  nn::Linear hidden, output{256, 1};
+};
+
+// What is saved: the one that draws, and a classifier that has learned from real digits alone.
+struct Model : nn::Module {
+  explicit Model(Index width) : generator(width) {}
+  XGRAD_VISIT(generator, judge)
+
+  DigitGenerator generator;
+  nn::Sequential judge = example::make_judge();
+};
+
+struct Options {
+  bool wasserstein = false;
+  Index width = 32, batch = 128;
+  double rate = 1e-3, average = 0.998;
+};
+
+// Logits against one target for all.
+Variable logistic(const Variable& logits, double target) {
+  return nn::bce_with_logits(logits, full(logits.shape(), target));
+}
+
+// (|slope of the critic| - 1)^2 at images between real ones and drawings. The slope is a part of the graph,
+// so that the penalty has a gradient by the critic's weights.
+Variable penalty(Critic& critic, const Tensor& real, const Tensor& drawn) {
+  const Tensor share = uniform({real.size(0), 1, 1, 1});
+  const Variable between((share * real + (1 - share) * drawn).value(), {.requires_grad = true});
+  const Variable slope = grad(sum(critic(between)), between, {.create_graph = true});
+  return mean(square(norm(flatten(slope, 1), Axes(1)) - 1));
+}
+
+// The whole game. Leaves in `shown` what the generator makes of the same noise after each epoch.
+train::History play(DigitGenerator& generator, const Options& options, const Tensor& digits,
+                    const example::Run& run, const Tensor& noise, std::vector<Variable>& shown) {
+  Critic critic(options.width);
+  const auto adam = [&](nn::Module& model) {
+    return optim::Adam(model.parameters(), {.learning_rate = options.rate,
+                                            .beta1 = options.wasserstein ? 0 : 0.5,
+                                            .beta2 = options.wasserstein ? 0.9 : 0.999});
+  };
+  optim::Adam drawing = adam(generator), telling = adam(critic);
+  data::DataLoader loader(
+      data::TensorDataset<1>(digits),
+      {.batch_size = options.batch, .shuffle = true, .seed = run.seed, .drop_last = true, .prefetch = 4});
+  const optim::CosineLR fall(loader.size() * run.epochs);
+  optim::Schedule slower_drawing(drawing, fall), slower_telling(telling, fall);
+  // The generator circles around its goal: the mean of its last weights is nearer than any of them.
+  nn::ExponentialAverage average(generator, {.decay = options.average, .warmup = true});
+  DigitGenerator averaged = generator;
+  // The critic's estimate of the Wasserstein distance must be good before the generator follows it.
+  const Index turns = options.wasserstein ? 3 : 1;
+
+  train::Run loop(generator,
+                  {.epochs = run.epochs, .callbacks = {train::progress()}, .stop = train::interrupted});
+  double generator_loss = 0;
+  while (loop.next_epoch(loader.size())) {
+    for (auto& [real] : loader) {
+      const Variable drawn = generator(normal({real.size(0), latent}));
+      const Variable of_real = critic(real), of_drawn = critic(drawn.detach());
+      // Real digits are 0.9, not 1: a critic that is never too sure leaves the generator a slope to climb.
+      const Variable loss = options.wasserstein
+                                ? mean(of_drawn) - mean(of_real) + 10 * penalty(critic, real, drawn.value())
+                                : logistic(of_real, 0.9) + logistic(of_drawn, 0);
+      telling.zero_grad();
+      loss.backward();
+      telling.step();
+      slower_telling.step();
+      if (loop.step() % turns == 0) {
+        critic.freeze();  // its weights need no gradient here
+        const Variable verdict = critic(drawn);
+        const Variable deceit = options.wasserstein ? -mean(verdict) : logistic(verdict, 1);
+        drawing.zero_grad();
+        deceit.backward();
+        critic.unfreeze();
+        drawing.step();
+        average.update(generator);
+        generator_loss = deceit.item();
+      }
+      slower_drawing.step();
+      if (!loop.note({{"generator", generator_loss}, {"critic", loss.item()}}, real.size(0))) break;
+    }
+    average.copy_to(averaged);
+    if (shown.size() < 40) shown.push_back(example::outputs(averaged, noise));
+    loop.end_epoch();
+  }
+  generator = averaged;
+  return loop.history();
+}
+
+// Mean and deviation of every pixel: what can be said of images without a judge.
+Variable look(const Tensor& images) { return stack({mean(images, {0}), stddev(images, {0})}); }
+
+// Five ways from one point of noise to another, on arcs: along a straight line the numbers would be smaller
+// in the middle than any that the generator has learned from.
+Tensor ways() {
+  const Tensor from = normal({5, latent}), to = normal({5, latent});
+  std::vector<Variable> stops;
+  for (int i = 0; i < 16; ++i) {
+    const double angle = std::acos(0.0) * i / 15;
+    stops.push_back(std::cos(angle) * from + std::sin(angle) * to);
+  }
+  return stack(stops, 1).reshape({-1, latent}).value();
+}
+
+int main(int argc, char** argv) {
+  example::Program program("gan", "A generator of digits and a critic learn against each other",
+                           {.data = "mnist",
+                            .data_help = "mnist, fashion, or a directory of four such files",
+                            .epochs = 20,
+                            .small_epochs = 6});
+  Options options;
+  program.flag("--wgan", options.wasserstein, "Wasserstein GAN with gradient penalty");
+  program.number("--width", options.width, "Channels at 14 x 14; twice as many at 7 x 7", {1, 256});
+  program.number("--batch", options.batch, "Images in a step", {2, 2'000});
+  program.number("--rate", options.rate, "Learning rate of both, at the start", {1e-8, 1});
+  program.number("--average", options.average, "Share that the generator's mean keeps in a step",
+                 {0, 0.99999});
+
+  return program.run(argc, argv, [&](example::Run& run) {
+    const example::Digits digits = example::read_digits(run, {.standardised = false});
+    Model model(options.width);
+    const Tensor noise = normal({run.choose(10'000, 500), latent});
+    const Variable goal = look(digits.test.tensors()[0]);
+    const double before = norm(look(example::outputs(model.generator, noise)) - goal).item();
+    train::History history;
+    std::vector<Variable> shown;
+    if (!run.load(model)) {
+      example::teach(model.judge, digits, run);
+      std::puts("generator and critic");
+      history = play(model.generator, options, digits.training.tensors()[0], run, noise.rows(0, 16), shown);
+      run.save(model);
+    }
+
+    const Tensor drawn = example::outputs(model.generator, noise);
+    const example::Verdict verdict = example::verdict(model.judge, drawn);
+    std::vector<double> percents;
+    for (const double share : verdict.shares) percents.push_back(100 * share);
+
+    plot::Figure figure(
+        {.title = options.wasserstein ? "Digits out of noise (Wasserstein GAN)" : "Digits out of noise",
+         .subtitle = "seed " + std::to_string(run.seed)});
+    if (!history.empty())
+      figure.panel({.title = "Losses", .x = "epoch"})
+          .curve(history.values("epoch"), history.values("generator"), {.label = "generator"})
+          .curve(history.values("epoch"), history.values("critic"), {.label = "critic"});
+    figure.panel({.title = "Drawings the judge is sure of, by digit", .y_unit = " %"})
+        .bars(digits.classes, percents);
+    if (!shown.empty())
+      figure.panel({.title = "The same noise after each epoch"})
+          .images(concat(shown).value(), {.columns = 16, .zoom = 1});
+    figure.panel({.title = "Drawings as they come"})
+        .images(drawn.rows(0, 16 * 20), {.columns = 16, .zoom = 1});
+    figure.panel({.title = "From one point of noise to another"})
+        .images(example::outputs(model.generator, ways()), {.columns = 16, .zoom = 1});
+    run.draw(figure, options.wasserstein ? "_wasserstein.svg" : ".svg");
+
+    run.figure("judge's accuracy on real digits", example::accuracy(model.judge, digits),
+               {.at_least = run.choose(0.99, 0.6)});
+    run.figure("distance of mean and deviation from real digits', beside the untrained generator's",
+               norm(look(drawn) - goal).item() / before, {.at_most = run.choose(0.2, 0.6)});
+    if (run.small) return;  // too short for drawings that a judge can read
+    run.figure("drawings that the judge is more than 90 % sure of", verdict.sure, {.at_least = 0.8});
+    run.figure("the rarest digit among them, of all drawings",
+               *std::min_element(verdict.shares.begin(), verdict.shares.end()), {.at_least = 0.04});
+  });
+}
