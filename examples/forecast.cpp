@@ -121,7 +121,7 @@ struct Errors {
 
 struct Result {
   Tensor told, truth;     // (m, horizon, 3) and (m, horizon)
-  Errors errors;          // last value, last year where there is one, the kinds, all together
+  Errors errors = {};          // last value, last year where there is one, the kinds, all together
   std::size_t plain = 1;  // how many of them are no networks
 };
 

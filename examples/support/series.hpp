@@ -30,10 +30,10 @@ struct Series {
 struct Windows {
   xgrad::Index known = 0, horizon = 0;  // days that are read, and that are told
   xgrad::Index training = 0, test = 0,
-               size = 0;  // windows before the first are learned, from the second on tested
-  xgrad::Tensor input;    // (size, known + 2): the days, and the season of the first to come
-  xgrad::Tensor target;   // (size, horizon)
-  xgrad::Tensor last;     // (size, 1): the last day known, of the series itself
+               size = 0;      // windows before the first are learned, from the second on tested
+  xgrad::Tensor input = {};   // (size, known + 2): the days, and the season of the first to come
+  xgrad::Tensor target = {};  // (size, horizon)
+  xgrad::Tensor last = {};    // (size, 1): the last day known, of the series itself
   xgrad::data::StandardScaler scaler = {};  // of targets
 
   [[nodiscard]] xgrad::data::TensorDataset<2> learned() const;
