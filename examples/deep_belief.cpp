@@ -19,6 +19,7 @@ struct Options {
   std::vector<Index> hidden{500, 500, 1000};
   example::ContrastiveOptions contrast;
   Index pretraining = 6;  // epochs of each machine
+  double slower = 0.3;    // rate of machines whose chains are persistent
   Index labels = 1'000;
   Index trials = 5;
   [[nodiscard]] std::vector<Index> sizes() const {
@@ -35,14 +36,20 @@ void learn_to_make(DeepBelief& belief, const Tensor& images, const Options& opti
   for (std::size_t i = 0; i < belief.machines.size(); ++i) {
     const data::TensorDataset<1> examples{data};
     data::DataLoader loader(examples, {.batch_size = 100, .shuffle = true, .seed = seed});
-    example::ContrastiveDivergence divergence(belief.machines[i], options.contrast);
-    progress.begin("seed " + std::to_string(seed) + ", machine " + std::to_string(i + 1),
-                   options.pretraining * data.size(0), static_cast<Index>(belief.machines.size() - i - 1));
+    example::ContrastiveOptions contrast = options.contrast;
+    // The topmost one is to make digits: its chains run on, and it learns so slowly that they keep up.
+    if (i + 1 == belief.machines.size()) contrast.persistent = true;
+    if (contrast.persistent) contrast.rate *= options.slower;
+    example::ContrastiveDivergence divergence(belief.machines[i], contrast);
+    const Index total = options.pretraining * data.size(0);
+    progress.begin("seed " + std::to_string(seed) + ", machine " + std::to_string(i + 1), total,
+                   static_cast<Index>(belief.machines.size() - i - 1));
     Index seen = 0;
     train::Mean error;
     for (Index epoch = 0; epoch < options.pretraining && !train::interrupted(); ++epoch) {
       error = {};
       for (const auto& [batch] : loader) {
+        divergence.set_rate(contrast.rate * (1 - static_cast<double>(seen) / static_cast<double>(total)));
         error.update(divergence.step(batch), static_cast<double>(batch.size(0)));
         progress.update(seen += batch.size(0), {{"error", error.value()}});
         if (train::interrupted()) break;
@@ -185,13 +192,16 @@ int main(int argc, char** argv) {
   program.number("--cd", options.contrast.steps, "Rounds of Gibbs sampling in a step", {1, 1000});
   program.flag("--persistent", options.contrast.persistent, "The rounds go on from those of the last step");
   program.number("--rate", options.contrast.rate, "Learning rate of the machines", {1e-6, 1});
+  program.number("--slower", options.slower, "The same where chains are persistent, as a part of it",
+                 {1e-3, 1});
   program.number("--momentum", options.contrast.momentum, "Momentum of the machines", {0, 0.99});
   program.number("--labels", options.labels, "Labels, where they are few", {10, 50'000});
   program.number("--trials", options.trials, "Seeds from --seed on for the mean of what few labels gain",
                  {1, 100});
 
   return program.run(argc, argv, [&](example::Run& run) {
-    const example::Digits digits = example::read_digits(run, {.flat = true, .standardised = false});
+    const example::Digits digits =
+        example::read_digits(run, {.flat = true, .standardised = false, .validation = 0});
     options.labels = run.choose(options.labels, 100);
     options.hidden = run.choose(options.hidden, {200, 200, 200});
     Model model(options);

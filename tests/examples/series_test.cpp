@@ -85,8 +85,11 @@ TEST_CASE("a column is read with its dates; prices become logarithms") {
     CHECK(same(prices.values, Tensor{std::log(100.f), std::log(200.f)}));
     CHECK(prices.days[1] - prices.days[0] == 365);
     CHECK(same(prices.season.rows(0, 1), Tensor{{0.f, 1.f}}));
-    CHECK(same(read_series(file.path, "temp_max", false).values, Tensor{1.f, 2.f}));
-    CHECK_THROWS_AS((void)read_series(file.path, "open", false), ValueError);
+    CHECK(same(read_series(file.path, "temp_max").values, Tensor{1.f, 2.f}));
+    CHECK_THROWS_AS((void)read_series(file.path, "open"), ValueError);
+    CHECK(read_series(file.path).name == "temp_max");
+    CHECK_FALSE(read_series(file.path).prices);
+    CHECK(read_series(file.path, "close").prices);
   }
   for (const char* text :
        {"date,close\n2012-02-30,1\n", "date,close\nyesterday,1\n", "close\n-1\n", "close\n0\n"}) {
@@ -95,7 +98,7 @@ TEST_CASE("a column is read with its dates; prices become logarithms") {
     CHECK_THROWS_AS((void)read_series(file.path, "close", true), std::runtime_error);
   }
   const File missing("close,x\n,1\n");
-  CHECK_THROWS_AS((void)read_series(missing.path, "close", false), FormatError);
+  CHECK_THROWS_AS((void)read_series(missing.path, "close"), FormatError);
 }
 
 TEST_CASE("the interval of a share is Wilson's") {
