@@ -126,8 +126,9 @@ plot::Series wrong(std::vector<double> accuracies) {
 // What the first machine looks for; what is left of digits on their way up and down; what the machines make
 // up.
 plot::Figure picture(const DeepBelief& belief, const Few& few, const example::Digits& digits,
-                     const std::string& subtitle) {
-  plot::Figure figure({.title = digits.name + ": a deep belief network", .subtitle = subtitle});
+                     std::uint64_t seed) {
+  plot::Figure figure(
+      {.title = digits.name + ": a deep belief network", .subtitle = "seed " + std::to_string(seed)});
   const auto images = [](const Tensor& pixels) { return pixels.reshape({-1, 28, 28}); };
   const Tensor& weight = belief.machines[0].weight.value();
   figure.panel({.title = "What units of the first machine look for"})
@@ -150,7 +151,7 @@ plot::Figure picture(const DeepBelief& belief, const Few& few, const example::Di
       .images(images(concat(rows).value()), {.columns = 10, .range = {0, 1}});
   if (!few.with.empty()) {
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < few.with.size(); ++i) names.push_back("trial " + std::to_string(i + 1));
+    for (std::size_t i = 0; i < few.with.size(); ++i) names.push_back("seed " + std::to_string(seed + i));
     figure.panel({.title = "Few labels: wrong in the test", .y_unit = " %"})
         .bars(names, wrong(few.without), {.label = "from random weights"})
         .bars(names, wrong(few.with), {.label = "from the machines' weights"});
@@ -185,7 +186,7 @@ struct Model : nn::Module {
 int main(int argc, char** argv) {
   example::Program program("deep_belief",
                            "Machines that make up digits, and what they teach a classifier of few labels",
-                           {.data = "mnist", .epochs = 12, .small_epochs = 12});
+                           {.data = "mnist", .epochs = 16, .small_epochs = 12});
   Options options;
   program.numbers("--hidden", options.hidden, "Hidden units of the machines", {1, 8192});
   program.number("--pretraining", options.pretraining, "Epochs of each machine", {1, 1000});
@@ -221,7 +222,7 @@ int main(int argc, char** argv) {
         run.save(model);
       }
     }
-    run.draw(picture(model.belief, few, digits, "seed " + std::to_string(run.seed)));
+    run.draw(picture(model.belief, few, digits, run.seed));
     run.figure("test accuracy with all labels", test_accuracy(model.reader, digits),
                {.at_least = run.choose(0.983, 0.7)});
     if (!few.with.empty())
