@@ -60,6 +60,7 @@ class ContrastiveDivergence {
   ContrastiveDivergence(Rbm& rbm, const ContrastiveOptions& options);
   /// One step for a batch of rows in [0, 1]. Returns the mean squared error of their reconstruction.
   double step(const xgrad::Tensor& batch);
+  void set_rate(double rate) { optimizer_.set_learning_rate(rate); }
 
  private:
   Rbm& rbm_;

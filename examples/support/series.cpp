@@ -32,9 +32,14 @@ bool Series::daily() const {
   return days.size() > 365 && days.back() - days.front() == static_cast<Index>(days.size()) - 1;
 }
 
-Series read_series(const std::string& path, const std::string& column, bool prices) {
+Series read_series(const std::string& path, std::string column, bool prices) {
   const data::Table table = data::read_csv(path);
-  Series series{table.numbers(column, {.allow_missing = false}), zeros({table.rows(), 2})};
+  if (column.empty()) column = table.has("temp_max") ? "temp_max" : "close";
+  prices = prices || column == "close";
+  Series series{.values = table.numbers(column, {.allow_missing = false}),
+                .season = zeros({table.rows(), 2}),
+                .name = column,
+                .prices = prices};
   if (prices) {
     if (series.size() > 0 && !(min(series.values).item() > 0))
       throw std::runtime_error("the column " + column + " has a price that is not positive");

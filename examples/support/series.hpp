@@ -12,8 +12,10 @@
 namespace example {
 
 struct Series {
-  xgrad::Tensor values;  // float32 (N,): of prices their logarithms
-  xgrad::Tensor season;  // float32 (N, 2): the day of the year as a point on a circle; 0 without dates
+  xgrad::Tensor values;   // float32 (N,): of prices their logarithms
+  xgrad::Tensor season;   // float32 (N, 2): the day of the year as a point on a circle; 0 without dates
+  std::string name = {};  // the column
+  bool prices = false;
   std::vector<xgrad::Index> days = {};  // since 1970; none without dates
 
   [[nodiscard]] xgrad::Index size() const { return values.count(); }
@@ -21,19 +23,20 @@ struct Series {
   [[nodiscard]] bool daily() const;
 };
 
-/// A column of a table with a header line, and the dates that its column "date" may have. Throws on a missing
-/// value, on what is no date, and on a price that is not positive.
-[[nodiscard]] Series read_series(const std::string& path, const std::string& column, bool prices);
+/// A column of a table with a header line, and the dates that its column "date" may have. Without a name it
+/// is "temp_max", or "close", which are prices, whichever there is. Throws on a missing value, on what is no
+/// date, and on a price that is not positive.
+[[nodiscard]] Series read_series(const std::string& path, std::string column = {}, bool prices = false);
 
 /// All windows of a series. Series wander, so a network is given, and asked, how far days are from the last
 /// one known.
 struct Windows {
   xgrad::Index known = 0, horizon = 0;  // days that are read, and that are told
   xgrad::Index training = 0, test = 0,
-               size = 0;  // windows before the first are learned, from the second on tested
-  xgrad::Tensor input;    // (size, known + 2): the days, and the season of the first to come
-  xgrad::Tensor target;   // (size, horizon)
-  xgrad::Tensor last;     // (size, 1): the last day known, of the series itself
+               size = 0;      // windows before the first are learned, from the second on tested
+  xgrad::Tensor input = {};   // (size, known + 2): the days, and the season of the first to come
+  xgrad::Tensor target = {};  // (size, horizon)
+  xgrad::Tensor last = {};    // (size, 1): the last day known, of the series itself
   xgrad::data::StandardScaler scaler = {};  // of targets
 
   [[nodiscard]] xgrad::data::TensorDataset<2> learned() const;
