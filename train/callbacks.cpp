@@ -19,6 +19,24 @@ Scores shown(const Scores& scores) {
 
 }  // namespace
 
+Observer plateau(optim::Plateau& plateau, const std::string& monitor, Place place) {
+  Observer observer;
+  observer.name = "plateau";
+  observer.state.emplace().add("plateau", plateau, place);
+  observer.on_epoch = [&plateau, monitor, place](Run& run) {
+    plateau.step(run.scores().at(monitor, place), place);
+  };
+  return observer;
+}
+
+Observer averaging(nn::ExponentialAverage& average, Place place) {
+  Observer observer;
+  observer.name = "averaging";
+  observer.state.emplace().add("average", average, place);
+  observer.on_batch = [&average, place](Run& run) { average.update(run.model(), place); };
+  return observer;
+}
+
 Observer progress(const ProgressOptions& options) { return progress(std::cout, options); }
 
 Observer progress(std::ostream& stream, const ProgressOptions& options) {

@@ -1,7 +1,8 @@
 // What fit() can be given as callbacks. Each is a function that returns an Observer.
 #pragma once
 
-#include <xgrad/optim/schedule.hpp>
+#include <xgrad/nn/average.hpp>
+#include <xgrad/optim/plateau.hpp>
 #include <xgrad/tensor/api.hpp>
 #include <xgrad/train/progress.hpp>
 #include <xgrad/train/run.hpp>
@@ -23,6 +24,16 @@ struct EarlyStopping {
 /// 1998). NaN is never better. Throws ValueError when patience is below 1 or minimum_change negative, after
 /// the first epoch when there is no number of that name.
 [[nodiscard]] Observer early_stopping(const EarlyStopping& options = {}, Place place = Place::here());
+
+/// Gives the monitored number to `plateau` after every epoch, which lowers the rates where it got no better.
+/// The plateau must outlive the run, and is part of its checkpoints. Throws ValueError, after the first
+/// epoch, when there is no number of that name.
+[[nodiscard]] Observer plateau(optim::Plateau& plateau, const std::string& monitor = "validation_loss",
+                               Place place = Place::here());
+
+/// Takes the model into `average` after every batch. The average must outlive the run, and is part of its
+/// checkpoints.
+[[nodiscard]] Observer averaging(nn::ExponentialAverage& average, Place place = Place::here());
 
 /// Shows the run as it goes on, on std::cout or the stream given: a line for each epoch, and on a terminal a
 /// bar with the numbers so far, the rate and the time left. "epoch", "seconds" and "learning_rate" are left

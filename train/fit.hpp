@@ -165,7 +165,10 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
   Run run(model, {options.epochs, options.metrics, options.callbacks, options.stop, checkpoint}, place);
 
   while (run.next_epoch(static_cast<Index>(loader.size()))) {
+    // A loader without a state begins its epoch anew: what was learned of it is passed over.
+    Index known = io::Stateful<Loader> ? 0 : run.batch();
     for (const auto& batch : loader) {
+      if (known-- > 0) continue;
       const auto forward = [&] { return detail::outcome(loss, model, batch, place); };
       const auto facts = [&](std::vector<Tensor>& tensors) {
         detail::tensors_of(batch, tensors);

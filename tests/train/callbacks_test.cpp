@@ -21,7 +21,7 @@ using test::contains, test::message_of;
 
 struct Setting {
   nn::Linear model{2, 1};
-  optim::SGD optimizer{model.parameters(), {.learning_rate = 0.1}};
+  optim::SGD optimizer{model.parameters(), {.learning_rate = 0.02}};
   std::vector<Tensor> batches{ones({3, 2}), ones({1, 2})};
 
   train::History fit(Index epochs, std::vector<train::Observer> callbacks,
@@ -125,4 +125,37 @@ TEST_CASE("callbacks: two with a state and one name, or none, are refused") {
   CHECK(contains(
       message_of<ValueError>([&] { setting.fit(1, {unnamed}, {.directory = directory.path("other")}); }),
       "callbacks."));
+}
+
+TEST_CASE("plateau and averaging: what they remember is part of the checkpoints") {
+  struct Result {
+    Tensor average;
+    std::vector<double> rates;
+  };
+  const auto run = [](const std::string& directory, Index stop_at) {
+    manual_seed(3);
+    Setting setting;
+    optim::Plateau plateau(setting.optimizer, {.factor = 0.5, .patience = 0, .threshold = 0.9});
+    nn::ExponentialAverage average(setting.model, {.decay = 0.5});
+    const train::Observer stops{.on_batch = [&](train::Run& r) {
+      if (r.step() == stop_at) r.stop("here");
+    }};
+    const train::History history = setting.fit(
+        4, {train::plateau(plateau, "loss"), train::averaging(average), stops}, {.directory = directory});
+    return Result{average.average().at("weight"), history.values("learning_rate")};
+  };
+  const test::TemporaryDirectory directory;
+  const Result whole = run(directory.path("whole"), 0);
+  CHECK(whole.rates.back() < 0.01);
+  for (const Index stop_at : {2, 4, 6}) {
+    const std::string part = directory.path("part" + std::to_string(stop_at));
+    static_cast<void>(run(part, stop_at));
+    const Result rest = run(part, 0);
+    CHECK(bitwise_equal(rest.average, whole.average));
+    CHECK(rest.rates == whole.rates);
+  }
+  Setting setting;
+  optim::Plateau plateau(setting.optimizer);
+  CHECK(contains(message_of<ValueError>([&] { setting.fit(1, {train::plateau(plateau, "none")}); }),
+                 {"'none'", "loss"}));
 }

@@ -140,7 +140,8 @@ TEST_CASE("predict: the outputs in order") {
       train::predict(model, loader, [](Net& net, const Batch& batch) { return 2 * net(batch[0]); });
   CHECK(allclose(doubled, (2 * Variable(outputs)).value()));
   std::vector<Tensor> none;
-  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::predict(model, none)); }), "no batch"));
+  CHECK(
+      contains(message_of<ValueError>([&] { static_cast<void>(train::predict(model, none)); }), "no batch"));
 }
 
 TEST_CASE("fit: accumulated batches are one large batch, also where they are unequal") {
@@ -236,9 +237,11 @@ TEST_CASE("early stopping: the best weights, when it ends, and in another run") 
   CHECK(model.weight.value().item() == 4);
   CHECK(contains(message_of<ValueError>([&] { fit({.monitor = "accuracy"}); }),
                  {"'accuracy'", "loss", "score"}));
-  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.patience = 0})); }), "patience"));
-  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.minimum_change = -1})); }),
-                 "minimum_change"));
+  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.patience = 0})); }),
+                 "patience"));
+  CHECK(contains(
+      message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.minimum_change = -1})); }),
+      "minimum_change"));
 }
 
 TEST_CASE("fit: a loss that is not finite ends the run before the step, and says where it was born") {
