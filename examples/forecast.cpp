@@ -16,14 +16,10 @@ constexpr Index window = 28;            // days that a network reads
 const Tensor levels{0.1f, 0.5f, 0.9f};  // the quantiles that it tells of each day to come
 
 // The three kinds. Each takes (N, window + 2) to (N, 3 horizon).
-struct Mlp : nn::Module {
-  explicit Mlp(Index horizon) : output(64, 3 * horizon) {}
-  Variable forward(const Variable& x) override { return output(dropout(relu(hidden(x)))); }
-  XGRAD_VISIT(hidden, dropout, output)
-  nn::Linear hidden{window + 2, 64};
-  nn::Dropout dropout{0.5};
-  nn::Linear output;
-};
+nn::Sequential mlp(Index horizon) {
+  return nn::Sequential{nn::Linear(window + 2, 64), nn::ReLU(), nn::Dropout(0.5),
+                        nn::Linear(64, 3 * horizon)};
+}
 
 Variable days_of(const Variable& x) { return unsqueeze(slice(x, 1, {.end = window}), 2); }  // (N, window, 1)
 Variable season_of(const Variable& x) { return slice(x, 1, {.begin = window}); }
@@ -59,7 +55,7 @@ const std::vector<std::string> kinds{"MLP", "CNN", "GRU"};
 // `count` networks of each kind, one kind after the other.
 nn::ModuleList make_networks(Index horizon, Index count) {
   nn::ModuleList networks;
-  for (Index i = 0; i < count; ++i) networks.push_back(Mlp(horizon));
+  for (Index i = 0; i < count; ++i) networks.push_back(mlp(horizon));
   for (Index i = 0; i < count; ++i) networks.push_back(Cnn(horizon));
   for (Index i = 0; i < count; ++i) networks.push_back(Gru(horizon));
   return networks;
@@ -124,6 +120,8 @@ Result evaluate(nn::ModuleList& networks, const Windows& windows, const example:
   std::printf("mean absolute errors, %lld ahead: ", static_cast<long long>(windows.horizon));
   add("last value", windows.last.rows(windows.test, windows.size));
   if (series.daily()) add("last year", windows.asked(series, 365));
+  if (series.prices)  // and the change that was usual in training
+    add("and drift", quantile(windows.unscaled(zeros({result.truth.size(0), windows.horizon, 1})), 0));
   for (std::size_t kind = 0; kind < kinds.size(); ++kind)
     add(kinds[kind], quantile(forecast(networks, windows, kind), 1));
   add("together", quantile(result.told, 1));
