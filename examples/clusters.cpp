@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   program.number("--code", code, "Numbers that a digit becomes", {2, 784});
   program.number("--width", width, "Units of the widest hidden layer", {2, 8'192});
   program.number("--batch", batch, "Images in a step", {1, 10'000});
-  program.number("--clusters", clusters, "Groups to find; with more of them purity rises by itself", {2, 500});
+  program.number("--clusters", clusters, "Groups to find; with more of them purity rises by itself",
+                 {2, 500});
   program.number("--rate", rate, "Highest learning rate", {1e-8, 1});
   program.number("--angle", angle, "Degrees by which the autoencoder's input is turned at most", {0, 90});
   program.number("--shift", shift, "Pixels by which it is shifted at most", {0, 14});
@@ -77,20 +78,18 @@ int main(int argc, char** argv) {
     Autoencoder model(width, code);
     train::History history;
     if (!run.load(model)) {
-      data::DataLoader training(
-          distorted(digits.training, angle, shift),
-          {.batch_size = batch, .shuffle = true, .seed = run.seed, .prefetch = 4});
+      data::DataLoader training(distorted(digits.training, angle, shift),
+                                {.batch_size = batch, .shuffle = true, .seed = run.seed, .prefetch = 4});
       optim::AdamW optimizer(model.parameters(), {.learning_rate = rate});
       const Index updates = training.size() * run.epochs;
-      history = train::fit(model, training, train::supervised([](const Variable& y, const Tensor& t) {
-                             return nn::bce_with_logits(y, t);
-                           }),
-                           optimizer,
-                           {.epochs = run.epochs,
-                            .callbacks = {train::progress()},
-                            .stop = train::interrupted,
-                            .schedule = optim::LinearWarmup(std::max<Index>(updates / 20, 1),
-                                                            optim::CosineLR(updates))});
+      history = train::fit(
+          model, training,
+          train::supervised([](const Variable& y, const Tensor& t) { return nn::bce_with_logits(y, t); }),
+          optimizer,
+          {.epochs = run.epochs,
+           .callbacks = {train::progress()},
+           .stop = train::interrupted,
+           .schedule = optim::LinearWarmup(std::max<Index>(updates / 20, 1), optim::CosineLR(updates))});
       run.save(model);
     }
 
@@ -105,6 +104,7 @@ int main(int argc, char** argv) {
 
     run.figure("purity", train::purity(classes, groups), {.at_least = run.choose(0.75, 0.4)});
     run.figure("adjusted Rand index", train::adjusted_rand_index(classes, groups), {.unit = ""});
-    run.figure("area under the ROC curve", auc.value(), {.at_least = run.choose(0.97, 0.9), .unit = "", .digits = 4});
+    run.figure("area under the ROC curve", auc.value(),
+               {.at_least = run.choose(0.97, 0.9), .unit = "", .digits = 4});
   });
 }

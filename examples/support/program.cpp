@@ -176,7 +176,10 @@ void Program::add_common(Run& run) {
         ->check(CLI::Validator(weights_place, ""));
     add("--load", run.load_path, "FILE", "Weights to use, without training");
   }
-  if (setup_.pictures) add("--out", run.out, "DIR", with_default(std::string("Where pictures go"), run.out));
+  if (setup_.pictures) {
+    add("--out", run.out, "DIR", with_default(std::string("Where pictures go"), run.out));
+    app_->add_flag("--png", run.png, "Pictures as PNG in place of SVG")->group(common_group);
+  }
   app_->add_flag("--small", run.small, "Few examples, for a test that it works")->group(common_group);
   app_->add_flag("--no-check", run.no_check, "Status 0 also when a figure is not reached")
       ->group(common_group);

@@ -101,7 +101,9 @@ std::string Run::picture(const std::string& ending) {
 }
 
 void Run::draw(const xgrad::plot::Figure& figure, const std::string& ending) {
-  const xgrad::plot::Saved saved = figure.save(picture(ending));
+  const bool other = png && ending.ends_with(".svg");
+  const xgrad::plot::Saved saved =
+      figure.save(picture(other ? ending.substr(0, ending.size() - 4) + ".png" : ending));
   if (!saved) std::printf("%s\n", saved.message.c_str());
 }
 

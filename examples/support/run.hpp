@@ -49,6 +49,7 @@ struct Run {
   bool no_check = false;  ///< a figure that is not reached does not change the exit status
   std::string load_path = {}, save_path = {}, report_path = {};  ///< empty: none
   std::string out = ".";                                         ///< directory of the pictures
+  bool png = false;                                              ///< draw() makes PNG in place of SVG
   std::string data_word = {};     ///< --data as it was given; data() is the place
   std::string default_data = {};  ///< Setup::data
 
@@ -79,7 +80,8 @@ struct Run {
   /// with what tells several apart: ".svg", "_filters.png". It is named at the end of the run.
   [[nodiscard]] std::string picture(const std::string& ending);
 
-  /// Draws the figure into picture(ending), and says so where gnuplot is missing.
+  /// Draws the figure into picture(ending), an .svg that --png makes a .png, and says so where gnuplot is
+  /// missing.
   void draw(const xgrad::plot::Figure& figure, const std::string& ending = ".svg");
 
   /// What the run came to, printed at its end: run.figure("test accuracy", 0.871, {.at_least = 0.85}).

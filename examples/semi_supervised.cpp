@@ -1,0 +1,167 @@
+// A hundred labels and tens of thousands of digits without: a convolutional network learns from the labels
+// alone, and then with the others by FixMatch (Sohn et al., 2020). What a slowly moving average of the
+// network is sure of when it sees a digit is what the network must say of the same digit badly distorted.
+#include "support/digits.hpp"
+#include "support/program.hpp"
+
+#include <xgrad/train/train.hpp>
+#include <xgrad/xgrad.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <vector>
+
+using namespace xgrad;
+
+struct Options {
+  Index trials = 5, per_class = 10, batch = 128, labelled_batch = 32, width = 16;
+  double rate = 3e-3, sure = 0.95, weight = 1, decay = 0.99;
+};
+
+struct Cnn : nn::Module {
+  explicit Cnn(Index width)
+      : layers(stage(1, width), stage(width, 2 * width), stage(2 * width, 4 * width), nn::Flatten(),
+               nn::Linear(3 * 3 * 4 * width, 10)) {}
+  /// Images (N, 28, 28, 1) to logits (N, 10).
+  Variable forward(const Variable& x) override { return layers(x); }
+  XGRAD_VISIT(layers)
+
+  static nn::Sequential stage(Index in, Index out) {
+    return nn::Sequential(nn::Conv2d(in, out, {.kernel = 3, .padding = 1, .bias = false}), nn::BatchNorm2d(out),
+                          nn::ReLU(), nn::MaxPool2d(2));
+  }
+  nn::Sequential layers;
+};
+
+// The networks of all trials, in one file: averaged weights, of which the figures are.
+struct Networks : nn::Module {
+  Networks(Index trials, Index width)
+      : labels_alone(static_cast<std::size_t>(trials), Cnn(width)), with_others(labels_alone) {}
+  XGRAD_VISIT(labels_alone, with_others)
+
+  std::vector<Cnn> labels_alone, with_others;
+};
+
+data::Transform weakly() { return data::random_crop(28, 28, {.padding = 2}); }
+data::Transform strongly() {
+  return data::compose({data::random_rotation(30), data::random_crop(28, 28, {.padding = 4}),
+                        data::random_erase({.p = 1, .most_area = 0.25})});
+}
+
+// The first examples of each class in a random order, so many of each.
+Tensor choose_labelled(const Tensor& labels, Index per_class) {
+  std::array<Index, 10> chosen{};
+  std::vector<Index> result;
+  for (const Index i : permutation(labels.count()).span<Index>())
+    if (chosen[static_cast<std::size_t>(labels.span<Index>()[static_cast<std::size_t>(i)])]++ < per_class)
+      result.push_back(i);
+  return Tensor::from(result);
+}
+
+// How the pseudo-labels fare, which the network does not know: their truth is used here alone.
+struct PseudoLabels {
+  std::vector<double> used, right;
+};
+
+using Unlabelled = std::array<Tensor, 3>;  // weakly distorted, strongly distorted, the truth to judge by
+
+// One network from `labelled`, and from the rest of the digits unless `alone`. Both take the same number of
+// steps, with the same distortions of the labelled digits and the same averaging.
+Cnn learn(const data::TensorDataset<2>& digits, const Tensor& labelled, bool alone, std::uint64_t seed,
+          const Options& options, const example::Run& run, PseudoLabels& fate) {
+  manual_seed(seed);
+  Cnn model(options.width), teacher = model;
+  nn::ExponentialAverage average(model, {.decay = options.decay, .warmup = true});
+  const auto with_label = data::Map(data::Subset(digits, labelled), data::on_image(strongly()));
+  const auto pairs = data::Map(digits, [weak = weakly(), strong = strongly()](const std::array<Tensor, 2>& e) {
+    return Unlabelled{weak(e[0]), strong(e[0]), e[1]};
+  });
+  data::DataLoader loader(pairs, {.batch_size = options.batch, .shuffle = true, .seed = seed, .drop_last = true, .prefetch = 4});
+
+  const auto loss = [&](Cnn& its_model, const Unlabelled& batch) {
+    const auto& [weak, strong, truth] = batch;
+    const auto [images, labels] =
+        data::make_batch(with_label, randint({options.labelled_batch}, 0, labelled.count()));
+    if (alone) return nn::cross_entropy(its_model(images), labels);
+    // The teacher is asked first: its answer is data, no gradient goes through it.
+    average.copy_to(teacher);
+    Variable probability, answer;
+    {
+      const NoGrad off_the_tape;
+      const nn::EvalMode evaluation(teacher);
+      const ValueAndIndex best = max(softmax(teacher(weak), 1), 1);
+      probability = best.values;
+      answer = best.indices;
+    }
+    const Variable sure = (probability >= options.sure).to(float32);
+    fate.used.push_back(mean(sure).item());
+    fate.right.push_back(sum(sure * (answer == truth).to(float32)).item() / std::max(sum(sure).item(), 1.0));
+    // One pass for both, so that normalisation sees them as one batch.
+    const std::vector<Variable> both{images, strong};
+    const Variable logits = its_model(concat(both, 0));
+    const Index n = options.labelled_batch, all = logits.size(0);
+    const Variable consistency =
+        nn::cross_entropy(slice(logits, 0, {n, all}), answer, {.reduction = nn::Reduction::none});
+    return nn::cross_entropy(slice(logits, 0, {0, n}), labels) + options.weight * mean(sure * consistency);
+  };
+  optim::AdamW optimizer(model.parameters(), {.learning_rate = options.rate, .weight_decay = 0.02});
+  const Index updates = loader.size() * run.epochs;
+  train::fit(model, loader, loss, optimizer,
+             {.epochs = run.epochs,
+              .callbacks = {train::progress(), {.on_batch = [&](train::Run&) { average.update(model); }}},
+              .stop = train::interrupted,
+              .schedule = optim::LinearWarmup(std::max<Index>(updates / 20, 1), optim::CosineLR(updates))});
+  average.copy_to(model);
+  return model;
+}
+
+int main(int argc, char** argv) {
+  example::Program program("semi_supervised", "A hundred labelled digits, and what the others add without labels",
+                           {.data = "mnist", .epochs = 2, .small_epochs = 4});
+  Options options;
+  program.number("--trials", options.trials, "Runs with the seeds from --seed on; with --small one", {1, 100});
+  program.number("--labels", options.per_class, "Labelled digits of each class", {1, 1'000});
+  program.number("--batch", options.batch, "Digits without labels in a step", {1, 10'000});
+  program.number("--labelled-batch", options.labelled_batch, "Digits with labels in a step", {1, 10'000});
+  program.number("--width", options.width, "Filters of the first layer", {1, 256});
+  program.number("--rate", options.rate, "Highest learning rate", {1e-8, 1});
+  program.number("--sure", options.sure, "The least probability of a pseudo-label that is used", {0, 1});
+  program.number("--weight", options.weight, "Of the loss of pseudo-labels", {0, 100});
+  program.number("--decay", options.decay, "What the average keeps in each step", {0, 0.99999});
+
+  return program.run(argc, argv, [&](example::Run& run) {
+    if (run.small) options.trials = 1;
+    const example::Digits digits =
+        example::read_digits(run, {.standardised = false, .validation = 1, .small_training = 1'500});
+    Networks networks(options.trials, options.width);
+    const bool loaded = run.load(networks);
+    data::DataLoader test(digits.test, {.batch_size = 500});
+    PseudoLabels fate;
+    std::vector<double> alone, with_others;
+    for (std::size_t i = 0; i < networks.with_others.size(); ++i) {
+      const std::uint64_t seed = run.seed + i;
+      if (!loaded) {
+        manual_seed(seed);
+        const Tensor labelled = choose_labelled(digits.training.tensors()[1], options.per_class);
+        PseudoLabels its_fate;
+        networks.labels_alone[i] = learn(digits.training, labelled, true, seed, options, run, its_fate);
+        networks.with_others[i] = learn(digits.training, labelled, false, seed, options, run, its_fate);
+        if (i == 0) fate = its_fate;
+      }
+      const auto accuracy = [&](Cnn& network) {
+        train::Accuracy metric;
+        metric.update(train::predict(network, test), digits.test.tensors()[1]);
+        return metric.value();
+      };
+      alone.push_back(accuracy(networks.labels_alone[i]));
+      with_others.push_back(accuracy(networks.with_others[i]));
+      std::printf("seed %llu: labels alone %.2f %%, with the others %.2f %%\n",
+                  static_cast<unsigned long long>(seed), 100 * alone.back(), 100 * with_others.back());
+      if (train::interrupted()) return;
+    }
+    run.save(networks);
+    run.figure("labels alone", mean(Tensor::from(alone)).item());
+    run.figure("with the others", mean(Tensor::from(with_others)).item(), {.at_least = run.choose(0.95, 0.6)});
+  });
+}
