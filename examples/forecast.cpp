@@ -16,14 +16,10 @@ constexpr Index window = 28;            // days that a network reads
 const Tensor levels{0.1f, 0.5f, 0.9f};  // the quantiles that it tells of each day to come
 
 // The three kinds. Each takes (N, window + 2) to (N, 3 horizon).
-struct Mlp : nn::Module {
-  explicit Mlp(Index horizon) : output(64, 3 * horizon) {}
-  Variable forward(const Variable& x) override { return output(dropout(relu(hidden(x)))); }
-  XGRAD_VISIT(hidden, dropout, output)
-  nn::Linear hidden{window + 2, 64};
-  nn::Dropout dropout{0.5};
-  nn::Linear output;
-};
+nn::Sequential mlp(Index horizon) {
+  return nn::Sequential{nn::Linear(window + 2, 64), nn::ReLU(), nn::Dropout(0.5),
+                        nn::Linear(64, 3 * horizon)};
+}
 
 Variable days_of(const Variable& x) { return unsqueeze(slice(x, 1, {.end = window}), 2); }  // (N, window, 1)
 Variable season_of(const Variable& x) { return slice(x, 1, {.begin = window}); }
@@ -59,7 +55,7 @@ const std::vector<std::string> kinds{"MLP", "CNN", "GRU"};
 // `count` networks of each kind, one kind after the other.
 nn::ModuleList make_networks(Index horizon, Index count) {
   nn::ModuleList networks;
-  for (Index i = 0; i < count; ++i) networks.push_back(Mlp(horizon));
+  for (Index i = 0; i < count; ++i) networks.push_back(mlp(horizon));
   for (Index i = 0; i < count; ++i) networks.push_back(Cnn(horizon));
   for (Index i = 0; i < count; ++i) networks.push_back(Gru(horizon));
   return networks;
@@ -124,6 +120,8 @@ Result evaluate(nn::ModuleList& networks, const Windows& windows, const example:
   std::printf("mean absolute errors, %lld ahead: ", static_cast<long long>(windows.horizon));
   add("last value", windows.last.rows(windows.test, windows.size));
   if (series.daily()) add("last year", windows.asked(series, 365));
+  if (series.prices)  // and the change that was usual in training
+    add("and drift", quantile(windows.unscaled(zeros({result.truth.size(0), windows.horizon, 1})), 0));
   for (std::size_t kind = 0; kind < kinds.size(); ++kind)
     add(kinds[kind], quantile(forecast(networks, windows, kind), 1));
   add("together", quantile(result.told, 1));
@@ -155,33 +153,31 @@ plot::Figure picture(const Result& tomorrow, const Result& month, const example:
   plot::Figure figure({.title = "What comes next: " + series.name, .subtitle = subtitle});
   const Index days = tomorrow.truth.size(0), from = std::max<Index>(days - 150, 0),
               ahead = month.truth.size(1);
-  const auto line = [&](plot::Panel& panel, Index first, const Variable& values,
-                        const plot::CurveOptions& look) {
-    const Tensor shown = (series.prices ? exp(values) : values).value();
-    panel.curve(plot::counting(static_cast<std::size_t>(shown.count()), static_cast<double>(first)), shown,
-                look);
+  const auto shown = [&](const Variable& values) { return (series.prices ? exp(values) : values).value(); };
+  const auto at = [](Index first, Index count) {
+    return plot::counting(static_cast<std::size_t>(count), static_cast<double>(first));
   };
-  // What was told, as median and interval, (k, 3).
-  const auto told = [&](plot::Panel& panel, Index first, const Variable& values, const std::string& label) {
-    const Tensor shown = (series.prices ? exp(values) : values).value();
-    const auto at = plot::counting(static_cast<std::size_t>(shown.size(0)), static_cast<double>(first));
-    const auto level = [&](Index which) { return index(shown, {Slice{}, which}).value(); };
-    panel.curve(at, level(1),
+  // The quantiles (k, 3) that were told of the days from `first` on, as median and interval.
+  const auto told = [&](plot::Panel& panel, Index first, const Tensor& values, const std::string& label) {
+    const auto level = [&](Index which) { return index(values, {Slice{}, which}).value(); };
+    const plot::Series when = at(first, values.size(0));
+    panel.curve(when, level(1),
                 {.label = label, .colour = plot::series_colour(0), .markers = plot::Markers::none});
-    panel.band(at, level(0), level(2));
+    panel.band(when, level(0), level(2));
   };
-  const Variable truth = reshape(tomorrow.truth, {-1}).rows(from, days);
-  const plot::CurveOptions came{
-      .label = "came", .colour = "#333333", .width = 1.2, .markers = plot::Markers::none};
+  const auto came = [&](plot::Panel& panel) {
+    panel.curve(at(from, days - from), shown(tomorrow.truth.rows(from, days)),
+                {.label = "came", .colour = "#333333", .width = 1.2, .markers = plot::Markers::none});
+  };
   plot::Panel& first = figure.panel({.title = "A day ahead: median, 80 % interval", .x = "day of the test"});
-  told(first, from, index(tomorrow.told, {Slice{.begin = from}, 0}), "told the day before");
-  line(first, from, truth, came);
+  told(first, from, shown(index(tomorrow.told, {Slice{.begin = from}, 0})), "told the day before");
+  came(first);
   plot::Panel& second =
       figure.panel({.title = std::to_string(ahead) + " days ahead", .x = "day of the test"});
   for (Index start = days - ahead; start >= from; start -= ahead + 20)
-    told(second, start, index(month.told, {start}),
-         start == days - ahead ? "told on the day before all that" : "");
-  line(second, from, truth, came);
+    told(second, start, shown(index(month.told, {start})),
+         start == days - ahead ? "told before they began" : "");
+  came(second);
   plot::Panel& errors =
       figure.panel({.title = "Mean absolute error", .x = "days ahead", .y_unit = series.prices ? " %" : ""});
   for (std::size_t i = 0; i < month.names.size(); ++i)
@@ -194,11 +190,6 @@ plot::Figure picture(const Result& tomorrow, const Result& month, const example:
       .bars(tomorrow.names, heights, {.show_values = true});
   return figure;
 }
-
-struct Networks : nn::Module {
-  nn::ModuleList tomorrow, month;
-  XGRAD_VISIT(tomorrow, month)
-};
 
 int main(int argc, char** argv) {
   example::Program program("forecast", "What comes next in a series: the weather, or prices",
@@ -220,16 +211,17 @@ int main(int argc, char** argv) {
                 series.name.c_str());
     const Windows one = example::make_windows(series, window, 1),
                   many = example::make_windows(series, window, horizon);
-    Networks networks;
-    networks.tomorrow = make_networks(1, run.choose(count, 1));
-    networks.month = make_networks(horizon, run.choose(count, 1));
+    nn::ModuleList networks;  // for tomorrow, and for the days together
+    networks.push_back(make_networks(1, run.choose(count, 1)));
+    networks.push_back(make_networks(horizon, run.choose(count, 1)));
+    auto& next = networks.at<nn::ModuleList>(0);
+    auto& later = networks.at<nn::ModuleList>(1);
     if (!run.load(networks)) {
-      learn(networks.tomorrow, one, run);
-      learn(networks.month, many, run);
+      learn(next, one, run);
+      learn(later, many, run);
       run.save(networks);
     }
-    const Result tomorrow = evaluate(networks.tomorrow, one, series),
-                 month = evaluate(networks.month, many, series);
+    const Result tomorrow = evaluate(next, one, series), month = evaluate(later, many, series);
     run.draw(picture(tomorrow, month, series, "seed " + std::to_string(run.seed)));
     const double plain = series.daily() ? std::min(tomorrow.error(0), tomorrow.error(1)) : tomorrow.error(0),
                  below = 1 - tomorrow.error(tomorrow.errors.size() - 1) / plain;

@@ -29,7 +29,8 @@ std::chrono::year_month_day read_date(const std::string& text) {
 }  // namespace
 
 bool Series::daily() const {
-  return days.size() > 365 && days.back() - days.front() == static_cast<Index>(days.size()) - 1;
+  return size() - size() / 4 >= 365 && !days.empty() &&
+         days.back() - days.front() == static_cast<Index>(days.size()) - 1;
 }
 
 Series read_series(const std::string& path, std::string column, bool prices) {

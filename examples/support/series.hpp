@@ -19,7 +19,7 @@ struct Series {
   std::vector<xgrad::Index> days = {};  // since 1970; none without dates
 
   [[nodiscard]] xgrad::Index size() const { return values.count(); }
-  /// Whether a year ago is 365 values ago.
+  /// Whether a year before every day of the test is 365 values ago.
   [[nodiscard]] bool daily() const;
 };
 

@@ -70,10 +70,11 @@ TEST_CASE("what is told comes out in the units of the series") {
 }
 
 TEST_CASE("a year ago is 365 days ago only in a series of every day") {
-  CHECK(random_series(400, true).daily());
-  CHECK_FALSE(random_series(400).daily());
-  CHECK_FALSE(random_series(365, true).daily());
-  Series gap = random_series(400, true);
+  CHECK(random_series(486, true).daily());
+  CHECK(make_windows(random_series(486), 28, 1).asked(random_series(486), 365).size(0) == 121);
+  CHECK_FALSE(random_series(486).daily());
+  CHECK_FALSE(random_series(485, true).daily());
+  Series gap = random_series(500, true);
   ++gap.days.back();
   CHECK_FALSE(gap.daily());
 }
