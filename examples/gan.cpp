@@ -75,7 +75,7 @@ struct Model : nn::Module {
 struct Options {
   bool wasserstein = false;
   Index width = 32, batch = 128;
-  double rate = 1e-3, average = 0.998;
+  double rate = 1e-3, average = 0.998;  // the share of the generator's mean that a step leaves as it was
 };
 
 // Logits against one target for all.
@@ -96,17 +96,14 @@ Variable penalty(Critic& critic, const Tensor& real, const Tensor& drawn) {
 train::History play(DigitGenerator& generator, const Options& options, const Tensor& digits,
                     const example::Run& run, const Tensor& noise, std::vector<Variable>& shown) {
   Critic critic(options.width, !options.wasserstein);
-  const auto adam = [&](nn::Module& model) {
-    return optim::Adam(model.parameters(), {.learning_rate = options.rate,
-                                            .beta1 = options.wasserstein ? 0 : 0.5,
-                                            .beta2 = options.wasserstein ? 0.9 : 0.999});
-  };
-  optim::Adam drawing = adam(generator), telling = adam(critic);
+  // Little momentum: what was right for the opponent of many steps ago is not right now.
+  const optim::AdamOptions adam{.beta1 = options.wasserstein ? 0 : 0.5,
+                                .beta2 = options.wasserstein ? 0.9 : 0.999};
+  optim::Adam drawing(generator.parameters(), adam), telling(critic.parameters(), adam);
   data::DataLoader loader(
       data::TensorDataset<1>(digits),
       {.batch_size = options.batch, .shuffle = true, .seed = run.seed, .drop_last = true, .prefetch = 4});
   const optim::CosineLR fall(loader.size() * run.epochs);
-  optim::Schedule slower_drawing(drawing, fall), slower_telling(telling, fall);
   // The generator circles around its goal: the mean of its last weights is nearer than any of them.
   nn::ExponentialAverage average(generator, {.decay = options.average, .warmup = true});
   DigitGenerator averaged = generator;
@@ -118,6 +115,8 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
   double generator_loss = 0;
   while (loop.next_epoch(loader.size())) {
     for (auto& [real] : loader) {
+      for (optim::Adam* const optimizer : {&drawing, &telling})
+        optimizer->set_learning_rate(fall(options.rate, loop.step()));
       const Variable drawn = generator(normal({real.size(0), latent}));
       const Variable of_real = critic(real), of_drawn = critic(drawn.detach());
       // Real digits are 0.9, not 1: a critic that is never too sure leaves the generator a slope to climb.
@@ -127,7 +126,6 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
       telling.zero_grad();
       loss.backward();
       telling.step();
-      slower_telling.step();
       if (loop.step() % turns == 0) {
         critic.freeze();  // its weights need no gradient here
         const Variable verdict = critic(drawn);
@@ -139,11 +137,10 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
         average.update(generator);
         generator_loss = deceit.item();
       }
-      slower_drawing.step();
       if (!loop.note({{"generator", generator_loss}, {"critic", loss.item()}}, real.size(0))) break;
     }
     average.copy_to(averaged);
-    if (shown.size() < 40) shown.push_back(example::outputs(averaged, noise));
+    if (shown.size() < 24) shown.push_back(example::outputs(averaged, noise));
     loop.end_epoch();
   }
   generator = averaged;
@@ -168,19 +165,23 @@ Tensor ways() {
 int main(int argc, char** argv) {
   example::Program program("gan", "A generator of digits and a critic learn against each other",
                            {.data = "mnist",
-                            .data_help = "mnist, fashion, or a directory of four such files",
+                            .data_help = "mnist, or a directory of four such files",
                             .epochs = 12,
-                            .small_epochs = 6});
+                            .small_epochs = 8});
   Options options;
   program.flag("--wgan", options.wasserstein, "Wasserstein GAN with gradient penalty");
   program.number("--width", options.width, "Channels at 14 x 14; twice as many at 7 x 7", {1, 256});
-  program.number("--batch", options.batch, "Images in a step", {2, 2'000});
+  program.number("--batch", options.batch, "Images in a step", {2, 1'000});
   program.number("--rate", options.rate, "Learning rate of both, at the start", {1e-8, 1});
-  program.number("--average", options.average, "Share that the generator's mean keeps in a step",
-                 {0, 0.99999});
 
   return program.run(argc, argv, [&](example::Run& run) {
     const example::Digits digits = example::read_digits(run, {.standardised = false});
+    if (run.small) {  // many small steps in a short time
+      options.width = 12;
+      options.batch = 32;
+      options.rate = 4e-3;
+      options.average = 0.9;
+    }
     Model model(options.width);
     const Tensor noise = normal({run.choose(10'000, 500), latent});
     const Variable goal = look(digits.test.tensors()[0]);
@@ -196,8 +197,6 @@ int main(int argc, char** argv) {
 
     const Tensor drawn = example::outputs(model.generator, noise);
     const example::Verdict verdict = example::verdict(model.judge, drawn);
-    std::vector<double> percents;
-    for (const double share : verdict.shares) percents.push_back(100 * share);
 
     plot::Figure figure(
         {.title = options.wasserstein ? "Digits out of noise (Wasserstein GAN)" : "Digits out of noise",
@@ -207,14 +206,16 @@ int main(int argc, char** argv) {
           .curve(history.values("epoch"), history.values("generator"), {.label = "generator"})
           .curve(history.values("epoch"), history.values("critic"), {.label = "critic"});
     figure.panel({.title = "Drawings the judge is sure of, by digit", .y_unit = " %"})
-        .bars(digits.classes, percents);
-    if (!shown.empty())
-      figure.panel({.title = "The same noise after each epoch"})
-          .images(concat(shown).value(), {.columns = 16, .zoom = 1});
-    figure.panel({.title = "Drawings as they come"})
-        .images(drawn.rows(0, 16 * 20), {.columns = 16, .zoom = 1});
-    figure.panel({.title = "From one point of noise to another"})
-        .images(example::outputs(model.generator, ways()), {.columns = 16, .zoom = 1});
+        .bars(digits.classes, (100 * verdict.shares).value());
+    const auto show = [&](const std::string& title, const Tensor& images) {
+      figure.panel({.title = title}).images(images, {.columns = 16, .zoom = 1});
+    };
+    const Index epochs = static_cast<Index>(shown.size());
+    if (epochs > 0) show("The same noise after each epoch", concat(shown).value());
+    show("Drawings as they come", drawn.rows(0, 16 * std::max<Index>(epochs, 5)));
+    const Tensor doubtful = argsort(verdict.confidence).value().rows(0, 16 * 5);
+    show("Those that the judge is least sure of", data::gather_rows(drawn, doubtful));
+    show("From one point of noise to another", example::outputs(model.generator, ways()));
     run.draw(figure, options.wasserstein ? "_wasserstein.svg" : ".svg");
 
     run.figure("judge's accuracy on real digits", example::accuracy(model.judge, digits),
@@ -223,7 +224,7 @@ int main(int argc, char** argv) {
                norm(look(drawn) - goal).item() / before, {.at_most = run.choose(0.2, 0.6)});
     if (run.small) return;  // too short for drawings that a judge can read
     run.figure("drawings that the judge is more than 90 % sure of", verdict.sure, {.at_least = 0.8});
-    run.figure("the rarest digit among them, of all drawings",
-               *std::min_element(verdict.shares.begin(), verdict.shares.end()), {.at_least = 0.04});
+    run.figure("the rarest digit among them, of all drawings", min(verdict.shares).item(),
+               {.at_least = 0.04});
   });
 }
