@@ -40,28 +40,19 @@ struct DigitGenerator : nn::Module {
 };
 
 // Images to one number each: the higher, the more real. Normalised, it sees each image among the others of
-// its batch, and so notices when drawings are too much alike; a slope by one image alone (--wgan) is only had
-// without.
-struct Critic : nn::Module {
-  Critic(Index width, bool normalised)
-      : conv1(1, width, {.kernel = 4, .stride = 2, .padding = 1}),
-        conv2(width, 2 * width, {.kernel = 4, .stride = 2, .padding = 1}),
-        hidden(7 * 7 * 2 * width, 256) {
-    if (!normalised) return;
-    norm2.push_back(nn::BatchNorm2d(2 * width));
-    norm3.push_back(nn::BatchNorm1d(256));
-  }
-  Variable forward(const Variable& x) override {
-    const Variable half = leaky_relu(conv1(2 * x - 1), 0.2);
-    const Variable quarter = leaky_relu(norm2(conv2(half)), 0.2);
-    return output(leaky_relu(norm3(hidden(flatten(quarter, 1))), 0.2));
-  }
-  XGRAD_VISIT(conv1, conv2, norm2, hidden, norm3, output)
-
-  nn::Conv2d conv1, conv2;
-  nn::Linear hidden, output{256, 1};
-  nn::Sequential norm2, norm3;  // empty: nothing is done
-};
+// its batch, and so notices when drawings are too much alike. With --wgan the slope by one image alone is
+// wanted.
+nn::Sequential make_critic(Index width, bool normalised) {
+  const nn::Conv2dOptions halving{.kernel = 4, .stride = 2, .padding = 1};
+  nn::Sequential critic{nn::Lambda([](const Variable& x) { return 2 * x - 1; }),
+                        nn::Conv2d(1, width, halving), nn::LeakyReLU(0.2),
+                        nn::Conv2d(width, 2 * width, halving)};
+  if (normalised) critic.push_back(nn::BatchNorm2d(2 * width));
+  critic.push_back(nn::Sequential{nn::LeakyReLU(0.2), nn::Flatten(), nn::Linear(7 * 7 * 2 * width, 256)});
+  if (normalised) critic.push_back(nn::BatchNorm1d(256));
+  critic.push_back(nn::Sequential{nn::LeakyReLU(0.2), nn::Linear(256, 1)});
+  return critic;
+}
 
 // What is saved: the one that draws, and a classifier that has learned from real digits alone.
 struct Model : nn::Module {
@@ -85,7 +76,7 @@ Variable logistic(const Variable& logits, double target) {
 
 // (|slope of the critic| - 1)^2 at images between real ones and drawings. The slope is a part of the graph,
 // so that the penalty has a gradient by the critic's weights.
-Variable penalty(Critic& critic, const Tensor& real, const Tensor& drawn) {
+Variable penalty(nn::Module& critic, const Tensor& real, const Tensor& drawn) {
   const Tensor share = uniform({real.size(0), 1, 1, 1});
   const Variable between((share * real + (1 - share) * drawn).value(), {.requires_grad = true});
   const Variable slope = grad(sum(critic(between)), between, {.create_graph = true});
@@ -95,7 +86,7 @@ Variable penalty(Critic& critic, const Tensor& real, const Tensor& drawn) {
 // The whole game. Leaves in `shown` what the generator makes of the same noise after each epoch.
 train::History play(DigitGenerator& generator, const Options& options, const Tensor& digits,
                     const example::Run& run, const Tensor& noise, std::vector<Variable>& shown) {
-  Critic critic(options.width, !options.wasserstein);
+  nn::Sequential critic = make_critic(options.width, !options.wasserstein);
   // Little momentum: what was right for the opponent of many steps ago is not right now.
   const optim::AdamOptions adam{.beta1 = options.wasserstein ? 0 : 0.5,
                                 .beta2 = options.wasserstein ? 0.9 : 0.999};
