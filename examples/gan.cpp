@@ -18,26 +18,22 @@ using namespace xgrad;
 constexpr Index latent = 64;  // numbers of noise that a drawing is made of
 
 // Noise (N, latent) to images (N, 28, 28, 1) between 0 and 1.
-struct DigitGenerator : nn::Module {
-  explicit DigitGenerator(Index width)
-      : plan{nn::Linear(latent, 512, {.bias = false}), nn::BatchNorm1d(512), nn::ReLU(),
-             nn::Linear(512, 7 * 7 * 2 * width, {.bias = false})},
-        norm1(2 * width),
-        grow1(2 * width, width, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}),
-        norm2(width),
-        grow2(width, 1, {.kernel = 4, .stride = 2, .padding = 1}) {}
-  Variable forward(const Variable& noise) override {
-    const Variable small = relu(norm1(reshape(plan(noise), {noise.size(0), 7, 7, -1})));
-    return sigmoid(grow2(relu(norm2(grow1(small)))));
-  }
-  XGRAD_VISIT(plan, norm1, grow1, norm2, grow2)
-
-  nn::Sequential plan;
-  nn::BatchNorm2d norm1;
-  nn::ConvTranspose2d grow1;
-  nn::BatchNorm2d norm2;
-  nn::ConvTranspose2d grow2;
-};
+nn::Sequential make_generator(Index width) {
+  const auto as_image = [](const Variable& x) { return reshape(x, {x.size(0), 7, 7, -1}); };
+  const nn::ConvTranspose2dOptions doubling{.kernel = 4, .stride = 2, .padding = 1};
+  return nn::Sequential{nn::Linear(latent, 512),
+                        nn::BatchNorm1d(512),
+                        nn::ReLU(),
+                        nn::Linear(512, 7 * 7 * 2 * width),
+                        nn::Lambda(as_image),
+                        nn::BatchNorm2d(2 * width),
+                        nn::ReLU(),
+                        nn::ConvTranspose2d(2 * width, width, doubling),
+                        nn::BatchNorm2d(width),
+                        nn::ReLU(),
+                        nn::ConvTranspose2d(width, 1, doubling),
+                        nn::Sigmoid()};
+}
 
 // Images to one number each: the higher, the more real. Normalised, it sees each image among the others of
 // its batch, and so notices when drawings are too much alike. With --wgan the slope by one image alone is
@@ -56,11 +52,10 @@ nn::Sequential make_critic(Index width, bool normalised) {
 
 // What is saved: the one that draws, and a classifier that has learned from real digits alone.
 struct Model : nn::Module {
-  explicit Model(Index width) : generator(width) {}
+  explicit Model(Index width) : generator(make_generator(width)) {}
   XGRAD_VISIT(generator, judge)
 
-  DigitGenerator generator;
-  nn::Sequential judge = example::make_judge();
+  nn::Sequential generator, judge = example::make_judge();
 };
 
 struct Options {
@@ -84,7 +79,7 @@ Variable penalty(nn::Module& critic, const Tensor& real, const Tensor& drawn) {
 }
 
 // The whole game. Leaves in `shown` what the generator makes of the same noise after each epoch.
-train::History play(DigitGenerator& generator, const Options& options, const Tensor& digits,
+train::History play(nn::Sequential& generator, const Options& options, const Tensor& digits,
                     const example::Run& run, const Tensor& noise, std::vector<Variable>& shown) {
   nn::Sequential critic = make_critic(options.width, !options.wasserstein);
   // Little momentum: what was right for the opponent of many steps ago is not right now.
@@ -97,7 +92,7 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
   const optim::CosineLR fall(loader.size() * run.epochs);
   // The generator circles around its goal: the mean of its last weights is nearer than any of them.
   nn::ExponentialAverage average(generator, {.decay = options.average, .warmup = true});
-  DigitGenerator averaged = generator;
+  nn::Sequential averaged = generator;
   // The critic's estimate of the Wasserstein distance must be good before the generator follows it.
   const Index turns = options.wasserstein ? 3 : 1;
 
@@ -167,12 +162,7 @@ int main(int argc, char** argv) {
 
   return program.run(argc, argv, [&](example::Run& run) {
     const example::Digits digits = example::read_digits(run, {.standardised = false});
-    if (run.small) {  // many small steps in a short time
-      options.width = 12;
-      options.batch = 32;
-      options.rate = 4e-3;
-      options.average = 0.9;
-    }
+    if (run.small) options = {options.wasserstein, 12, 32, 4e-3, 0.9};  // many small steps in a short time
     Model model(options.width);
     const Tensor noise = normal({run.choose(10'000, 500), latent});
     const Variable goal = look(digits.test.tensors()[0]);
