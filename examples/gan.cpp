@@ -18,64 +18,50 @@ using namespace xgrad;
 constexpr Index latent = 64;  // numbers of noise that a drawing is made of
 
 // Noise (N, latent) to images (N, 28, 28, 1) between 0 and 1.
-struct DigitGenerator : nn::Module {
-  explicit DigitGenerator(Index width)
-      : plan{nn::Linear(latent, 512, {.bias = false}), nn::BatchNorm1d(512), nn::ReLU(),
-             nn::Linear(512, 7 * 7 * 2 * width, {.bias = false})},
-        norm1(2 * width),
-        grow1(2 * width, width, {.kernel = 4, .stride = 2, .padding = 1, .bias = false}),
-        norm2(width),
-        grow2(width, 1, {.kernel = 4, .stride = 2, .padding = 1}) {}
-  Variable forward(const Variable& noise) override {
-    const Variable small = relu(norm1(reshape(plan(noise), {noise.size(0), 7, 7, -1})));
-    return sigmoid(grow2(relu(norm2(grow1(small)))));
-  }
-  XGRAD_VISIT(plan, norm1, grow1, norm2, grow2)
-
-  nn::Sequential plan;
-  nn::BatchNorm2d norm1;
-  nn::ConvTranspose2d grow1;
-  nn::BatchNorm2d norm2;
-  nn::ConvTranspose2d grow2;
-};
+nn::Sequential make_generator(Index width) {
+  const auto as_image = [](const Variable& x) { return reshape(x, {x.size(0), 7, 7, -1}); };
+  const nn::ConvTranspose2dOptions doubling{.kernel = 4, .stride = 2, .padding = 1};
+  return nn::Sequential{nn::Linear(latent, 512),
+                        nn::BatchNorm1d(512),
+                        nn::ReLU(),
+                        nn::Linear(512, 7 * 7 * 2 * width),
+                        nn::Lambda(as_image),
+                        nn::BatchNorm2d(2 * width),
+                        nn::ReLU(),
+                        nn::ConvTranspose2d(2 * width, width, doubling),
+                        nn::BatchNorm2d(width),
+                        nn::ReLU(),
+                        nn::ConvTranspose2d(width, 1, doubling),
+                        nn::Sigmoid()};
+}
 
 // Images to one number each: the higher, the more real. Normalised, it sees each image among the others of
-// its batch, and so notices when drawings are too much alike; a slope by one image alone (--wgan) is only had
-// without.
-struct Critic : nn::Module {
-  Critic(Index width, bool normalised)
-      : conv1(1, width, {.kernel = 4, .stride = 2, .padding = 1}),
-        conv2(width, 2 * width, {.kernel = 4, .stride = 2, .padding = 1}),
-        hidden(7 * 7 * 2 * width, 256) {
-    if (!normalised) return;
-    norm2.push_back(nn::BatchNorm2d(2 * width));
-    norm3.push_back(nn::BatchNorm1d(256));
-  }
-  Variable forward(const Variable& x) override {
-    const Variable half = leaky_relu(conv1(2 * x - 1), 0.2);
-    const Variable quarter = leaky_relu(norm2(conv2(half)), 0.2);
-    return output(leaky_relu(norm3(hidden(flatten(quarter, 1))), 0.2));
-  }
-  XGRAD_VISIT(conv1, conv2, norm2, hidden, norm3, output)
-
-  nn::Conv2d conv1, conv2;
-  nn::Linear hidden, output{256, 1};
-  nn::Sequential norm2, norm3;  // empty: nothing is done
-};
+// its batch, and so notices when drawings are too much alike. With --wgan the slope by one image alone is
+// wanted.
+nn::Sequential make_critic(Index width, bool normalised) {
+  const nn::Conv2dOptions halving{.kernel = 4, .stride = 2, .padding = 1};
+  nn::Sequential critic{nn::Lambda([](const Variable& x) { return 2 * x - 1; }),
+                        nn::Conv2d(1, width, halving), nn::LeakyReLU(0.2),
+                        nn::Conv2d(width, 2 * width, halving)};
+  if (normalised) critic.push_back(nn::BatchNorm2d(2 * width));
+  critic.push_back(nn::Sequential{nn::LeakyReLU(0.2), nn::Flatten(), nn::Linear(7 * 7 * 2 * width, 256)});
+  if (normalised) critic.push_back(nn::BatchNorm1d(256));
+  critic.push_back(nn::Sequential{nn::LeakyReLU(0.2), nn::Linear(256, 1)});
+  return critic;
+}
 
 // What is saved: the one that draws, and a classifier that has learned from real digits alone.
 struct Model : nn::Module {
-  explicit Model(Index width) : generator(width) {}
+  explicit Model(Index width) : generator(make_generator(width)) {}
   XGRAD_VISIT(generator, judge)
 
-  DigitGenerator generator;
-  nn::Sequential judge = example::make_judge();
+  nn::Sequential generator, judge = example::make_judge();
 };
 
 struct Options {
   bool wasserstein = false;
   Index width = 32, batch = 128;
-  double rate = 1e-3, average = 0.998;
+  double rate = 1e-3, average = 0.998;  // the share of the generator's mean that a step leaves as it was
 };
 
 // Logits against one target for all.
@@ -85,7 +71,7 @@ Variable logistic(const Variable& logits, double target) {
 
 // (|slope of the critic| - 1)^2 at images between real ones and drawings. The slope is a part of the graph,
 // so that the penalty has a gradient by the critic's weights.
-Variable penalty(Critic& critic, const Tensor& real, const Tensor& drawn) {
+Variable penalty(nn::Module& critic, const Tensor& real, const Tensor& drawn) {
   const Tensor share = uniform({real.size(0), 1, 1, 1});
   const Variable between((share * real + (1 - share) * drawn).value(), {.requires_grad = true});
   const Variable slope = grad(sum(critic(between)), between, {.create_graph = true});
@@ -93,23 +79,20 @@ Variable penalty(Critic& critic, const Tensor& real, const Tensor& drawn) {
 }
 
 // The whole game. Leaves in `shown` what the generator makes of the same noise after each epoch.
-train::History play(DigitGenerator& generator, const Options& options, const Tensor& digits,
+train::History play(nn::Sequential& generator, const Options& options, const Tensor& digits,
                     const example::Run& run, const Tensor& noise, std::vector<Variable>& shown) {
-  Critic critic(options.width, !options.wasserstein);
-  const auto adam = [&](nn::Module& model) {
-    return optim::Adam(model.parameters(), {.learning_rate = options.rate,
-                                            .beta1 = options.wasserstein ? 0 : 0.5,
-                                            .beta2 = options.wasserstein ? 0.9 : 0.999});
-  };
-  optim::Adam drawing = adam(generator), telling = adam(critic);
+  nn::Sequential critic = make_critic(options.width, !options.wasserstein);
+  // Little momentum: what was right for the opponent of many steps ago is not right now.
+  const optim::AdamOptions adam{.beta1 = options.wasserstein ? 0 : 0.5,
+                                .beta2 = options.wasserstein ? 0.9 : 0.999};
+  optim::Adam drawing(generator.parameters(), adam), telling(critic.parameters(), adam);
   data::DataLoader loader(
       data::TensorDataset<1>(digits),
       {.batch_size = options.batch, .shuffle = true, .seed = run.seed, .drop_last = true, .prefetch = 4});
   const optim::CosineLR fall(loader.size() * run.epochs);
-  optim::Schedule slower_drawing(drawing, fall), slower_telling(telling, fall);
   // The generator circles around its goal: the mean of its last weights is nearer than any of them.
   nn::ExponentialAverage average(generator, {.decay = options.average, .warmup = true});
-  DigitGenerator averaged = generator;
+  nn::Sequential averaged = generator;
   // The critic's estimate of the Wasserstein distance must be good before the generator follows it.
   const Index turns = options.wasserstein ? 3 : 1;
 
@@ -118,6 +101,8 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
   double generator_loss = 0;
   while (loop.next_epoch(loader.size())) {
     for (auto& [real] : loader) {
+      for (optim::Adam* const optimizer : {&drawing, &telling})
+        optimizer->set_learning_rate(fall(options.rate, loop.step()));
       const Variable drawn = generator(normal({real.size(0), latent}));
       const Variable of_real = critic(real), of_drawn = critic(drawn.detach());
       // Real digits are 0.9, not 1: a critic that is never too sure leaves the generator a slope to climb.
@@ -127,7 +112,6 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
       telling.zero_grad();
       loss.backward();
       telling.step();
-      slower_telling.step();
       if (loop.step() % turns == 0) {
         critic.freeze();  // its weights need no gradient here
         const Variable verdict = critic(drawn);
@@ -139,11 +123,10 @@ train::History play(DigitGenerator& generator, const Options& options, const Ten
         average.update(generator);
         generator_loss = deceit.item();
       }
-      slower_drawing.step();
       if (!loop.note({{"generator", generator_loss}, {"critic", loss.item()}}, real.size(0))) break;
     }
     average.copy_to(averaged);
-    if (shown.size() < 40) shown.push_back(example::outputs(averaged, noise));
+    if (shown.size() < 24) shown.push_back(example::outputs(averaged, noise));
     loop.end_epoch();
   }
   generator = averaged;
@@ -168,19 +151,18 @@ Tensor ways() {
 int main(int argc, char** argv) {
   example::Program program("gan", "A generator of digits and a critic learn against each other",
                            {.data = "mnist",
-                            .data_help = "mnist, fashion, or a directory of four such files",
+                            .data_help = "mnist, or a directory of four such files",
                             .epochs = 12,
-                            .small_epochs = 6});
+                            .small_epochs = 8});
   Options options;
   program.flag("--wgan", options.wasserstein, "Wasserstein GAN with gradient penalty");
   program.number("--width", options.width, "Channels at 14 x 14; twice as many at 7 x 7", {1, 256});
-  program.number("--batch", options.batch, "Images in a step", {2, 2'000});
+  program.number("--batch", options.batch, "Images in a step", {2, 1'000});
   program.number("--rate", options.rate, "Learning rate of both, at the start", {1e-8, 1});
-  program.number("--average", options.average, "Share that the generator's mean keeps in a step",
-                 {0, 0.99999});
 
   return program.run(argc, argv, [&](example::Run& run) {
     const example::Digits digits = example::read_digits(run, {.standardised = false});
+    if (run.small) options = {options.wasserstein, 12, 32, 4e-3, 0.9};  // many small steps in a short time
     Model model(options.width);
     const Tensor noise = normal({run.choose(10'000, 500), latent});
     const Variable goal = look(digits.test.tensors()[0]);
@@ -196,8 +178,6 @@ int main(int argc, char** argv) {
 
     const Tensor drawn = example::outputs(model.generator, noise);
     const example::Verdict verdict = example::verdict(model.judge, drawn);
-    std::vector<double> percents;
-    for (const double share : verdict.shares) percents.push_back(100 * share);
 
     plot::Figure figure(
         {.title = options.wasserstein ? "Digits out of noise (Wasserstein GAN)" : "Digits out of noise",
@@ -207,14 +187,16 @@ int main(int argc, char** argv) {
           .curve(history.values("epoch"), history.values("generator"), {.label = "generator"})
           .curve(history.values("epoch"), history.values("critic"), {.label = "critic"});
     figure.panel({.title = "Drawings the judge is sure of, by digit", .y_unit = " %"})
-        .bars(digits.classes, percents);
-    if (!shown.empty())
-      figure.panel({.title = "The same noise after each epoch"})
-          .images(concat(shown).value(), {.columns = 16, .zoom = 1});
-    figure.panel({.title = "Drawings as they come"})
-        .images(drawn.rows(0, 16 * 20), {.columns = 16, .zoom = 1});
-    figure.panel({.title = "From one point of noise to another"})
-        .images(example::outputs(model.generator, ways()), {.columns = 16, .zoom = 1});
+        .bars(digits.classes, (100 * verdict.shares).value());
+    const auto show = [&](const std::string& title, const Tensor& images) {
+      figure.panel({.title = title}).images(images, {.columns = 16, .zoom = 1});
+    };
+    const Index epochs = static_cast<Index>(shown.size());
+    if (epochs > 0) show("The same noise after each epoch", concat(shown).value());
+    show("Drawings as they come", drawn.rows(0, 16 * std::max<Index>(epochs, 5)));
+    const Tensor doubtful = argsort(verdict.confidence).value().rows(0, 16 * 5);
+    show("Those that the judge is least sure of", data::gather_rows(drawn, doubtful));
+    show("From one point of noise to another", example::outputs(model.generator, ways()));
     run.draw(figure, options.wasserstein ? "_wasserstein.svg" : ".svg");
 
     run.figure("judge's accuracy on real digits", example::accuracy(model.judge, digits),
@@ -223,7 +205,7 @@ int main(int argc, char** argv) {
                norm(look(drawn) - goal).item() / before, {.at_most = run.choose(0.2, 0.6)});
     if (run.small) return;  // too short for drawings that a judge can read
     run.figure("drawings that the judge is more than 90 % sure of", verdict.sure, {.at_least = 0.8});
-    run.figure("the rarest digit among them, of all drawings",
-               *std::min_element(verdict.shares.begin(), verdict.shares.end()), {.at_least = 0.04});
+    run.figure("the rarest digit among them, of all drawings", min(verdict.shares).item(),
+               {.at_least = 0.04});
   });
 }

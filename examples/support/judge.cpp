@@ -26,7 +26,7 @@ nn::Sequential make_judge() {
 }
 
 void teach(nn::Sequential& judge, const Digits& digits, const Run& run) {
-  constexpr Index epochs = 4;
+  const Index epochs = run.choose(4, 2);
   data::DataLoader loader(digits.training,
                           {.batch_size = 128, .shuffle = true, .seed = run.seed, .prefetch = 4});
   optim::AdamW optimizer(judge.parameters(), {.learning_rate = 4e-3, .weight_decay = 0.05});
@@ -47,11 +47,9 @@ double accuracy(nn::Sequential& judge, const Digits& digits) {
 
 Verdict verdict(nn::Sequential& judge, const Tensor& images) {
   const Variable probabilities = softmax(outputs(judge, images), 1);
-  const Variable sure = (amax(probabilities, {1}) > 0.9).to(float32);
+  const Variable confidence = amax(probabilities, {1}), sure = (confidence > 0.9).to(float32);
   const Variable shares = mean(one_hot(argmax(probabilities, 1), 10) * unsqueeze(sure, 1), {0});
-  Verdict result{.sure = mean(sure).item(), .shares = {}};
-  for (std::size_t i = 0; i < 10; ++i) result.shares[i] = shares.at({static_cast<Index>(i)});
-  return result;
+  return {.sure = mean(sure).item(), .shares = shares.value(), .confidence = confidence.value()};
 }
 
 Tensor outputs(nn::Module& model, const Tensor& input) {

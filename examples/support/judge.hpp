@@ -5,8 +5,6 @@
 
 #include <xgrad/nn/container.hpp>
 
-#include <array>
-
 namespace example {
 
 /// Three convolutions and a linear layer: images (N, 28, 28, 1) between 0 and 1 to logits (N, 10).
@@ -20,8 +18,9 @@ void teach(xgrad::nn::Sequential& judge, const Digits& digits, const Run& run);
 
 /// What it says of images that nobody has labelled.
 struct Verdict {
-  double sure;                    ///< the share of images whose class it gives more than 90 %
-  std::array<double, 10> shares;  ///< of all images, those that it is sure of, by class
+  double sure;               ///< the share of images whose class it gives more than 90 %
+  xgrad::Tensor shares;      ///< (10): of all images, those that it is sure of, by class
+  xgrad::Tensor confidence;  ///< of each image, the probability of its likeliest class
 };
 [[nodiscard]] Verdict verdict(xgrad::nn::Sequential& judge, const xgrad::Tensor& images);
 
