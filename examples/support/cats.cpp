@@ -1,0 +1,117 @@
+#include "cats.hpp"
+
+#include <xgrad/data/hdf5.hpp>
+#include <xgrad/xgrad.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+namespace example {
+
+using namespace xgrad;
+
+namespace {
+
+Tensor each_changed(const Tensor& images, const data::Transform& change) {
+  std::vector<Tensor> changed;
+  for (Index i = 0; i < images.size(0); ++i)
+    changed.push_back(change(images.rows(i, i + 1).reshape({images.size(1), images.size(2), -1})));
+  return data::collate(changed);
+}
+
+Tensor from_bytes(const Tensor& pixels) { return (cast(Variable(pixels), float32) / 255).value(); }
+
+Pictures read_photographs(const std::string& directory, const std::string& part) {
+  const std::string path = directory + "/" + part + "_catvnoncat.h5";
+  const Tensor labels = data::read_hdf5(path, part + "_set_y");
+  return {from_bytes(data::read_hdf5(path, part + "_set_x")),
+          cast(Variable(labels), float32).value().reshape({-1, 1})};
+}
+
+Tensor read_kind(const std::string& path, Index count) {
+  const Tensor all = data::read_drawings(path);
+  return each_changed(from_bytes(data::gather_rows(all, permutation(all.size(0)).rows(0, count))),
+                      data::resize(64, 64));
+}
+
+// Drawings of every kind but cats, in random order.
+Pictures read_others(const std::string& directory, const CatsOptions& options, Index& kinds) {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    if (entry.path().filename() != "cat.ndjson.gz") paths.push_back(entry.path().string());
+  std::ranges::sort(paths);
+  kinds = std::min<Index>(std::ssize(paths), options.kinds);
+  const Tensor order = permutation(std::ssize(paths));
+  std::vector<Variable> images, labels;
+  for (Index kind = 0; kind < kinds; ++kind) {
+    images.push_back(read_kind(paths[static_cast<std::size_t>(order.data<Index>()[kind])], options.each));
+    labels.push_back(full({options.each}, kind, int64));
+  }
+  return Pictures{concat(images).value(), concat(labels).value()}.chosen(permutation(kinds * options.each));
+}
+
+}  // namespace
+
+Pictures Pictures::chosen(const Tensor& rows) const {
+  return {data::gather_rows(images, rows), data::gather_rows(labels, rows)};
+}
+
+Pictures Pictures::labelled(float label) const { return {images, full({size(), 1}, label)}; }
+
+Pictures operator+(const Pictures& a, const Pictures& b) {
+  return {concat(std::vector{a.images, b.images}).value(), concat(std::vector{a.labels, b.labels}).value()};
+}
+
+Pictures Pictures::grey() const {
+  return {images.size(3) == 1 ? images : each_changed(images, data::grayscale()), labels};
+}
+
+Cats read_cats(const std::string& directory, const CatsOptions& options) {
+  if (std::filesystem::exists(directory + "/train_catvnoncat.h5"))
+    return {.photographs = true,
+            .training = std::vector(5, read_photographs(directory, "train")),
+            .test = std::vector(5, read_photographs(directory, "test")),
+            .others = {}};
+  const Index half = 100;
+  const Tensor cats = read_kind(directory + "/cat.ndjson.gz", half);
+  Cats result;
+  const Pictures others = read_others(directory, options, result.kinds);
+  const Pictures both =
+      Pictures{cats, ones({half, 1})} + Pictures{others.images.rows(0, half), zeros({half, 1})};
+  const Tensor labels = cast(Variable(both.labels), int64).value().reshape({-1});
+  for (const auto& fold : data::k_fold(2 * half, 5, {.seed = options.seed, .labels = labels})) {
+    result.training.push_back(both.chosen(fold.train));
+    result.test.push_back(both.chosen(fold.validation));
+  }
+  result.others = {others.images.rows(half, others.size()), others.labels.rows(half, others.size())};
+  return result;
+}
+
+void draw_answers(plot::Panel& panel, const Pictures& pictures, const Tensor& probabilities,
+                  std::size_t count) {
+  const auto p = probabilities.span<float>(), labels = pictures.labels.span<float>();
+  std::vector<std::size_t> wrong, right, shown;
+  for (std::size_t i = 0; i < p.size(); ++i)
+    (((p[i] > 0.5F) == (labels[i] > 0.5F)) ? right : wrong).push_back(i);
+  for (const std::size_t i : wrong)
+    if (shown.size() < count / 2) shown.push_back(i);
+  const std::size_t mistakes = shown.size(), rest = std::min(count - mistakes, right.size());
+  // From the whole length: cats may come before all others.
+  for (std::size_t k = 0; k < rest; ++k) shown.push_back(right[k * right.size() / rest]);
+
+  plot::ImageOptions look{.columns = 6, .range = {0, 1}, .zoom = 1.4};
+  if (pictures.images.size(3) == 1) look.map = plot::ColourMap::ink;
+  std::vector<Variable> images;
+  for (std::size_t k = 0; k < shown.size(); ++k) {
+    const double cat = p[shown[k]];
+    const long sure = std::lround(100 * std::max(cat, 1 - cat));
+    look.captions.push_back((cat > 0.5 ? "cat, " : "no cat, ") + std::to_string(sure) + " %");
+    look.caption_colours.push_back(k < mistakes ? "#c23b3b" : "#2c7a51");
+    const auto row = static_cast<Index>(shown[k]);
+    images.push_back(pictures.images.rows(row, row + 1));
+  }
+  panel.images(concat(images).value(), look);
+}
+
+}  // namespace example

@@ -1,0 +1,53 @@
+// Pictures of cats and of other things: photographs, or drawings.
+#pragma once
+
+#include <xgrad/plot/figure.hpp>
+#include <xgrad/tensor/tensor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace example {
+
+struct Pictures {
+  xgrad::Tensor images;  ///< float32 (N, 64, 64, channels), from 0 to 1
+  xgrad::Tensor labels;  ///< float32 (N, 1), 1 is a cat; of Cats::others int64 (N,), the kind
+
+  [[nodiscard]] xgrad::Index size() const { return images.size(0); }
+  /// Both tensors' rows.
+  [[nodiscard]] Pictures chosen(const xgrad::Tensor& rows) const;
+  /// The same images, all with the label.
+  [[nodiscard]] Pictures labelled(float label) const;
+  /// With one channel: of three their luminance.
+  [[nodiscard]] Pictures grey() const;
+};
+
+/// Those of both, one after another.
+[[nodiscard]] Pictures operator+(const Pictures& a, const Pictures& b);
+
+struct Cats {
+  bool photographs = false;
+  std::vector<Pictures> training, test;  ///< of five trials
+  Pictures others;                       ///< drawings that are in no trial, none of a cat
+  xgrad::Index kinds = 0;                ///< that these are of
+};
+
+struct CatsOptions {
+  xgrad::Index kinds = 344;  ///< of other drawings, at most
+  xgrad::Index each = 30;    ///< drawings of each
+  std::uint64_t seed = 0;
+};
+
+/// A directory with train_catvnoncat.h5 and test_catvnoncat.h5 has photographs, the same in all trials. Else
+/// it has KIND.ndjson.gz, one of them cat: a hundred cats and a hundred others, in five folds, each of which
+/// is for testing in one trial. Throws IoError, FormatError; NotImplementedError on photographs where the
+/// library was built without HDF5.
+[[nodiscard]] Cats read_cats(const std::string& directory, const CatsOptions& options = {});
+
+/// Pictures with the answers to them as captions, wrong ones first and in red, right ones in green.
+/// `probabilities` of a cat are (N, 1).
+void draw_answers(xgrad::plot::Panel& panel, const Pictures& pictures, const xgrad::Tensor& probabilities,
+                  std::size_t count = 24);
+
+}  // namespace example
