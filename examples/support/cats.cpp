@@ -36,28 +36,27 @@ Tensor read_kind(const std::string& path, Index count) {
 }
 
 // Drawings of every kind but cats, in random order.
-Pictures read_others(const std::string& directory, const CatsOptions& options, Index& kinds) {
+Tensor read_others(const std::string& directory, const CatsOptions& options) {
   std::vector<std::string> paths;
   for (const auto& entry : std::filesystem::directory_iterator(directory))
     if (entry.path().filename() != "cat.ndjson.gz") paths.push_back(entry.path().string());
   std::ranges::sort(paths);
-  kinds = std::min<Index>(std::ssize(paths), options.kinds);
+  const Index kinds = std::min<Index>(std::ssize(paths), options.kinds);
   const Tensor order = permutation(std::ssize(paths));
-  std::vector<Variable> images, labels;
+  std::vector<Variable> images;
   for (Index kind = 0; kind < kinds; ++kind) {
     images.push_back(read_kind(paths[static_cast<std::size_t>(order.data<Index>()[kind])], options.each));
-    labels.push_back(full({options.each}, kind, int64));
   }
-  return Pictures{concat(images).value(), concat(labels).value()}.chosen(permutation(kinds * options.each));
+  return data::gather_rows(concat(images).value(), permutation(kinds * options.each));
 }
+
+Pictures labelled(const Tensor& images, float cat) { return {images, full({images.size(0), 1}, cat)}; }
 
 }  // namespace
 
 Pictures Pictures::chosen(const Tensor& rows) const {
   return {data::gather_rows(images, rows), data::gather_rows(labels, rows)};
 }
-
-Pictures Pictures::labelled(float label) const { return {images, full({size(), 1}, label)}; }
 
 Pictures operator+(const Pictures& a, const Pictures& b) {
   return {concat(std::vector{a.images, b.images}).value(), concat(std::vector{a.labels, b.labels}).value()};
@@ -73,18 +72,19 @@ Cats read_cats(const std::string& directory, const CatsOptions& options) {
             .training = std::vector(5, read_photographs(directory, "train")),
             .test = std::vector(5, read_photographs(directory, "test")),
             .others = {}};
-  const Index half = 100;
-  const Tensor cats = read_kind(directory + "/cat.ndjson.gz", half);
+  // Part by part: a hundred in the folds, those to test with, the rest.
+  const Pictures cats = labelled(read_kind(directory + "/cat.ndjson.gz", 100), 1);
+  const Tensor others = read_others(directory, options);
+  const Index rest = 100 + options.more_test;
+  const Pictures both = cats + labelled(others.rows(0, 100), 0);
+  const Pictures to_test = labelled(others.rows(100, rest), 0);
   Cats result;
-  const Pictures others = read_others(directory, options, result.kinds);
-  const Pictures both =
-      Pictures{cats, ones({half, 1})} + Pictures{others.images.rows(0, half), zeros({half, 1})};
-  const Tensor labels = cast(Variable(both.labels), int64).value().reshape({-1});
-  for (const auto& fold : data::k_fold(2 * half, 5, {.seed = options.seed, .labels = labels})) {
+  result.others = labelled(others.rows(rest, others.size(0)), 0);
+  const Tensor kinds = cast(Variable(both.labels), int64).value().reshape({-1});
+  for (const auto& fold : data::k_fold(200, 5, {.seed = options.seed, .labels = kinds})) {
     result.training.push_back(both.chosen(fold.train));
-    result.test.push_back(both.chosen(fold.validation));
+    result.test.push_back(both.chosen(fold.validation) + to_test);
   }
-  result.others = {others.images.rows(half, others.size()), others.labels.rows(half, others.size())};
   return result;
 }
 

@@ -12,13 +12,11 @@ namespace example {
 
 struct Pictures {
   xgrad::Tensor images;  ///< float32 (N, 64, 64, channels), from 0 to 1
-  xgrad::Tensor labels;  ///< float32 (N, 1), 1 is a cat; of Cats::others int64 (N,), the kind
+  xgrad::Tensor labels;  ///< float32 (N, 1): 1 is a cat
 
   [[nodiscard]] xgrad::Index size() const { return images.size(0); }
   /// Both tensors' rows.
   [[nodiscard]] Pictures chosen(const xgrad::Tensor& rows) const;
-  /// The same images, all with the label.
-  [[nodiscard]] Pictures labelled(float label) const;
   /// With one channel: of three their luminance.
   [[nodiscard]] Pictures grey() const;
 };
@@ -30,12 +28,12 @@ struct Cats {
   bool photographs = false;
   std::vector<Pictures> training, test;  ///< of five trials
   Pictures others;                       ///< drawings that are in no trial, none of a cat
-  xgrad::Index kinds = 0;                ///< that these are of
 };
 
 struct CatsOptions {
-  xgrad::Index kinds = 344;  ///< of other drawings, at most
-  xgrad::Index each = 30;    ///< drawings of each
+  xgrad::Index kinds = 344;      ///< of other drawings, at most
+  xgrad::Index each = 30;        ///< drawings of each
+  xgrad::Index more_test = 480;  ///< others besides the hundred, to test with in all trials
   std::uint64_t seed = 0;
 };
 
