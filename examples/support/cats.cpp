@@ -29,10 +29,12 @@ Pictures read_photographs(const std::string& directory, const std::string& part)
           cast(Variable(labels), float32).value().reshape({-1, 1})};
 }
 
+// Drawings fill their squares: with a margin of 6 pixels they are 64 x 64, and can be shifted and turned
+// whole.
 Tensor read_kind(const std::string& path, Index count) {
   const Tensor all = data::read_drawings(path);
   return each_changed(from_bytes(data::gather_rows(all, permutation(all.size(0)).rows(0, count))),
-                      data::resize(64, 64));
+                      data::compose({data::resize(52, 52), data::random_crop(64, 64, {.padding = 6})}));
 }
 
 // Drawings of every kind but cats, in random order.
@@ -60,6 +62,12 @@ Pictures Pictures::chosen(const Tensor& rows) const {
 
 Pictures operator+(const Pictures& a, const Pictures& b) {
   return {concat(std::vector{a.images, b.images}).value(), concat(std::vector{a.labels, b.labels}).value()};
+}
+
+data::Sampler Pictures::balanced(Index samples) const {
+  const Variable cat = Variable(labels).reshape({-1});
+  const double share = mean(cat).item();
+  return data::Sampler::weighted((cat / share + (1 - cat) / (1 - share)).value(), {.samples = samples});
 }
 
 Pictures Pictures::grey() const {

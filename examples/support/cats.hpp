@@ -1,6 +1,8 @@
 // Pictures of cats and of other things: photographs, or drawings.
 #pragma once
 
+#include <xgrad/data/dataset.hpp>
+#include <xgrad/data/sampler.hpp>
 #include <xgrad/plot/figure.hpp>
 #include <xgrad/tensor/tensor.hpp>
 
@@ -17,6 +19,9 @@ struct Pictures {
   [[nodiscard]] xgrad::Index size() const { return images.size(0); }
   /// Both tensors' rows.
   [[nodiscard]] Pictures chosen(const xgrad::Tensor& rows) const;
+  [[nodiscard]] auto dataset() const { return xgrad::data::TensorDataset(images, labels); }
+  /// Draws so many, cats as often as others, whatever there is of each.
+  [[nodiscard]] xgrad::data::Sampler balanced(xgrad::Index samples) const;
   /// With one channel: of three their luminance.
   [[nodiscard]] Pictures grey() const;
 };
