@@ -75,18 +75,21 @@ Pictures Pictures::grey() const {
 }
 
 Cats read_cats(const std::string& directory, const CatsOptions& options) {
-  if (std::filesystem::exists(directory + "/train_catvnoncat.h5"))
-    return {.photographs = true,
-            .training = std::vector(5, read_photographs(directory, "train")),
-            .test = std::vector(5, read_photographs(directory, "test")),
-            .others = {}};
+  Cats result;
+  if (std::filesystem::exists(directory + "/train_catvnoncat.h5")) {
+    result.photographs = true;
+    result.training.assign(5, read_photographs(directory, "train"));
+    result.test.assign(5, read_photographs(directory, "test"));
+    const double share = mean(Variable(result.test[0].labels)).item();
+    result.same_answer = std::max(share, 1 - share);
+    return result;
+  }
   // Part by part: a hundred in the folds, those to test with, the rest.
   const Pictures cats = labelled(read_kind(directory + "/cat.ndjson.gz", 100), 1);
   const Tensor others = read_others(directory, options);
   const Index rest = 100 + options.more_test;
   const Pictures both = cats + labelled(others.rows(0, 100), 0);
   const Pictures to_test = labelled(others.rows(100, rest), 0);
-  Cats result;
   result.others = labelled(others.rows(rest, others.size(0)), 0);
   const Tensor kinds = cast(Variable(both.labels), int64).value().reshape({-1});
   for (const auto& fold : data::k_fold(200, 5, {.seed = options.seed, .labels = kinds})) {
@@ -99,16 +102,21 @@ Cats read_cats(const std::string& directory, const CatsOptions& options) {
 void draw_answers(plot::Panel& panel, const Pictures& pictures, const Tensor& probabilities,
                   std::size_t count) {
   const auto p = probabilities.span<float>(), labels = pictures.labels.span<float>();
-  std::vector<std::size_t> wrong, right, shown;
-  for (std::size_t i = 0; i < p.size(); ++i)
-    (((p[i] > 0.5F) == (labels[i] > 0.5F)) ? right : wrong).push_back(i);
-  for (const std::size_t i : wrong)
-    if (shown.size() < count / 2) shown.push_back(i);
-  const std::size_t mistakes = shown.size(), rest = std::min(count - mistakes, right.size());
-  // From the whole length: cats may come before all others.
-  for (std::size_t k = 0; k < rest; ++k) shown.push_back(right[k * right.size() / rest]);
+  std::vector<std::size_t> wrong, cats, others;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const bool is_cat = labels[i] > 0.5F;
+    ((p[i] > 0.5F) != is_cat ? wrong : is_cat ? cats : others).push_back(i);
+  }
+  std::vector<std::size_t> shown;
+  const auto show = [&](const std::vector<std::size_t>& some, std::size_t most) {
+    for (std::size_t k = 0; k < std::min(most, some.size()); ++k) shown.push_back(some[k]);
+  };
+  show(wrong, count / 2);
+  const std::size_t mistakes = shown.size();
+  show(cats, (count - mistakes) / 2);
+  show(others, count - shown.size());
 
-  plot::ImageOptions look{.columns = 6, .range = {0, 1}, .zoom = 1.4};
+  plot::ImageOptions look{.columns = 6, .range = {0, 1}, .zoom = 1.25};
   if (pictures.images.size(3) == 1) look.map = plot::ColourMap::ink;
   std::vector<Variable> images;
   for (std::size_t k = 0; k < shown.size(); ++k) {

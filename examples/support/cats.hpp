@@ -33,6 +33,7 @@ struct Cats {
   bool photographs = false;
   std::vector<Pictures> training, test;  ///< of five trials
   Pictures others;                       ///< drawings that are in no trial, none of a cat
+  double same_answer = 0.5;              ///< accuracy in the test of who says the same of all pictures
 };
 
 struct CatsOptions {
