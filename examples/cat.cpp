@@ -2,7 +2,6 @@
 #include "support/cats.hpp"
 #include "support/program.hpp"
 
-#include <xgrad/plot/figure.hpp>
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
@@ -67,10 +66,9 @@ void learn(nn::Sequential& net, const Recipe& recipe, const example::Pictures& k
     return;
   }
   const double border = cats.photographs ? 0.5 : 0;
-  data::Transform change = data::compose({});
-  if (recipe.augmented)
-    change = data::compose({data::horizontal_flip(), data::random_rotation(15, border),
-                            data::random_crop(64, 64, {.padding = 6, .fill = border})});
+  const auto changes = data::compose({data::horizontal_flip(), data::random_rotation(15, border),
+                                      data::random_crop(64, 64, {.padding = 6, .fill = border})});
+  const auto change = recipe.augmented ? changes : data::compose({});
   const example::Pictures used = recipe.more ? known + cats.others : known;
   data::DataLoader batches(data::Map(used.dataset(), data::on_image(change)),
                            {.batch_size = recipe.more ? 32 : 16,

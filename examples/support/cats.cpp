@@ -44,6 +44,9 @@ Tensor read_others(const std::string& directory, const CatsOptions& options) {
     if (entry.path().filename() != "cat.ndjson.gz") paths.push_back(entry.path().string());
   std::ranges::sort(paths);
   const Index kinds = std::min<Index>(std::ssize(paths), options.kinds);
+  if (kinds * options.each < 100 + options.more_test)
+    fail<ValueError>("there are too few drawings of other things in " + directory,
+                     "it wants KIND.ndjson.gz of " + std::to_string(options.kinds) + " kinds");
   const Tensor order = permutation(std::ssize(paths));
   std::vector<Variable> images;
   for (Index kind = 0; kind < kinds; ++kind) {
