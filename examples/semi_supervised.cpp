@@ -16,7 +16,7 @@ using namespace xgrad;
 
 struct Options {
   Index trials = 5, per_class = 10, batch = 128, labelled_batch = 32, width = 16;
-  double rate = 3e-3, sure = 0.95, weight = 1, decay = 0.99;
+  double rate = 2e-3, sure = 0.95, weight = 1, decay = 0.99;
 };
 
 struct Cnn : nn::Module {
@@ -45,8 +45,8 @@ struct Networks : nn::Module {
 
 data::Transform weakly() { return data::random_crop(28, 28, {.padding = 2}); }
 data::Transform strongly() {
-  return data::compose({data::random_rotation(30), data::random_crop(28, 28, {.padding = 4}),
-                        data::random_erase({.p = 1, .most_area = 0.25})});
+  return data::compose({data::random_rotation(25), data::random_crop(28, 28, {.padding = 3}),
+                        data::random_erase({.p = 0.5, .most_area = 0.15})});
 }
 
 // The first examples of each class in a random order, so many of each.
@@ -66,31 +66,37 @@ struct PseudoLabels {
 
 using Unlabelled = std::array<Tensor, 3>;  // weakly distorted, strongly distorted, the truth to judge by
 
-// One network from `labelled`, and from the rest of the digits unless `alone`. Both take the same number of
-// steps, with the same distortions of the labelled digits and the same averaging.
-Cnn learn(const data::TensorDataset<2>& digits, const Tensor& labelled, bool alone, std::uint64_t seed,
-          const Options& options, const example::Run& run, PseudoLabels& fate) {
-  manual_seed(seed);
-  Cnn model(options.width), teacher = model;
-  nn::ExponentialAverage average(model, {.decay = options.decay, .warmup = true});
+// A network from the labelled digits alone, and one that goes on with all of them.
+enum class From { labelled, all };
+
+// Goes on with the model, and returns its averaged weights.
+Cnn learn(Cnn model, From from, const data::TensorDataset<2>& digits, const Tensor& labelled,
+          std::uint64_t seed, const Options& options, const example::Run& run, PseudoLabels& fate) {
+  Cnn teacher = model;
+  nn::ExponentialAverage average(model, {.decay = options.decay, .warmup = from == From::labelled});
   const auto with_label = data::Map(data::Subset(digits, labelled), data::on_image(strongly()));
   const auto pairs = data::Map(digits, [weak = weakly(), strong = strongly()](const std::array<Tensor, 2>& e) {
     return Unlabelled{weak(e[0]), strong(e[0]), e[1]};
   });
   data::DataLoader loader(pairs, {.batch_size = options.batch, .shuffle = true, .seed = seed, .drop_last = true, .prefetch = 4});
+  Variable shares = full({10}, 0.1);  // of the classes among the teacher's answers, lately
 
   const auto loss = [&](Cnn& its_model, const Unlabelled& batch) {
     const auto& [weak, strong, truth] = batch;
     const auto [images, labels] =
         data::make_batch(with_label, randint({options.labelled_batch}, 0, labelled.count()));
-    if (alone) return nn::cross_entropy(its_model(images), labels);
+    if (from == From::labelled) return nn::cross_entropy(its_model(images), labels);
     // The teacher is asked first: its answer is data, no gradient goes through it.
     average.copy_to(teacher);
     Variable probability, answer;
     {
       const NoGrad off_the_tape;
       const nn::EvalMode evaluation(teacher);
-      const ValueAndIndex best = max(softmax(teacher(weak), 1), 1);
+      // The classes are equally common: what the teacher answers too often, it is believed less.
+      const Variable said = softmax(teacher(weak), 1);
+      shares = 0.99 * shares + 0.01 * mean(said, {0});
+      const Variable even = said / shares;
+      const ValueAndIndex best = max(even / sum(even, {1}, {.keepdims = true}), 1);
       probability = best.values;
       answer = best.indices;
     }
@@ -114,6 +120,17 @@ Cnn learn(const data::TensorDataset<2>& digits, const Tensor& labelled, bool alo
               .schedule = optim::LinearWarmup(std::max<Index>(updates / 20, 1), optim::CosineLR(updates))});
   average.copy_to(model);
   return model;
+}
+
+// Means of twenty stretches of the steps.
+std::vector<double> smooth(const std::vector<double>& values) {
+  const std::size_t parts = std::min<std::size_t>(values.size(), 20);
+  std::vector<double> means(parts);
+  for (std::size_t k = 0; k < parts; ++k) {
+    const std::size_t from = k * values.size() / parts, to = (k + 1) * values.size() / parts;
+    for (std::size_t i = from; i < to; ++i) means[k] += 100 * values[i] / static_cast<double>(to - from);
+  }
+  return means;
 }
 
 int main(int argc, char** argv) {
@@ -145,8 +162,8 @@ int main(int argc, char** argv) {
         manual_seed(seed);
         const Tensor labelled = choose_labelled(digits.training.tensors()[1], options.per_class);
         PseudoLabels its_fate;
-        networks.labels_alone[i] = learn(digits.training, labelled, true, seed, options, run, its_fate);
-        networks.with_others[i] = learn(digits.training, labelled, false, seed, options, run, its_fate);
+        networks.labels_alone[i] = learn(Cnn(options.width), From::labelled, digits.training, labelled, seed, options, run, its_fate);
+        networks.with_others[i] = learn(networks.labels_alone[i], From::all, digits.training, labelled, seed, options, run, its_fate);
         if (i == 0) fate = its_fate;
       }
       const auto accuracy = [&](Cnn& network) {
