@@ -28,8 +28,8 @@ struct Cnn : nn::Module {
   XGRAD_VISIT(layers)
 
   static nn::Sequential stage(Index in, Index out) {
-    return nn::Sequential(nn::Conv2d(in, out, {.kernel = 3, .padding = 1, .bias = false}), nn::BatchNorm2d(out),
-                          nn::ReLU(), nn::MaxPool2d(2));
+    return nn::Sequential(nn::Conv2d(in, out, {.kernel = 3, .padding = 1, .bias = false}),
+                          nn::BatchNorm2d(out), nn::ReLU(), nn::MaxPool2d(2));
   }
   nn::Sequential layers;
 };
@@ -75,10 +75,12 @@ Cnn learn(Cnn model, From from, const data::TensorDataset<2>& digits, const Tens
   Cnn teacher = model;
   nn::ExponentialAverage average(model, {.decay = options.decay, .warmup = from == From::labelled});
   const auto with_label = data::Map(data::Subset(digits, labelled), data::on_image(strongly()));
-  const auto pairs = data::Map(digits, [weak = weakly(), strong = strongly()](const std::array<Tensor, 2>& e) {
-    return Unlabelled{weak(e[0]), strong(e[0]), e[1]};
-  });
-  data::DataLoader loader(pairs, {.batch_size = options.batch, .shuffle = true, .seed = seed, .drop_last = true, .prefetch = 4});
+  const auto pairs =
+      data::Map(digits, [weak = weakly(), strong = strongly()](const std::array<Tensor, 2>& e) {
+        return Unlabelled{weak(e[0]), strong(e[0]), e[1]};
+      });
+  data::DataLoader loader(
+      pairs, {.batch_size = options.batch, .shuffle = true, .seed = seed, .drop_last = true, .prefetch = 4});
   Variable shares = full({10}, 0.1);  // of the classes among the teacher's answers, lately
 
   const auto loss = [&](Cnn& its_model, const Unlabelled& batch) {
@@ -133,11 +135,27 @@ std::vector<double> smooth(const std::vector<double>& values) {
   return means;
 }
 
+// All digits with a label by class, and what becomes of some without.
+void draw_digits(plot::Figure& figure, const data::TensorDataset<2>& digits, const Tensor& labelled) {
+  const auto [images, labels] = digits.gather(labelled);
+  const Tensor order = argsort(labels).value();
+  figure.panel({.title = "All digits that have a label"})
+      .images(data::gather_rows(images, order),
+              {.columns = 20, .range = {0, 1}, .map = plot::ColourMap::ink});
+  std::vector<Variable> rows;
+  for (const data::Transform& transform : {weakly(), strongly()})
+    for (Index i = 0; i < 10; ++i) rows.push_back(transform(digits.get(i)[0]));
+  figure.panel({.title = "Without: as the teacher sees them, and the pupil"})
+      .images(stack(rows, 0).value(), {.columns = 10, .range = {0, 1}, .map = plot::ColourMap::ink});
+}
+
 int main(int argc, char** argv) {
-  example::Program program("semi_supervised", "A hundred labelled digits, and what the others add without labels",
+  example::Program program("semi_supervised",
+                           "A hundred labelled digits, and what the others add without labels",
                            {.data = "mnist", .epochs = 2, .small_epochs = 4});
   Options options;
-  program.number("--trials", options.trials, "Runs with the seeds from --seed on; with --small one", {1, 100});
+  program.number("--trials", options.trials, "Runs with the seeds from --seed on; with --small one",
+                 {1, 100});
   program.number("--labels", options.per_class, "Labelled digits of each class", {1, 1'000});
   program.number("--batch", options.batch, "Digits without labels in a step", {1, 10'000});
   program.number("--labelled-batch", options.labelled_batch, "Digits with labels in a step", {1, 10'000});
@@ -154,18 +172,35 @@ int main(int argc, char** argv) {
     Networks networks(options.trials, options.width);
     const bool loaded = run.load(networks);
     data::DataLoader test(digits.test, {.batch_size = 500});
-    PseudoLabels fate;
+    plot::Figure figure(
+        {.title = digits.name + ": few labels, and many digits without",
+         .subtitle = std::to_string(10 * options.per_class) + " labels; networks, labels and order by seed"});
+    plot::Panel& bars = figure.panel({.title = "Test accuracy", .y_unit = " %", .y_range = {50, 100}});
     std::vector<double> alone, with_others;
+    std::vector<std::string> names;
+    bool never_below = true;
     for (std::size_t i = 0; i < networks.with_others.size(); ++i) {
       const std::uint64_t seed = run.seed + i;
+      names.push_back("seed " + std::to_string(seed));
+      manual_seed(seed);
+      const Tensor labelled = choose_labelled(digits.training.tensors()[1], options.per_class);
       if (!loaded) {
-        manual_seed(seed);
-        const Tensor labelled = choose_labelled(digits.training.tensors()[1], options.per_class);
-        PseudoLabels its_fate;
-        networks.labels_alone[i] = learn(Cnn(options.width), From::labelled, digits.training, labelled, seed, options, run, its_fate);
-        networks.with_others[i] = learn(networks.labels_alone[i], From::all, digits.training, labelled, seed, options, run, its_fate);
-        if (i == 0) fate = its_fate;
+        PseudoLabels fate;
+        networks.labels_alone[i] =
+            learn(Cnn(options.width), From::labelled, digits.training, labelled, seed, options, run, fate);
+        networks.with_others[i] =
+            learn(networks.labels_alone[i], From::all, digits.training, labelled, seed, options, run, fate);
+        if (train::interrupted()) return;
+        if (i == 0)
+          figure
+              .panel(
+                  {.title = "Pseudo-labels of the first seed", .x = "twentieth of the steps", .y_unit = " %"})
+              .curve(plot::counting(smooth(fate.used).size()), smooth(fate.used),
+                     {.label = "sure enough to be used"})
+              .curve(plot::counting(smooth(fate.right).size()), smooth(fate.right),
+                     {.label = "right among these"});
       }
+      if (i == 0) draw_digits(figure, digits.training, labelled);
       const auto accuracy = [&](Cnn& network) {
         train::Accuracy metric;
         metric.update(train::predict(network, test), digits.test.tensors()[1]);
@@ -175,10 +210,17 @@ int main(int argc, char** argv) {
       with_others.push_back(accuracy(networks.with_others[i]));
       std::printf("seed %llu: labels alone %.2f %%, with the others %.2f %%\n",
                   static_cast<unsigned long long>(seed), 100 * alone.back(), 100 * with_others.back());
-      if (train::interrupted()) return;
+      never_below = never_below && with_others.back() >= alone.back();
     }
     run.save(networks);
+    bars.bars(names, (100 * Variable(Tensor::from(alone))).value(),
+              {.label = "labels alone", .show_values = true})
+        .bars(names, (100 * Variable(Tensor::from(with_others))).value(),
+              {.label = "with the others", .show_values = true});
+    run.draw(figure);
+    run.claim("In each run the digits without labels help", never_below);
     run.figure("labels alone", mean(Tensor::from(alone)).item());
-    run.figure("with the others", mean(Tensor::from(with_others)).item(), {.at_least = run.choose(0.95, 0.6)});
+    run.figure("with the others", mean(Tensor::from(with_others)).item(),
+               {.at_least = run.choose(0.95, 0.6)});
   });
 }

@@ -32,11 +32,12 @@ Points checked(const Tensor& tensor, const char* name) {
   else if (tensor.dtype() == float64)
     take(tensor.span<double>());
   else
-    fail<DTypeError>(std::string(name) + " should be float32 or float64, not " + std::string(to_string(tensor.dtype())));
+    fail<DTypeError>(std::string(name) + " should be float32 or float64, not " +
+                     std::string(to_string(tensor.dtype())));
   for (std::size_t i = 0; i < points.values.size(); ++i)
     if (!std::isfinite(points.values[i]))
-      fail<NumericError>(std::string(name) + ": row " +
-                         std::to_string(static_cast<Index>(i) / points.size) + " is not finite");
+      fail<NumericError>(std::string(name) + ": row " + std::to_string(static_cast<Index>(i) / points.size) +
+                         " is not finite");
   return points;
 }
 
@@ -163,8 +164,7 @@ KMeans k_means(const Tensor& tensor, const KMeansOptions& options, Generator& ge
   KMeans best;
   Points best_centres;
   for (Index run = 0; run < (given ? 1 : options.restarts); ++run) {
-    Points centres =
-        given ? checked(options.start, "start") : plus_plus(points, options.clusters, generator);
+    Points centres = given ? checked(options.start, "start") : plus_plus(points, options.clusters, generator);
     Assignment assigned = assign(points, centres);
     Index iterations = 0;
     for (bool moved = true; moved && iterations < options.iterations; ++iterations) {

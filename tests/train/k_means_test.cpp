@@ -62,8 +62,8 @@ TEST_CASE("k_means: scikit-learn's result from the same centres") {
 }
 
 TEST_CASE("k_means: a cluster that lost its points gets the farthest one") {
-  const auto found = train::k_means(golden("points", {60, 3}),
-                                    {.clusters = 4, .start = golden("lost_start", {4, 3})});
+  const auto found =
+      train::k_means(golden("points", {60, 3}), {.clusters = 4, .start = golden("lost_start", {4, 3})});
   check_near(found.centres, golden("lost_centres", {4, 3}), 1e-12);
   CHECK(same(found.clusters, golden("lost_clusters").to(int64)));
   CHECK(std::abs(found.inertia - golden("lost_inertia").item<double>()) < 1e-10);
