@@ -9,9 +9,9 @@
 #include <xgrad/train/interrupt.hpp>
 #include <xgrad/xgrad.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,10 +24,18 @@ struct Flowers {
   std::vector<std::string> names;
 };
 
+Flowers read_flowers(const std::string& path) {
+  const data::Table table = data::read_csv(path);
+  const data::Categories species = table.categories("species");
+  if (species.names.size() != 3) throw std::runtime_error(path + " should have three species");
+  return {table.numbers({"petal_length", "petal_width"}), table.numbers("sepal_length"), species.ids,
+          species.names};
+}
+
 // The classifier at one moment of its training.
 struct Moment {
   Index step;
-  Tensor weight, bias;  // (3, 2), (3,): linear in the two numbers of a flower
+  Tensor weight, bias;  // (3, 2), (3,)
   Tensor right;         // (N,): the probability of each flower's own species
   double loss, accuracy;
 };
@@ -37,16 +45,21 @@ struct Training {
   std::vector<double> losses;   // of every step
 };
 
+// Linear in the two numbers of a flower: (N, 2) to (N, 3).
+Variable logits(const Operand& x, const Operand& weight, const Operand& bias) {
+  return matmul(x, weight, {.transpose_b = true}) + bias;
+}
+
 // Gradient descent on all flowers at once: an epoch is one step.
 Training learn(const Tensor& x, const Tensor& species, const example::Run& run) {
   Variable weight(normal({3, 2}), {.requires_grad = true}), bias(zeros({3}), {.requires_grad = true});
   optim::SGD optimizer({weight, bias}, {.learning_rate = 0.5});
   Training training;
   for (Index step = 0;; ++step) {
-    const Variable y = matmul(x, weight, {.transpose_b = true}) + bias;
+    const Variable y = logits(x, weight, bias);
     const Variable p = softmax(y, 1);
     const Variable right = gather(p, 1, species.reshape({-1, 1})).reshape({-1});
-    const Variable loss = -mean(log(right));  // nn::cross_entropy(y, species), without its care for p = 0
+    const Variable loss = nn::cross_entropy(y, species);
     training.losses.push_back(loss.item());
     const bool last = step == run.epochs || train::interrupted();
     if (step == 0 || step == run.epochs / 100 || last)
@@ -59,13 +72,6 @@ Training learn(const Tensor& x, const Tensor& species, const example::Run& run) 
   }
 }
 
-Flowers read_flowers(const std::string& path) {
-  const data::Table table = data::read_csv(path);
-  const data::Categories species = table.categories("species");
-  return {table.numbers({"petal_length", "petal_width"}), table.numbers("sepal_length"), species.ids,
-          species.names};
-}
-
 void draw_training(plot::Figure& figure, const Training& training, const Flowers& flowers,
                    const data::StandardScaler& scaler) {
   for (const Moment& moment : training.moments) {
@@ -74,16 +80,12 @@ void draw_training(plot::Figure& figure, const Training& training, const Flowers
                   static_cast<long long>(moment.step), moment.loss, 100 * moment.accuracy);
     figure.panel({.title = title, .x = "petal length (cm)", .y = "petal width (cm)"})
         .decision_regions(
-            [&](const Tensor& x) {
-              return (matmul(scaler.transform(x), moment.weight, {.transpose_b = true}) + moment.bias)
-                  .value();
-            },
+            [&](const Tensor& x) { return logits(scaler.transform(x), moment.weight, moment.bias).value(); },
             {0.5, 7.5}, {0, 2.7})
         .classes(flowers.petals, flowers.species, {.names = flowers.names});
   }
-  plot::Panel& sorted = figure.panel({.title = "Probability of each flower's own species",
-                                      .x = "flowers, the least likely first",
-                                      .y_range = {0, 1}});
+  plot::Panel& sorted = figure.panel(
+      {.title = "Probability of each flower's own species", .x = "flowers, sorted", .y_range = {0, 1}});
   plot::Panel& logarithm = figure.panel({.title = "What each flower adds to the loss: -log p",
                                          .x = "probability p of its own species",
                                          .x_range = {0, 1},
@@ -92,7 +94,7 @@ void draw_training(plot::Figure& figure, const Training& training, const Flowers
   logarithm.curve(p, (-log(p)).value(), {.colour = "#9aa3ad"});
   for (const Moment& moment : training.moments) {
     const std::string label = "after " + std::to_string(moment.step) + " steps";
-    sorted.curve(plot::counting(flowers.names.empty() ? 0 : static_cast<std::size_t>(moment.right.count())),
+    sorted.curve(plot::counting(static_cast<std::size_t>(moment.right.count())),
                  sort(moment.right).values.value(), {.label = label, .markers = plot::Markers::none});
     logarithm.scatter(moment.right, (-log(moment.right)).value(), {.label = label});
   }
@@ -100,8 +102,8 @@ void draw_training(plot::Figure& figure, const Training& training, const Flowers
       .curve(plot::counting(training.losses.size(), 0), training.losses);
 }
 
-// A loss of two parameters, weight and bias: is a flower of the third species, not the second, by the length
-// of its sepals? Points (N, 2) to losses (N,).
+// Is a flower of the third species, not the second, by the length of its sepals? The loss has two parameters,
+// weight and bias: points (N, 2) to losses (N,).
 struct Surface {
   Tensor length, third;  // float64 (1, M)
 
@@ -119,8 +121,7 @@ Surface make_surface(const Flowers& flowers) {
 }
 
 struct Descent {
-  std::vector<double> points;  // weight and bias in turn
-  std::vector<double> losses;
+  std::vector<double> points, losses;  // the points are weight and bias in turn
 };
 
 Descent descend(const Surface& surface, double rate, Index steps) {
@@ -135,31 +136,32 @@ Descent descend(const Surface& surface, double rate, Index steps) {
   return descent;
 }
 
-// The lowest loss, by Newton's method from near it.
-double lowest(const Surface& surface) {
+// Where the loss is lowest: by Newton's method, which takes its steps from the curvature, too.
+Tensor lowest(const Surface& surface) {
   const auto f = [&](const Variable& x) { return sum(surface(x.reshape({1, 2}))); };
-  Variable point(Tensor({0.0, 0.0}, float64), {.requires_grad = true});
-  for (int step = 0; step < 20; ++step)
-    point.set_value(
-        (point.detach() - linalg::solve(hessian(f, point.detach()), grad(f(point), point))).value());
-  std::printf("minimum %.4f at %.4f %.4f\n", f(point).item(), point.at({0}), point.at({1}));
-  return f(point).item();
+  Variable point(zeros({2}, float64), {.requires_grad = true});
+  for (int step = 0; step < 20; ++step) {
+    const Variable slope = grad(f(point), point);
+    point.set_value((point.detach() - linalg::solve(hessian(f, point.detach()), slope)).value());
+  }
+  return point.value().reshape({1, 2});
 }
 
 void compare_rates(plot::Figure& figure, const Flowers& flowers, example::Run& run) {
   const Surface surface = make_surface(flowers);
-  const double minimum = lowest(surface);
+  const Tensor bottom = lowest(surface);
+  const double minimum = surface(bottom).item();
   std::vector<Descent> descents;
-  for (const double rate : {0.05, 2.5, 8.0}) {
-    const Descent descent = descend(surface, rate, 50);
+  for (const double rate : {0.15, 2.5, 6.0}) {
+    const Descent& descent = descents.emplace_back(descend(surface, rate, 50));
     char title[80];
     std::snprintf(title, sizeof title, "50 steps of rate %.2g: loss %.3f", rate, descent.losses.back());
     std::printf("%s, the lowest is %.3f\n", title, minimum);
     figure.panel({.title = title, .x = "weight", .y = "bias"})
         .contour([&](const Tensor& x) { return surface(x.to(float64)).value(); }, {-3, 5}, {-6, 4},
                  {.logarithmic = true, .colour_bar = false})
+        .scatter(bottom, {.colour = "#333a44", .radius = 4, .opacity = 1})
         .path(Tensor::from(descent.points, {-1, 2}));
-    descents.push_back(descent);
   }
   Index rises = 0;
   for (std::size_t i = 1; i < descents[2].losses.size(); ++i)
@@ -180,18 +182,19 @@ int main(int argc, char** argv) {
     scaler.fit(flowers.petals);
     manual_seed(run.seed);
     const Training training = learn(scaler.transform(flowers.petals), flowers.species, run);
-    for (const Moment& moment : training.moments)
-      std::printf(
-          "after %3lld steps: loss %.3f, probability of the right species %.3f in the mean, %.3f at least\n",
-          static_cast<long long>(moment.step), moment.loss, mean(moment.right).item(),
-          min(moment.right).item());
-    plot::Figure figure({.title = "What a loss means",
-                         .subtitle = "150 irises; seed " + std::to_string(run.seed),
-                         .columns = 3});
+    bool same = true;
+    for (const Moment& moment : training.moments) {
+      same = same && std::abs(moment.loss + mean(log(moment.right)).item()) < 1e-4;
+      std::printf("after %3lld steps: loss %.3f, probability of the right species %.3f to %.3f, mean %.3f\n",
+                  static_cast<long long>(moment.step), moment.loss, min(moment.right).item(),
+                  max(moment.right).item(), mean(moment.right).item());
+    }
+    run.claim("the loss is minus the mean logarithm of these probabilities", same);
+    plot::Figure figure(
+        {.title = "What a loss means", .subtitle = "irises; seed " + std::to_string(run.seed), .columns = 3});
     draw_training(figure, training, flowers, scaler);
     compare_rates(figure, flowers, run);
     run.draw(figure);
-    run.figure("accuracy on these flowers", training.moments.back().accuracy,
-               {.at_least = 0.93, .digits = 1});
+    run.figure("accuracy", training.moments.back().accuracy, {.at_least = 0.93, .digits = 1});
   });
 }

@@ -6,7 +6,6 @@
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
-#include <array>
 #include <cstdio>
 #include <numeric>
 #include <string>
@@ -55,7 +54,8 @@ std::vector<double> gradient_norms(nn::Sequential& model, const Tensor& images, 
   return norms;
 }
 
-// The share of each hidden layer's units that say 0 to every image: no image gives such a unit a gradient.
+// The share of each hidden layer's units that are dead, which say 0 to every image: no image gives such a
+// unit a gradient.
 std::vector<double> dead_units(nn::Sequential& model, const Tensor& images) {
   const NoGrad off_the_tape;
   std::vector<double> shares;
@@ -73,10 +73,10 @@ train::History learn(nn::Sequential& model, const std::string& label, const exam
   data::DataLoader training(digits.training, {.batch_size = 64, .shuffle = true, .seed = run.seed});
   data::DataLoader test(digits.test, {.batch_size = 1'000});
   optim::SGD optimizer(model.parameters(), {.learning_rate = wild_start ? 100 * rate : rate});
-  train::FitOptions<std::array<Tensor, 2>> options{.epochs = run.epochs,
-                                                   .validation = test,
-                                                   .metrics = {{"accuracy", train::Accuracy()}},
-                                                   .stop = train::interrupted};
+  train::FitOptions<train::BatchOf<decltype(training)>> options{.epochs = run.epochs,
+                                                                .validation = test,
+                                                                .metrics = {{"accuracy", train::Accuracy()}},
+                                                                .stop = train::interrupted};
   if (wild_start) {
     options.schedule = optim::MultiStepLR({run.choose<Index>(100, 30)}, 0.01);
     options.clip_norm = 1;  // bounds the gradient, so that the weights get large but stay numbers
@@ -91,9 +91,8 @@ train::History learn(nn::Sequential& model, const std::string& label, const exam
 
 // The deep networks: each activation with its own initialisation, the same digits, the same rate.
 void compare_depth(plot::Figure& figure, Index layers, const example::Digits& digits, example::Run& run) {
-  plot::Panel& norms = figure.panel({.title = "Norm of each layer's gradient, before the first step",
-                                     .x = "layer, from the digits to the output",
-                                     .y_log = true});
+  plot::Panel& norms = figure.panel(
+      {.title = "Norm of each layer's gradient, before the first step", .x = "layer", .y_log = true});
   plot::Panel& curves =
       figure.panel({.title = "Test accuracy", .x = "epoch", .y_unit = " %", .y_range = {0, 100}});
   const auto& [images, labels] = digits.training.tensors();
@@ -130,34 +129,31 @@ void compare_dead(plot::Figure& figure, const example::Digits& digits, example::
     Activation activation;
     double bias;
     bool wild_start;
-    std::size_t colour;
   };
-  plot::Panel& panel = figure.panel({.title = "Units that say 0 to every test image, after training",
-                                     .x = "hidden layer",
-                                     .y_unit = " %",
-                                     .y_range = {0, 100}});
+  plot::Panel& panel = figure.panel(
+      {.title = "Dead units after training", .x = "hidden layer", .y_unit = " %", .y_range = {0, 100}});
   std::vector<double> dead, loss;
   for (const Case& it :
-       {Case{"ReLU", relus, 0, false, 2}, Case{"biases from -2 on", relus, -2, false, 1},
-        Case{"wild start", relus, 0, true, 4}, Case{"leaky ReLU, wild start", leaky_relus, 0, true, 3}}) {
+       {Case{"ReLU", relus, 0, false}, Case{"leaky ReLU, wild start", leaky_relus, 0, true},
+        Case{"ReLU, wild start", relus, 0, true}, Case{"ReLU, biases from -2 on", relus, -2, false}}) {
     if (train::interrupted()) return;
     manual_seed(run.seed);
     nn::Sequential model = network(it.activation, 4);
     for (Index i = 0; i < 4; ++i) nn::init::constant(model.at<nn::Linear>(2 * i).bias, it.bias);
-    const std::string label = "4 hidden layers, " + it.label;
-    loss.push_back(learn(model, label, digits, run, 0.05, it.wild_start).last("loss"));
+    loss.push_back(
+        learn(model, "4 hidden layers, " + it.label, digits, run, 0.05, it.wild_start).last("loss"));
     std::vector<double> shares = dead_units(model, digits.test.tensors()[0]);
     dead.push_back(std::accumulate(shares.begin(), shares.end(), 0.0) / 4);
     std::printf("%45s of its units %.1f %% are dead\n", "", 100 * dead.back());
     for (double& share : shares) share *= 100;
-    panel.bars({"1", "2", "3", "4"}, shares, {.label = it.label, .colour = plot::series_colour(it.colour)});
+    panel.bars({"1", "2", "3", "4"}, shares,
+               {.label = it.label, .colour = plot::series_colour(dead.size() + 1)});
   }
   run.claim("ReLU, well begun, keeps more than 9 of 10 units alive", dead[0] < 0.1);
-  run.claim("with biases from -2 on more than 4 of 10 units are dead, and nothing is learned",
-            dead[1] > 0.4 && loss[1] > 2.2);  // knowing nothing, the loss is log(10) = 2.30
   run.claim("a wild start kills more than 1 of 10 units for good", dead[2] > 0.1);
-  run.claim("leaky ReLU has no dead unit after the same, and recovers better",
-            dead[3] == 0 && loss[3] < loss[2]);
+  run.claim("leaky ReLU has no dead unit after it, and recovers better", dead[1] == 0 && loss[1] < loss[2]);
+  run.claim("with biases from -2 on more than 4 of 10 units are dead, and nothing is learned",
+            dead[3] > 0.4 && loss[3] > 2.2);  // knowing nothing, the loss is log(10) = 2.30
 }
 
 // Units that start equal get equal gradients: a layer of them is one unit, however many it has.
@@ -179,7 +175,7 @@ void compare_starts(plot::Figure& figure, const example::Digits& digits, example
     }
     shown.push_back(model.at<nn::Linear>(0).weight.rows(0, 12).reshape({12, 28, 28}));
   }
-  figure.panel({.title = "Weights of 12 units, begun at random; and at zero"})
+  figure.panel({.title = "First layer, begun at random; and at zero"})
       .images(concat(shown, 0).value(), {.columns = 6, .zoom = 2});
   run.claim("from zeros, all units of a hidden layer move, and stay equal to the last bit", equal);
   run.claim("that network is less than half as good as the other", accuracy[1] < accuracy[0] / 2);
