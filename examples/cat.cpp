@@ -2,7 +2,6 @@
 #include "support/cats.hpp"
 #include "support/program.hpp"
 
-#include <xgrad/train/curves.hpp>
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
@@ -18,13 +17,9 @@ struct Recipe {
   bool grey = false;
   bool descent = false;    // gradient descent on all pictures at once; else Adam on batches
   bool augmented = false;  // pictures turned, shifted and mirrored at random
-  bool last = false;       // whose networks are saved
-  bool taught = false;     // by the other drawings: first which is what, then that none is a cat
+  bool more = false;       // with more drawings that are no cats, and four times as many steps
 };
 
-// Layers up to the last but one, and how many numbers that gives.
-std::pair<nn::Sequential, Index> body(const Recipe& recipe, Index channels) {
-  bool more = false;       // with more drawings that are no cats, and four times as many steps
 // The output is a logit, whose sigmoid is the probability of a cat.
 nn::Sequential network(const Recipe& recipe, Index channels) {
   nn::Sequential net;
@@ -41,20 +36,16 @@ nn::Sequential network(const Recipe& recipe, Index channels) {
     }
     net.push_back(nn::AdaptiveAvgPool2d(1));
   }
-  net.push_back(nn::Flatten());
   net.push_back(nn::Flatten({.order = nn::FlattenOrder::pytorch}));
   for (const Index units : recipe.hidden) {
     net.push_back(nn::Linear(size, units));
     net.push_back(nn::ReLU());
     size = units;
   }
-  return {net, size};
-}
-
-// The output is a logit, whose sigmoid is the probability of a cat. Where training knows mirrored pictures,
-// the answer is the mean of those to the picture and to its mirror image.
   net.push_back(nn::Linear(size, 1));
   return net;
+}
+
 // Where training mirrors pictures, the answer is the mean of those to the picture and to its mirror image.
 auto cat_loss(bool mirrored) {
   return [mirrored](nn::Sequential& net, const std::array<Tensor, 2>& batch) {
@@ -65,183 +56,15 @@ auto cat_loss(bool mirrored) {
   };
 }
 
-// Epochs of batches by Adam, with a rate that rises and falls.
-template <class Loss>
-train::History learn(nn::Sequential& net, const example::Pictures& pictures, const Loss& loss,
-                     const Recipe& recipe, double rate, Index epochs, const data::LoaderOptions& options) {
-  const double border = pictures.images.size(3) == 1 ? 0 : 0.5;
-  std::vector<data::Transform> changes;
-  if (recipe.augmented)
-    changes = {data::horizontal_flip(), data::random_rotation(15, border),
-               data::random_crop(64, 64, {.padding = 6, .fill = border})};
-  data::DataLoader loader(data::Map(data::TensorDataset(pictures.images, pictures.labels),
-                                    data::on_image(data::compose(changes))),
-                          options);
-  optim::AdamW optimizer(net.parameters(), {.learning_rate = rate, .weight_decay = 0.05});
-  const Index updates = epochs * loader.size();
-  return train::fit(net, loader, loss, optimizer,
-                    {.epochs = epochs,
-                     .stop = train::interrupted,
-                     .schedule = optim::LinearWarmup(updates / 10 + 1, optim::CosineLR(updates))});
-}
-
-// Each class as often as the other, whatever there is of them.
-data::Sampler balanced(const Tensor& labels, Index samples) {
-  const Variable cat = Variable(labels).reshape({-1});
-  const double share = mean(cat).item();
-  return data::Sampler::weighted((cat / share + (1 - cat) / (1 - share)).value(), {.samples = samples});
-}
-
-// One recipe in several trials.
-struct Result {
-  std::string name;
-  std::vector<double> training, test;  // per cent of right answers in each
-  train::History history;              // of the first
-  Tensor probabilities;                // in the first, of its test pictures
-  Index parameters = 0;
-};
-
-double average(const std::vector<double>& of) { return mean(Variable(Tensor::from(of))).item(); }
-
-Result try_out(const Recipe& recipe, const example::Cats& cats, example::Run& run,
-               train::Progress& progress) {
-  const Index channels = recipe.grey ? 1 : cats.test[0].images.size(3);
-  const std::size_t trials = run.choose<std::size_t>(5, 2);
-  const bool loaded = !run.load_path.empty();
-  manual_seed(run.seed);
-  auto [layers, size] = body(recipe, channels);
-  if (recipe.taught && !loaded) {
-    nn::Sequential namer(layers, nn::Linear(size, cats.kinds));
-    const auto loss =
-        train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); });
-    learn(namer, cats.others, loss, recipe, 3e-3, run.epochs / 3,
-          {.batch_size = 64, .shuffle = true, .seed = run.seed, .prefetch = 2});
-    layers = namer.at<nn::Sequential>(0);
-  }
-  nn::ModuleList nets;  // of all trials, which are saved together
-  for (std::size_t t = 0; t < trials; ++t) {
-    manual_seed(run.seed + t);
-    nets.push_back(
-        nn::Sequential(recipe.taught ? layers : body(recipe, channels).first, nn::Linear(size, 1)));
-  }
-  run.load(nets);
-
-  const auto loss = cat_loss(recipe.augmented);
-  Result result;
-  result.name = recipe.name;
-  for (const Variable& parameter : nets[0].parameters()) result.parameters += parameter.count();
-  for (std::size_t t = 0; t < trials && !train::interrupted(); ++t) {
-    auto& net = nets.at<nn::Sequential>(static_cast<Index>(t));
-    const auto known = recipe.grey ? cats.training[t].grey() : cats.training[t];
-    const auto unknown = recipe.grey ? cats.test[t].grey() : cats.test[t];
-    data::DataLoader training(data::TensorDataset(known.images, known.labels), {.batch_size = known.size()});
-    data::DataLoader test(data::TensorDataset(unknown.images, unknown.labels),
-                          {.batch_size = unknown.size()});
-    train::History history;
-    if (!loaded && recipe.descent) {
-      optim::SGD optimizer(net.parameters(), {.learning_rate = 0.0075});
-      history = train::fit(net, training, loss, optimizer,
-                           {.epochs = run.choose(3'000, 300), .stop = train::interrupted});
-    } else if (!loaded) {
-      const auto used = recipe.taught ? known + cats.others.labelled(0) : known;
-      history = learn(net, used, loss, recipe, recipe.taught ? 1e-3 : 3e-3,
-                      recipe.taught ? run.epochs / 3 : run.epochs,
-                      {.batch_size = 16,
-                       .seed = run.seed + t,
-                       .prefetch = 2,
-                       .sampler = balanced(used.labels, known.size() * (recipe.taught ? 4 : 1))});
-    }
-    const auto accuracy = [&](auto& loader) {
-      return 100 * train::evaluate(net, loader, loss, {{"accuracy", train::BinaryAccuracy({.logits = true})}})
-                       .at("accuracy");
-    };
-    result.training.push_back(accuracy(training));
-    result.test.push_back(accuracy(test));
-    if (t == 0) {
-      result.history = history;
-      result.probabilities = train::predict(
-          net, test, [&](auto& its_net, const auto& batch) { return sigmoid(loss(its_net, batch).output); });
-    }
-    progress.update(static_cast<Index>(t + 1));
-  }
-  progress.end({{"training %", average(result.training)},
-                {"test %", average(result.test)},
-                {"lowest", std::ranges::min(result.test)},
-                {"highest", std::ranges::max(result.test)}});
-  if (recipe.last && !loaded) run.save(nets);
-  return result;
-}
-
-void draw(example::Run& run, const example::Cats& cats, const std::vector<Result>& results, double always) {
-  plot::Figure figure(
-      {.title = cats.photographs ? "Cat or not: photographs" : "Cat or not: drawings",
-       .subtitle = "mean of the trials from seed " + std::to_string(run.seed) + " on, lowest and highest"});
-  std::vector<std::string> names;
-  std::vector<double> training, test, low, high;
-  for (const Result& result : results) {
-    names.push_back(result.name);
-    training.push_back(average(result.training));
-    test.push_back(average(result.test));
-    low.push_back(std::ranges::min(result.test));
-    high.push_back(std::ranges::max(result.test));
-  }
-  figure.panel({.title = "Right answers", .y_unit = " %", .y_range = {0, 100}, .width = 520})
-      .bars(names, training, {.label = "training"})
-      .bars(names, test, {.label = "test", .low = low, .high = high})
-      .mark_y(100 * always, "always the same answer");
-  example::draw_answers(figure.panel({.title = "Answers to test pictures, the last line's network"}),
-                        cats.test[0], results.back().probabilities);
-  run.draw(figure);
-}
-
-int main(int argc, char** argv) {
-  example::Program program(
-      "cat", "Cat or not: the first network for pictures, and what makes it better",
-      {.data = "quickdraw",
-       .data_help = "quickdraw, or a directory with train_catvnoncat.h5 and test_catvnoncat.h5",
-       .epochs = 60,
-       .small_epochs = 15});
-  return program.run(argc, argv, [&](example::Run& run) {
-    const example::Cats cats = example::read_cats(
-        run.data(), {.kinds = run.choose(344, 100), .each = run.choose(30, 4), .seed = run.seed});
-    std::vector<Recipe> recipes{{.name = "4096-8-1", .hidden = {8}, .grey = true, .descent = true}};
-    if (cats.photographs)
-      recipes.insert(recipes.end(), {{.name = "in colour", .hidden = {8}, .descent = true},
-                                     {.name = "deeper", .hidden = {64, 32, 16}},
-                                     {.name = "+ augmented", .hidden = {64, 32, 16}, .augmented = true}});
-    recipes.push_back({.name = "convolution"});
-    recipes.push_back({.name = "+ augmented", .augmented = true});
-    if (!cats.photographs) recipes.push_back({.name = "+ taught", .augmented = true, .taught = true});
-    recipes.back().last = true;
-    if (!run.load_path.empty()) recipes = {recipes.back()};
-
-    const double share = mean(Variable(cats.test[0].labels)).item(), always = std::max(share, 1 - share);
-    std::printf(
-        "%lld pictures to learn from, %lld to test: always to say \"%s\" is right for %.0f %% of these\n",
-        static_cast<long long>(cats.training[0].size()), static_cast<long long>(cats.test[0].size()),
-        share >= 0.5 ? "cat" : "no cat", 100 * always);
-    train::Progress progress({.unit = "trials"});
-    std::vector<Result> results;
-    for (const Recipe& recipe : recipes) {
-      progress.begin(recipe.name, run.choose(5, 2), std::ssize(recipes) - std::ssize(results) - 1);
-      results.push_back(try_out(recipe, cats, run, progress));
-      if (train::interrupted()) return;
-    }
-    draw(run, cats, results, always);
-    if (recipes.size() > 1 && cats.photographs)
-      run.figure("training accuracy of 4096-8-1", average(results[0].training) / 100, {.at_least = 0.98});
-    run.claim("4096-8-1 has 32,785 parameters", recipes.size() == 1 || results[0].parameters == 32'785);
-    if (recipes.size() > 1) run.figure("test accuracy of 4096-8-1", average(results[0].test) / 100);
-    const double bound = cats.photographs ? 0.76 : 0.85;
-    run.figure("test accuracy of the last network", average(results.back().test) / 100,
-               {.at_least = run.choose(bound, 0.55)});
 void learn(nn::Sequential& net, const Recipe& recipe, const example::Pictures& known,
            const example::Cats& cats, const example::Run& run, std::uint64_t seed) {
+  const auto loss = cat_loss(recipe.augmented);
   if (recipe.descent) {
     data::DataLoader all(known.dataset(), {.batch_size = known.size()});
     optim::SGD optimizer(net.parameters(), {.learning_rate = 0.0075});
     train::fit(net, all, loss, optimizer, {.epochs = run.choose(3'000, 300), .stop = train::interrupted});
     return;
+  }
   const double border = cats.photographs ? 0.5 : 0;
   const auto changes = data::compose({data::horizontal_flip(), data::random_rotation(15, border),
                                       data::random_crop(64, 64, {.padding = 6, .fill = border})});
@@ -258,18 +81,28 @@ void learn(nn::Sequential& net, const Recipe& recipe, const example::Pictures& k
   const optim::LinearWarmup rate(updates / 10 + 1, optim::CosineLR(updates));
   train::fit(net, batches, loss, optimizer,
              {.epochs = run.epochs, .stop = train::interrupted, .schedule = rate});
+}
+
 // One recipe in all trials.
+struct Result {
   std::string name = {};
   nn::ModuleList nets = {};
   std::vector<double> training = {}, test = {};  // per cent of right answers
   Tensor probabilities = {};                     // in the first trial, of its test pictures
+};
+
+double average(const std::vector<double>& of) { return mean(Variable(Tensor::from(of))).item(); }
+
 Result try_out(const Recipe& recipe, const example::Cats& cats, const example::Run& run, Index trials,
+               train::Progress& progress) {
   const auto part = [&](const example::Pictures& all) { return recipe.grey ? all.grey() : all; };
   Result result{.name = recipe.name};
   for (Index t = 0; t < trials; ++t) {
     manual_seed(run.seed + static_cast<std::uint64_t>(t));
     result.nets.push_back(network(recipe, part(cats.test[0]).images.size(3)));
+  }
   const bool loaded = run.load(result.nets);
+  const auto loss = cat_loss(recipe.augmented);
   // There are fewer cats than others among the drawings to test: both count as if they were equally many.
   train::NamedMetric right{"right", train::BinaryAccuracy({.logits = true})};
   if (!cats.photographs) right.metric = train::recall({.average = train::Average::macro, .logits = true});
@@ -286,22 +119,69 @@ Result try_out(const Recipe& recipe, const example::Cats& cats, const example::R
     if (t == 0) result.probabilities = train::predict(net, test, probability);
     progress.update(t + 1);
     if (train::interrupted()) break;
+  }
+  progress.end({{"training %", average(result.training)},
+                {"test %", average(result.test)},
+                {"lowest", std::ranges::min(result.test)},
+                {"highest", std::ranges::max(result.test)}});
+  return result;
+}
+
 void draw(example::Run& run, const example::Cats& cats, const std::vector<Result>& results) {
+  plot::Figure figure(
+      {.title = cats.photographs ? "Cat or not: photographs" : "Cat or not: drawings",
+       .subtitle = "mean of the trials from seed " + std::to_string(run.seed) + " on, lowest and highest"});
+  std::vector<std::string> names;
+  std::vector<double> training, test, low, high;
+  for (const Result& result : results) {
+    names.push_back(result.name);
+    training.push_back(average(result.training));
+    test.push_back(average(result.test));
+    low.push_back(std::ranges::min(result.test));
+    high.push_back(std::ranges::max(result.test));
+  }
+  figure.panel({.title = "Right answers", .y_unit = " %", .y_range = {0, 100}, .width = 520})
+      .bars(names, training, {.label = "training"})
+      .bars(names, test, {.label = "test", .low = low, .high = high})
       .mark_y(100 * cats.same_answer, "the same answer to all");
   example::draw_answers(figure.panel({.title = "Test pictures, and the last network's answers"}),
+                        cats.test[0], results.back().probabilities);
+  run.draw(figure);
+}
+
+int main(int argc, char** argv) {
+  example::Program program(
+      "cat", "Cat or not: the first network for pictures, and what makes it better",
+      {.data = "quickdraw",
+       .data_help = "quickdraw, or a directory with train_catvnoncat.h5 and test_catvnoncat.h5",
        .epochs = 40,
        .small_epochs = 8});
+  return program.run(argc, argv, [&](example::Run& run) {
     const example::Cats cats = example::read_cats(run.data(), {.kinds = run.choose(344, 100),
                                                                .each = run.choose(15, 4),
                                                                .more_test = run.choose(480, 100),
                                                                .seed = run.seed});
+    std::vector<Recipe> recipes{{.name = "4096-8-1", .hidden = {8}, .grey = true, .descent = true}};
+    if (cats.photographs)
+      recipes.insert(recipes.end(), {{.name = "in colour", .hidden = {8}, .descent = true},
+                                     {.name = "deeper", .hidden = {64, 32, 16}},
+                                     {.name = "+ augmented", .hidden = {64, 32, 16}, .augmented = true}});
+    recipes.push_back({.name = "convolution"});
+    recipes.push_back({.name = "+ augmented", .augmented = true});
     if (!cats.photographs) recipes.push_back({.name = "+ more others", .augmented = true, .more = true});
+    if (!run.load_path.empty()) recipes = {recipes.back()};
+
     std::printf("%lld pictures to learn from, %lld to test; the same answer to all is right for %.0f %%%s\n",
                 static_cast<long long>(cats.training[0].size()), static_cast<long long>(cats.test[0].size()),
                 100 * cats.same_answer, cats.photographs ? "" : ", where cats and others count alike");
     const Index trials = run.choose(5, 2);
+    train::Progress progress({.unit = "trials"});
+    std::vector<Result> results;
+    for (const Recipe& recipe : recipes) {
       progress.begin(recipe.name, trials, std::ssize(recipes) - std::ssize(results) - 1);
       results.push_back(try_out(recipe, cats, run, trials, progress));
+      if (train::interrupted()) return;
+    }
     run.save(results.back().nets);
     draw(run, cats, results);
     if (results.size() > 1) {
@@ -312,6 +192,8 @@ void draw(example::Run& run, const example::Cats& cats, const std::vector<Result
                  {.at_least = run.choose(0.98, 0.6)});
       run.figure("test accuracy of 4096-8-1", average(results[0].test) / 100);
       run.figure("the same answer to all", cats.same_answer);
+    }
+    run.figure("test accuracy of the last network", average(results.back().test) / 100,
                {.at_least = cats.photographs ? run.choose(0.76, 0.5) : run.choose(0.85, 0.6)});
   });
 }

@@ -148,10 +148,6 @@ int main(int argc, char** argv) {
     auc.update(usual, zeros({usual.count()}, int64));
     auc.update(strange, ones({strange.count()}, int64));
 
-    run.figure("purity", train::purity(classes, groups), {.at_least = run.choose(0.75, 0.4)});
-    run.figure("adjusted Rand index", train::adjusted_rand_index(classes, groups), {.unit = ""});
-    run.figure("area under the ROC curve", auc.value(),
-               {.at_least = run.choose(0.97, 0.9), .unit = "", .digits = 4});
     plot::Figure figure({.title = digits.name + ": found without labels",
                          .subtitle = std::to_string(clusters) + " clusters among codes of " +
                                      std::to_string(code) + " numbers, seed " + std::to_string(run.seed)});
