@@ -76,7 +76,8 @@ void learn(nn::Sequential& net, const Recipe& recipe, const example::Pictures& k
                             .prefetch = 2,
                             .sampler = used.balanced(known.size() * (recipe.more ? 4 : 1))});
   const Index updates = run.epochs * batches.size();
-  optim::AdamW optimizer(net.parameters(), {.learning_rate = 3e-3, .weight_decay = 0.05});
+  optim::AdamW optimizer(net.parameters(),
+                         {.learning_rate = recipe.hidden.empty() ? 3e-3 : 5e-4, .weight_decay = 0.05});
   // The rate rises for a tenth of the steps, then falls to nothing.
   const optim::LinearWarmup rate(updates / 10 + 1, optim::CosineLR(updates));
   train::fit(net, batches, loss, optimizer,
