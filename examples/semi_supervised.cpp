@@ -21,8 +21,8 @@ struct Options {
 
 struct Cnn : nn::Module {
   explicit Cnn(Index width)
-      : layers(stage(1, width), stage(width, 2 * width), stage(2 * width, 4 * width), nn::Flatten(),
-               nn::Linear(3 * 3 * 4 * width, 10)) {}
+      : layers(stage(1, width), stage(width, 2 * width), stage(2 * width, 4 * width),
+               nn::Flatten({.order = nn::FlattenOrder::pytorch}), nn::Linear(3 * 3 * 4 * width, 10)) {}
   /// Images (N, 28, 28, 1) to logits (N, 10).
   Variable forward(const Variable& x) override { return layers(x); }
   XGRAD_VISIT(layers)
