@@ -64,7 +64,7 @@ Tensor choose_labelled(const Tensor& labels, Index per_class) {
 
 // How the pseudo-labels fare, which the network does not know: their truth is used here alone.
 struct PseudoLabels {
-  std::vector<double> used, right;
+  std::vector<double> used, right;  // shares of the digits of a step
 };
 
 using Unlabelled = std::array<Tensor, 3>;  // weakly distorted, strongly distorted, the truth to judge by
@@ -107,7 +107,7 @@ Cnn learn(From from, const data::TensorDataset<2>& digits, const Tensor& labelle
     }
     const Variable sure = (probability >= options.sure).to(float32);
     fate.used.push_back(mean(sure).item());
-    fate.right.push_back(sum(sure * (answer == truth).to(float32)).item() / std::max(sum(sure).item(), 1.0));
+    fate.right.push_back(mean(sure * (answer == truth).to(float32)).item());
     // One pass for both, so that normalisation sees them as one batch.
     const std::vector<Variable> both{images, strong};
     const Variable logits = its_model(concat(both, 0));
@@ -127,15 +127,19 @@ Cnn learn(From from, const data::TensorDataset<2>& digits, const Tensor& labelle
   return model;
 }
 
-// Means of twenty stretches of the steps.
-std::vector<double> smooth(const std::vector<double>& values) {
-  const std::size_t parts = std::min<std::size_t>(values.size(), 20);
-  std::vector<double> means(parts);
+// Percentages in twenty stretches of the steps.
+void draw_fate(plot::Panel& panel, const PseudoLabels& fate) {
+  const std::size_t steps = fate.used.size(), parts = std::min<std::size_t>(steps, 20);
+  std::vector<double> used(parts), right(parts), at(parts);
   for (std::size_t k = 0; k < parts; ++k) {
-    const std::size_t from = k * values.size() / parts, to = (k + 1) * values.size() / parts;
-    for (std::size_t i = from; i < to; ++i) means[k] += 100 * values[i] / static_cast<double>(to - from);
+    const std::size_t from = k * steps / parts, to = (k + 1) * steps / parts;
+    double sum_used = 0, sum_right = 0;
+    for (std::size_t i = from; i < to; ++i) sum_used += fate.used[i], sum_right += fate.right[i];
+    at[k] = static_cast<double>(to);
+    used[k] = 100 * sum_used / static_cast<double>(to - from);
+    right[k] = 100 * sum_right / sum_used;  // a gap where none was used
   }
-  return means;
+  panel.curve(at, used, {.label = "sure enough to be used"}).curve(at, right, {.label = "right among these"});
 }
 
 // All digits with a label by class, and what becomes of some without.
@@ -155,7 +159,7 @@ void draw_digits(plot::Figure& figure, const data::TensorDataset<2>& digits, con
 int main(int argc, char** argv) {
   example::Program program("semi_supervised",
                            "A hundred labelled digits, and what the others add without labels",
-                           {.data = "mnist", .epochs = 3, .small_epochs = 8});
+                           {.data = "mnist", .epochs = 5, .small_epochs = 8});
   Options options;
   program.number("--trials", options.trials, "Runs with the seeds from --seed on; with --small one",
                  {1, 100});
@@ -192,14 +196,9 @@ int main(int argc, char** argv) {
         networks.labels_alone[i] = learn(From::labelled, digits.training, labelled, seed, options, run, fate);
         networks.with_others[i] = learn(From::all, digits.training, labelled, seed, options, run, fate);
         if (train::interrupted()) return;
-        if (i == 0)
-          figure
-              .panel(
-                  {.title = "Pseudo-labels of the first seed", .x = "twentieth of the steps", .y_unit = " %"})
-              .curve(plot::counting(smooth(fate.used).size()), smooth(fate.used),
-                     {.label = "sure enough to be used"})
-              .curve(plot::counting(smooth(fate.right).size()), smooth(fate.right),
-                     {.label = "right among these"});
+        const plot::PanelOptions shown{
+            .title = "Pseudo-labels of the first seed", .x = "step", .y_unit = " %"};
+        if (i == 0) draw_fate(figure.panel(shown), fate);
       }
       if (i == 0) draw_digits(figure, digits.training, labelled);
       const auto accuracy = [&](Cnn& network) {
