@@ -3,13 +3,14 @@
 #include "support/digits.hpp"
 #include "support/program.hpp"
 
-#include <xgrad/train/curves.hpp>
+#include <xgrad/plot/figure.hpp>
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <string>
+#include <vector>
 
 using namespace xgrad;
 
@@ -117,13 +118,12 @@ int main(int argc, char** argv) {
         data::read_mnist(example::Run::data_set("fashion")).test_images.rows(0, test.size(0))));
 
     Autoencoder model(width, code);
-    train::History history;
     if (!run.load(model)) {
       data::DataLoader training(distorted(digits.training, angle, shift),
                                 {.batch_size = batch, .shuffle = true, .seed = run.seed, .prefetch = 4});
       optim::AdamW optimizer(model.parameters(), {.learning_rate = rate});
       const Index updates = training.size() * run.epochs;
-      history = train::fit(
+      train::fit(
           model, training,
           train::supervised([](const Variable& y, const Tensor& t) { return nn::bce_with_logits(y, t); }),
           optimizer,

@@ -128,7 +128,7 @@ int main(int argc, char** argv) {
                            {.data = "boston",
                             .data_help = "boston, or a table of 1,460 houses without a header line",
                             .epochs = 100,
-                            .small_epochs = 30,
+                            .small_epochs = 100,
                             .model = false});
   Index trials = 5;
   program.number("--trials", trials,
@@ -158,7 +158,7 @@ int main(int argc, char** argv) {
     // The same houses, seen by far too large a network, which is then held back.
     manual_seed(run.seed);
     const Parts parts = split(houses, run.seed);
-    const std::vector<Index> large(3, run.choose<Index>(1'000, 200));
+    const std::vector<Index> large(3, run.choose<Index>(1'000, 300));
     nn::Sequential overfitting = network(large), regularised = network(large, 0.3);
     optim::Adam adam(overfitting.parameters()), adam_too(regularised.parameters());
     const Trial by_heart = learn(overfitting, parts, adam, 0, run.epochs, run.seed);
