@@ -69,8 +69,9 @@ void check(Index height, Index width, const ResizeOptions& options) {
 template <class T>
 Tensor resized(const Tensor& image, const detail::ImageSize& size, Index height, Index width,
                const ResizeOptions& options) {
-  const auto rows = all_taps(size.height, height, options), columns = all_taps(size.width, width, options);
+  // First, since it throws on sizes that are not possible.
   Tensor result = Tensor::uninitialized(size.shape(height, width), image.dtype());
+  const auto rows = all_taps(size.height, height, options), columns = all_taps(size.width, width, options);
   const T* in = image.data<T>();
   T* out = result.mutable_data<T>();
   const Index stride = size.width * size.channels;

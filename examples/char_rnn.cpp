@@ -62,8 +62,8 @@ struct Recurrent : Reader {
 
 struct Block : nn::Module {
   Block(Index width, double p)
-      : norm1({width}),
-        norm2({width}),
+      : norm1(width),
+        norm2(width),
         attention(width, 4),
         up(width, 4 * width),
         down(4 * width, width),
@@ -83,7 +83,7 @@ struct Block : nn::Module {
 // Remembers nothing but what stands in its window.
 struct Transformer : Reader {
   Transformer(Index vocabulary, Index window, double p)
-      : embedding(vocabulary, width), positions(window, width), norm({width}), output(width, vocabulary) {
+      : embedding(vocabulary, width), positions(window, width), norm(width), output(width, vocabulary) {
     for (int i = 0; i < 3; ++i) blocks.emplace_back(width, p);
   }
   Variable read(const Tensor& characters, Memory&) override {

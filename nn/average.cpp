@@ -43,7 +43,8 @@ void ExponentialAverage::update(const Module& model, Place place) {
   const Scope scope("ExponentialAverage", place);
   const StateDict values = model.state_dict();
   xgrad::detail::Entries entries(values);
-  for (const auto& [name, average] : average_) entries.take(name, average.shape(), average.dtype());
+  for (const auto& [name, average] : average_)
+    static_cast<void>(entries.take(name, average.shape(), average.dtype()));
   entries.finish("this average");
   const auto t = static_cast<double>(updates_);
   const double decay = options_.warmup ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay;

@@ -63,10 +63,9 @@ class Panel {
  public:
   /// Throws ValueError on sizes and ranges that are not possible.
   explicit Panel(PanelOptions options = {}, Place place = Place::here());
+  // Moves are copies, so that none is ever without its content.
   Panel(const Panel& other);
-  Panel(Panel&& other) noexcept;
   Panel& operator=(const Panel& other);
-  Panel& operator=(Panel&& other) noexcept;
   ~Panel();
 
   /// A line through (x, y), in the order given. Throws ShapeError where lengths differ, as all of them do.

@@ -44,9 +44,10 @@ Panel::Panel(PanelOptions options, Place place) : content_(std::make_unique<Cont
 }
 
 Panel::Panel(const Panel& other) : content_(std::make_unique<Content>(*other.content_)) {}
-Panel::Panel(Panel&& other) noexcept = default;
-Panel& Panel::operator=(const Panel& other) { return *this = Panel(other); }
-Panel& Panel::operator=(Panel&& other) noexcept = default;
+Panel& Panel::operator=(const Panel& other) {
+  content_ = std::make_unique<Content>(*other.content_);
+  return *this;
+}
 Panel::~Panel() = default;
 
 Panel& Panel::curve(const Series& x, const Series& y, const CurveOptions& options, Place place) {

@@ -30,6 +30,11 @@ class ConfusionMatrix {
   /// Throws ValueError below two classes, or on a threshold as BinaryAccuracy.
   explicit ConfusionMatrix(Index classes, ConfusionOptions options = {}, Place place = Place::here());
 
+  // Moves are copies, so that none is ever without its counts.
+  ConfusionMatrix(const ConfusionMatrix&) = default;
+  ConfusionMatrix& operator=(const ConfusionMatrix&) = default;
+  ~ConfusionMatrix() = default;
+
   /// Throws ShapeError where shapes or classes do not fit, IndexError on a label that is no class.
   void update(const Tensor& output, const Tensor& target, Place place = Place::here());
   /// The part of right answers.

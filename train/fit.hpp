@@ -12,8 +12,10 @@
 #include <xgrad/train/update.hpp>
 
 #include <concepts>
+#include <optional>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 XGRAD_API_BEGIN
 namespace xgrad::train {
@@ -31,12 +33,26 @@ class Batches {
   requires(!std::same_as<Loader, Batches> && std::same_as<BatchOf<Loader>, Batch>) Batches(Loader& loader)
       : visit_([&loader](const Callback<void(const Batch&)>& f) {
           for (const auto& batch : loader) f(batch);
-        }) {}
+        }),
+        address_(&loader) {
+    if constexpr (io::Stateful<std::remove_const_t<Loader>>)
+      add_ = [&loader](io::Checkpoint& checkpoint, Place place) {
+        checkpoint.add("validation", loader, place);
+      };
+  }
   explicit operator bool() const { return static_cast<bool>(visit_); }
   void for_each(const Callback<void(const Batch&)>& f) const { visit_(f); }
+  /// Adds the loader, where it has a state, as "validation".
+  void add_to(io::Checkpoint& checkpoint, Place place) const {
+    if (add_) add_(checkpoint, place);
+  }
+  /// Whether they are those of that loader.
+  bool are(const void* loader) const { return address_ == loader; }
 
  private:
   Callback<void(const Callback<void(const Batch&)>&)> visit_;
+  Callback<void(io::Checkpoint&, Place)> add_;
+  const void* address_ = nullptr;
 };
 
 /// How fit() goes about it.
@@ -83,7 +99,10 @@ Tensor indices_of(const Loader& loader) {
 }
 
 /// Throws ValueError where neither the outcome nor the batch says how many examples there were.
-Index checked_count(Index of_outcome, Index of_batch, Place place);
+Index checked_count(std::optional<Index> of_outcome, Index of_batch, Place place);
+[[noreturn]] void reject_moved_loader(Place place);
+[[noreturn]] void reject_empty_loader(Place place);
+[[noreturn]] void reject_shared_loader(Place place);
 
 template <class Loss, class Model, class Batch>
 Outcome outcome(Loss& loss, Model& model, const Batch& batch, Place place) {
@@ -100,7 +119,7 @@ Scores evaluate(Model& model, const Batches<Batch>& batches, Loss& loss,
   Tally tally(metrics, place);
   batches.for_each([&](const Batch& batch) {
     const Outcome result = outcome(loss, model, batch, place);
-    tally.add(result, result.loss.item(), result.count, place);
+    tally.add(result, result.loss.item(), *result.count, place);
   });
   return tally.scores();
 }
@@ -156,19 +175,32 @@ auto supervised(F f) {
 template <std::derived_from<nn::Module> Model, class Loader, class Loss>
 History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer,
             const FitOptions<BatchOf<Loader>>& options = {}, Place place = Place::here()) {
+  if (options.validation && options.validation.are(&loader)) detail::reject_shared_loader(place);
   detail::Update update(model, optimizer, options.schedule, options.clip_norm, options.accumulate, place);
   CheckpointOptions checkpoint = options.checkpoint;
   if (!checkpoint.directory.empty()) {
     update.add_parts(checkpoint.parts, place);
     if constexpr (io::Stateful<Loader>) checkpoint.parts.add("loader", loader, place);
+    if (options.validation) options.validation.add_to(checkpoint.parts, place);
   }
   Run run(model, {options.epochs, options.metrics, options.callbacks, options.stop, checkpoint}, place);
 
   while (run.next_epoch(static_cast<Index>(loader.size()))) {
     // A loader without a state begins its epoch anew: what was learned of it is passed over.
     Index known = io::Stateful<Loader> ? 0 : run.batch();
+    [[maybe_unused]] Index ahead = 0;  // how many batches the loader is ahead of the run
+    bool first = true;
     for (const auto& batch : loader) {
       if (known-- > 0) continue;
+      // A callback that goes through the loader would move it, and a checkpoint would not tell where the run
+      // is.
+      if constexpr (requires {
+                      { loader.batch() } -> std::convertible_to<Index>;
+                    }) {
+        const Index present = loader.batch() - run.batch();
+        if (std::exchange(ahead, present) != present && !first) detail::reject_moved_loader(place);
+      }
+      first = false;
       const auto forward = [&] { return detail::outcome(loss, model, batch, place); };
       const auto facts = [&](std::vector<Tensor>& tensors) {
         detail::tensors_of(batch, tensors);
@@ -176,6 +208,7 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
       };
       if (!run.note(update.step(run, forward, facts, place), place)) break;
     }
+    if (run.batch() == 0) detail::reject_empty_loader(place);
     update.finish(place);
     run.set("learning_rate", optimizer.learning_rate());
     Scores validation;

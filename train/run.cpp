@@ -14,6 +14,7 @@ namespace xgrad::train {
 namespace detail {
 
 Tally::Tally(std::vector<NamedMetric> metrics, Place place) : metrics_(std::move(metrics)) {
+  for (NamedMetric& metric : metrics_) metric.metric.reset();
   std::set<std::string> names{"loss"};
   for (const NamedMetric& metric : metrics_) {
     if (metric.name.empty() || !names.insert(metric.name).second)
@@ -165,18 +166,26 @@ bool Run::next_epoch(Index batches) {
 Scores Run::scores() const { return row_.empty() ? tally_.scores() : row_; }
 
 bool Run::note(const Scores& means, Index count, Place place) {
-  for (const auto& [name, value] : means)
-    if (count > 0 && !std::isfinite(value))
-      throw Diverged(to_string(place) + ": " + name + " is " + std::to_string(value) + " at step " +
-                         std::to_string(step_),
-                     step_, {}, history_);
+  for (const auto& [name, value] : means) check_finite(name, value, count, place);
   tally_.add(means, count, place);
   return go_on(place);
 }
 
 bool Run::note(const Outcome& outcome, Place place) {
-  tally_.add(outcome, outcome.loss.item(), outcome.count, place);
+  if (!outcome.count)
+    xgrad::detail::fail_at<ValueError>(place, "Run: how many examples the loss is the mean of is not known",
+                                       "give an Outcome's count");
+  const double loss = outcome.loss.item();
+  check_finite("loss", loss, *outcome.count, place);
+  tally_.add(outcome, loss, *outcome.count, place);
   return go_on(place);
+}
+
+void Run::check_finite(const std::string& name, double value, Index count, Place place) const {
+  if (count > 0 && !std::isfinite(value))
+    throw Diverged(
+        to_string(place) + ": " + name + " is " + std::to_string(value) + " at step " + std::to_string(step_),
+        step_, {}, history_);
 }
 
 bool Run::go_on(Place place) {

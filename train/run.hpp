@@ -22,7 +22,8 @@ namespace xgrad::train {
 /// What a step computed. Of a loss alone, the examples are counted by the batch.
 struct Outcome {
   Outcome() = default;
-  Outcome(Variable its_loss, Variable its_output = {}, Tensor its_target = {}, Index its_count = 0)
+  Outcome(Variable its_loss, Variable its_output = {}, Tensor its_target = {},
+          std::optional<Index> its_count = {})
       : loss(std::move(its_loss)),
         output(std::move(its_output)),
         target(std::move(its_target)),
@@ -31,7 +32,9 @@ struct Outcome {
   Variable loss;    ///< one element: the mean over `count` examples
   Variable output;  ///< what the metrics compare with the target; undefined where there are none
   Tensor target;
-  Index count = 0;  ///< examples, or tokens, that the loss is the mean of; 0: the rows of the batch
+  /// Examples, or tokens, that the loss is the mean of; empty: the rows of the batch, where fit() counts
+  /// them.
+  std::optional<Index> count;
 };
 
 class Run;
@@ -163,6 +166,7 @@ class Run {
   void start(Place place);
   bool go_on(Place place);
   void save(bool now, Place place);
+  void check_finite(const std::string& name, double value, Index count, Place place) const;
   void tell(Callback<void(Run&)> Observer::*event);
 
   nn::Module* model_;

@@ -37,13 +37,27 @@ std::string listed(const Tensor& indices) {
 
 }  // namespace
 
-Index checked_count(Index of_outcome, Index of_batch, Place place) {
-  if (of_outcome < 0)
-    xgrad::detail::fail_at<ValueError>(place, "count must be at least 0, got " + std::to_string(of_outcome));
-  if (of_outcome == 0 && of_batch < 0)
+Index checked_count(std::optional<Index> of_outcome, Index of_batch, Place place) {
+  if (of_outcome && *of_outcome < 0)
+    xgrad::detail::fail_at<ValueError>(place, "count must be at least 0, got " + std::to_string(*of_outcome));
+  if (!of_outcome && of_batch < 0)
     xgrad::detail::fail_at<ValueError>(place, "how many examples this batch has is not known",
                                        "return train::Outcome{loss, output, target, count}");
-  return of_outcome != 0 ? of_outcome : of_batch;
+  return of_outcome.value_or(of_batch);
+}
+
+void reject_moved_loader(Place place) {
+  xgrad::detail::fail_at<GraphError>(place, "fit: its loader was gone through by something else",
+                                     "callbacks need a loader of their own");
+}
+
+void reject_empty_loader(Place place) {
+  xgrad::detail::fail_at<ValueError>(place, "fit: the loader has no batch",
+                                     "with drop_last there is none of fewer examples than batch_size");
+}
+
+void reject_shared_loader(Place place) {
+  xgrad::detail::fail_at<ValueError>(place, "fit: training and validation need loaders of their own");
 }
 
 // What a step changes before it can fail.
@@ -67,8 +81,16 @@ Update::Update(nn::Module& model, optim::Optimizer& optimizer, optim::RateRule s
   const Scope scope("fit", place);
   if (!(clip_norm >= 0)) fail<ValueError>("clip_norm must be at least 0, got " + std::to_string(clip_norm));
   if (accumulate < 1) fail<ValueError>("accumulate must be at least 1, got " + std::to_string(accumulate));
+  for (std::size_t group = 0; group < optimizer.group_count(); ++group)
+    rates_.push_back(optimizer.learning_rate(group));
   if (schedule) schedule_.emplace(optimizer, std::move(schedule), place);
-  optimizer_.zero_grad();
+  forget();
+}
+
+Update::~Update() {
+  if (schedule_)
+    for (std::size_t group = 0; group < rates_.size(); ++group)
+      optimizer_.set_learning_rate(rates_[group], group);
 }
 
 void Update::add_parts(io::Checkpoint& checkpoint, Place place) {
@@ -87,53 +109,75 @@ std::vector<Variable> Update::parameters() const {
 
 Outcome Update::step(const Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place) {
   const Before before(model_);
-  Outcome outcome = forward();
-  if (!outcome.loss.defined() || outcome.loss.count() != 1)
-    xgrad::detail::fail_at<ShapeError>(
-        place, "fit: the loss function must return one number, got " +
-                   (outcome.loss.defined() ? to_string(outcome.loss.shape()) : std::string("nothing")));
-  const double loss = outcome.loss.item();
-  // The mean over no examples is NaN, and has no gradient.
-  if (outcome.count > 0 && !std::isfinite(loss))
-    diverged(run, "the loss is " + std::to_string(loss), before, forward, facts, place);
   try {
-    if (accumulate_ == 1)
-      outcome.loss.backward(place);
-    else
-      (outcome.loss * static_cast<double>(outcome.count)).backward(place);
-    ++batches_;
-    weight_ += static_cast<double>(outcome.count);
-    if (batches_ == accumulate_) apply(place);
-  } catch (const NumericError&) {
-    batches_ = 0;
-    weight_ = 0;
-    diverged(run, "a gradient is not finite", before, forward, facts, place);
+    Outcome outcome = forward();
+    if (!outcome.loss.defined() || outcome.loss.count() != 1)
+      xgrad::detail::fail_at<ShapeError>(
+          place, "fit: the loss function must return one number, got " +
+                     (outcome.loss.defined() ? to_string(outcome.loss.shape()) : std::string("nothing")));
+    const auto count = static_cast<double>(*outcome.count);
+    const double loss = outcome.loss.item();
+    // The mean over no examples is NaN, and has no gradient.
+    if (count > 0 && !std::isfinite(loss))
+      diverged(run, "the loss is " + std::to_string(loss), before, forward, facts, place);
+    try {
+      if (accumulate_ == 1)
+        outcome.loss.backward(place);
+      else
+        (outcome.loss * count).backward(place);
+      ++batches_;
+      weight_ += count;
+      if (batches_ == accumulate_)
+        apply(place);
+      else
+        check_gradients(place);
+    } catch (const NumericError&) {
+      diverged(run, "a gradient is not finite", before, forward, facts, place);
+    }
+    outcome.loss = outcome.loss.detach();
+    if (outcome.output.defined()) outcome.output = outcome.output.detach();
+    return outcome;
+  } catch (...) {
+    before.restore(model_);
+    forget();
+    throw;
   }
-  outcome.loss = outcome.loss.detach();
-  if (outcome.output.defined()) outcome.output = outcome.output.detach();
-  return outcome;
 }
 
 void Update::finish(Place place) {
   if (batches_ > 0) apply(place);
 }
 
-void Update::apply(Place place) {
-  const std::vector<Variable> all = parameters();
-  if (accumulate_ > 1 && weight_ > 0) {
-    const NoGrad off_the_tape;
-    for (Variable parameter : all)
-      if (const Variable gradient = parameter.grad(); gradient.defined())
-        parameter.set_grad(gradient * (1 / weight_));
-  }
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  optim::clip_grad_norm(all, clip_norm_ > 0 ? clip_norm_ : infinity,
-                        {.p = clip_norm_ > 0 ? 2 : infinity, .error_if_nonfinite = true}, place);
-  optimizer_.step(place);
-  optimizer_.zero_grad(place);
-  if (schedule_) schedule_->step(place);
+void Update::forget() {
+  optimizer_.zero_grad();
+  model_.zero_grad();
   batches_ = 0;
   weight_ = 0;
+}
+
+void Update::check_gradients(Place place) const {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  optim::clip_grad_norm(parameters(), infinity, {.p = infinity, .error_if_nonfinite = true}, place);
+}
+
+void Update::apply(Place place) {
+  // Batches without an example teach nothing: no step, no decay.
+  if (weight_ > 0) {
+    const std::vector<Variable> all = parameters();
+    if (accumulate_ > 1) {
+      const NoGrad off_the_tape;
+      for (Variable parameter : all)
+        if (const Variable gradient = parameter.grad(); gradient.defined())
+          parameter.set_grad(gradient * (1 / weight_));
+    }
+    if (clip_norm_ > 0)
+      optim::clip_grad_norm(all, clip_norm_, {.error_if_nonfinite = true}, place);
+    else
+      check_gradients(place);
+    optimizer_.step(place);
+    if (schedule_) schedule_->step(place);
+  }
+  forget();
 }
 
 // Runs the step once more with the same numbers, watching every operation.
@@ -157,15 +201,13 @@ void Update::diverged(const Run& run, const std::string& what, const Before& bef
   std::string cause;
   try {
     before.restore(model_);
-    optimizer_.zero_grad();
+    forget();
     const AnomalyMode anomaly;
     forward().loss.backward(place);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     cause = error.what();
   }
   text << (cause.empty() ? "; it cannot be seen in another run of this step" : "; first: " + cause);
-  before.restore(model_);
-  optimizer_.zero_grad();
   throw Diverged(text.str(), run.step(), indices, run.history());
 }
 

@@ -19,6 +19,8 @@ class Update {
   /// Throws ValueError when clip_norm is negative or accumulate below 1.
   Update(nn::Module& model, optim::Optimizer& optimizer, optim::RateRule schedule, double clip_norm,
          Index accumulate, Place place);
+  /// The rates are again what they were before the schedule.
+  ~Update();
   Update(const Update&) = delete;
   Update& operator=(const Update&) = delete;
 
@@ -40,6 +42,10 @@ class Update {
  private:
   struct Before;
   void apply(Place place);
+  /// Throws NumericError where one is not finite.
+  void check_gradients(Place place) const;
+  /// Leaves no gradient behind.
+  void forget();
   [[noreturn]] void diverged(const Run& run, const std::string& what, const Before& before,
                              const Callback<Outcome()>& forward, const Facts& facts, Place place);
   std::vector<Variable> parameters() const;
@@ -49,6 +55,7 @@ class Update {
   std::optional<optim::Schedule> schedule_;
   double clip_norm_;
   Index accumulate_;
+  std::vector<double> rates_;
   Index batches_ = 0;  // whose gradients wait
   double weight_ = 0;  // their examples
 };

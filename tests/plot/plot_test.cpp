@@ -304,3 +304,9 @@ TEST_CASE("panels stay where they are, and copies are their own") {
   first.curve({1, 2}, {0.0625, 2});
   CHECK(!contains(copy.script(Format::svg), "0.0625"));
 }
+
+TEST_CASE("plot: a panel that was moved from is still one") {
+  plot::Panel panel;
+  const plot::Panel taken = std::move(panel);
+  CHECK_NOTHROW(panel.curve({1, 2}, {1, 2}));
+}

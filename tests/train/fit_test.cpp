@@ -13,6 +13,7 @@
 #include <cmath>
 #include <csignal>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -337,6 +338,105 @@ TEST_CASE("fit: what it refuses") {
   CHECK(train::fit(model, loader, cross_entropy, optimizer, {.epochs = 0}).size() == 0);
 }
 
+TEST_CASE("fit: a validation loader that shuffles goes on where it was, too") {
+  const auto run = [](const std::string& directory, Index stop_at) {
+    manual_seed(1);
+    Net model;
+    optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+    DataLoader loader(examples(), {.batch_size = 4, .shuffle = true, .seed = 2});
+    DataLoader validation(examples(), {.batch_size = 8, .shuffle = true, .seed = 3, .drop_last = true});
+    Index batches = 0;
+    return train::fit(model, loader, cross_entropy, optimizer,
+                      {.epochs = 3,
+                       .validation = validation,
+                       .stop = [&batches, stop_at] { return ++batches == stop_at; },
+                       .checkpoint = {.directory = directory}})
+        .values("validation_loss");
+  };
+  const test::TemporaryDirectory directory;
+  const std::vector<double> whole = run(directory.path("whole"), 0);
+  static_cast<void>(run(directory.path("part"), 9));
+  CHECK(run(directory.path("part"), 0) == whole);
+}
+
+TEST_CASE("fit: loaders that are shared, gone through by a callback, or empty") {
+  Net model;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  DataLoader loader(examples(), {.batch_size = 4});
+  CHECK(contains(message_of<ValueError>(
+                     [&] { train::fit(model, loader, cross_entropy, optimizer, {.validation = loader}); }),
+                 {"fit_test.cpp", "loaders of their own"}));
+  const train::Observer goes_through{
+      .on_batch = [&](train::Run&) { train::evaluate(model, loader, cross_entropy); }};
+  CHECK(contains(message_of<GraphError>([&] {
+                   train::fit(model, loader, cross_entropy, optimizer, {.callbacks = {goes_through}});
+                 }),
+                 "a loader of their own"));
+  DataLoader empty(examples(), {.batch_size = 32, .drop_last = true});
+  CHECK(contains(message_of<ValueError>([&] { train::fit(model, empty, cross_entropy, optimizer); }),
+                 "drop_last"));
+}
+
+TEST_CASE("fit: the rates are the optimizer's own again when a schedule is over") {
+  Net model;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  DataLoader loader(examples(), {.batch_size = 4});
+  const train::FitOptions<Batch> options{.epochs = 2, .schedule = optim::CosineLR(12)};
+  for (int time = 0; time < 2; ++time) {
+    const train::History history = train::fit(model, loader, cross_entropy, optimizer, options);
+    CHECK(history.values("learning_rate")[0] == doctest::Approx(0.05));
+    CHECK(optimizer.learning_rate() == 0.1);
+  }
+}
+
+TEST_CASE("fit: after an exception of the loss, buffers and random numbers are as before that step") {
+  manual_seed(1);
+  Net model;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  DataLoader loader(examples(), {.batch_size = 4});
+  const StateDict before = model.state_dict();
+  const std::uint64_t position = default_generator().position();
+  const auto throws = [](Net& net, const Batch& batch) -> Variable {
+    static_cast<void>(net(batch[0]));
+    throw std::runtime_error("mine");
+  };
+  CHECK(message_of<std::runtime_error>([&] { train::fit(model, loader, throws, optimizer); }) == "mine");
+  const StateDict after = model.state_dict();
+  for (const auto& [name, tensor] : before) CHECK(bitwise_equal(tensor, after.at(name)));
+  CHECK(default_generator().position() == position);
+}
+
+TEST_CASE("fit: with accumulated batches the batch whose gradient is not finite is named") {
+  nn::Linear model(3, 1);
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  std::vector<Tensor> batches(4, ones({2, 3}));
+  Index calls = 0;
+  const auto loss = [&](nn::Linear& net, const Tensor& x) {
+    const bool bad = x.data<float>()[0] == 2;
+    ++calls;
+    return bad ? sum(sqrt(net(x) * 0)) : sum(net(x));
+  };
+  batches[1] = full({2, 3}, 2);
+  CHECK(contains(
+      message_of<train::Diverged>([&] { train::fit(model, batches, loss, optimizer, {.accumulate = 4}); }),
+      {"step 1", "batch 2 of 4", "sqrt"}));
+  CHECK(calls == 3);
+}
+
+TEST_CASE("fit: a batch without examples makes no step") {
+  nn::Linear model(3, 1);
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.1});
+  std::vector<Tensor> batches{ones({2, 3}), zeros({0, 3})};
+  const auto loss = [](nn::Linear& net, const Tensor& x) { return mean(net(x)); };
+  Tensor after_first;
+  const train::Observer keeps{.on_batch = [&](train::Run& run) {
+    if (run.batch() == 1) after_first = model.weight.value();
+  }};
+  const train::History history = train::fit(model, batches, loss, optimizer, {.callbacks = {keeps}});
+  CHECK(bitwise_equal(after_first, model.weight.value()));
+  CHECK(std::isfinite(history.last("loss")));
+}
+
 TEST_CASE("Run: a loop with two optimizers") {
   manual_seed(1);
   nn::ModuleList model;
@@ -372,6 +472,10 @@ TEST_CASE("Run: a loop with two optimizers") {
                  }),
                  {"a is inf", "step 0"}));
   CHECK(contains(message_of<ValueError>([&] { static_cast<void>(other.note({{"a", 1}}, -1)); }), "count"));
+  const train::Outcome bare(Variable(scalar(1.0)));
+  CHECK(contains(message_of<ValueError>([&] { static_cast<void>(other.note(bare)); }), "count"));
+  const train::Outcome bad(Variable(scalar(std::numeric_limits<double>::quiet_NaN())), {}, {}, 2);
+  CHECK(contains(message_of<train::Diverged>([&] { static_cast<void>(other.note(bad)); }), "loss is nan"));
 }
 
 TEST_CASE("Scores: by name") {

@@ -324,3 +324,11 @@ TEST_CASE("metrics: bad input is named and changes nothing") {
   CHECK_THROWS_AS(metric.value(), GraphError);
   CHECK(moved.state() == before);
 }
+
+TEST_CASE("metrics: those with tables of counts survive a move") {
+  train::ConfusionMatrix matrix(3);
+  const train::ConfusionMatrix taken = std::move(matrix);
+  matrix.update(Tensor{{1.0, 0.0, 0.0}}, Tensor{0});
+  CHECK(matrix.value() == 1);
+  CHECK(std::isnan(taken.value()));
+}
