@@ -7,6 +7,7 @@
 #include <xgrad/train/progress.hpp>
 #include <xgrad/train/run.hpp>
 
+#include <optional>
 #include <string>
 
 XGRAD_API_BEGIN
@@ -14,15 +15,17 @@ namespace xgrad::train {
 
 struct EarlyStopping {
   std::string monitor = "validation_loss";  ///< a name of the history
-  bool highest = false;                     ///< whether the best is the highest, else the lowest
-  Index patience = 5;                       ///< epochs without a better one until the run ends
-  double minimum_change = 0;                ///< a smaller change is no improvement
-  bool restore_best = true;                 ///< the model ends with the weights of the best epoch
+  /// Whether the best is the highest, else the lowest. Empty: by the name's last word, as for
+  /// "validation_accuracy"; it must be one that is known then.
+  std::optional<bool> highest = {};
+  Index patience = 5;         ///< epochs without a better one until the run ends
+  double minimum_change = 0;  ///< a smaller change is no improvement
+  bool restore_best = true;   ///< the model ends with the weights of the best epoch
 };
 /// Ends the run when the monitored number has got no better for `patience` epochs, and gives the model the
 /// weights of the best epoch, also where the run ends otherwise (Prechelt, "Early stopping - but when?",
-/// 1998). NaN is never better. Throws ValueError when patience is below 1 or minimum_change negative, after
-/// the first epoch when there is no number of that name.
+/// 1998). NaN is never better. Throws ValueError when patience is below 1, minimum_change negative or the
+/// direction unknown, after the first epoch when there is no number of that name.
 [[nodiscard]] Observer early_stopping(const EarlyStopping& options = {}, Place place = Place::here());
 
 /// Gives the monitored number to `plateau` after every epoch, which lowers the rates where it got no better.

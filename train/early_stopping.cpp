@@ -1,9 +1,13 @@
 // Early stopping.
 #include <xgrad/train/callbacks.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 namespace xgrad::train {
 namespace {
@@ -19,6 +23,18 @@ struct Weights {
   StateDict of_best;
 };
 
+// What the last word of a name says of its numbers; empty where it says nothing.
+std::optional<bool> highest_by_name(const std::string& monitor) {
+  constexpr std::array<std::string_view, 7> lowest{"loss", "error",      "mae",       "mse",
+                                                   "rmse", "perplexity", "divergence"};
+  constexpr std::array<std::string_view, 7> highest{"accuracy", "precision", "recall", "f1",
+                                                    "auc",      "r2",        "score"};
+  const std::string word = monitor.substr(monitor.find_last_of("_ .") + 1);
+  if (std::ranges::find(lowest, word) != lowest.end()) return false;
+  if (std::ranges::find(highest, word) != highest.end()) return true;
+  return {};
+}
+
 struct Best {
   double score = std::numeric_limits<double>::quiet_NaN();
   Index waited = 0;  // epochs since
@@ -33,6 +49,11 @@ Observer early_stopping(const EarlyStopping& options, Place place) {
     fail<ValueError>("patience must be at least 1, got " + std::to_string(options.patience));
   if (!(options.minimum_change >= 0))
     fail<ValueError>("minimum_change must be at least 0, got " + std::to_string(options.minimum_change));
+
+  const std::optional<bool> direction = options.highest ? options.highest : highest_by_name(options.monitor);
+  if (!direction)
+    fail<ValueError>("whether a high " + options.monitor + " is good is not known",
+                     "say .highest = true or false");
 
   const auto best = std::make_shared<Best>();
   const auto stop_after_patience = [options, best](Run& run) {
@@ -50,9 +71,9 @@ Observer early_stopping(const EarlyStopping& options, Place place) {
     if (run.step() == 0) *best = {};  // of another run
     stop_after_patience(run);
   };
-  observer.on_epoch = [options, best, place, stop_after_patience](Run& run) {
+  observer.on_epoch = [options, highest = *direction, best, place, stop_after_patience](Run& run) {
     const double score = run.scores().at(options.monitor, place);
-    const double gain = options.highest ? score - best->score : best->score - score;
+    const double gain = highest ? score - best->score : best->score - score;
     if (gain > options.minimum_change || (std::isnan(best->score) && !std::isnan(score))) {
       best->score = score;
       best->waited = 0;

@@ -150,10 +150,13 @@ void Run::stop(std::string reason) {
   if (stopped_.empty()) stopped_ = reason.empty() ? "stopped" : std::move(reason);
 }
 
-bool Run::next_epoch(Index batches) {
+bool Run::next_epoch(Index batches, Place place) {
+  if (within_)
+    xgrad::detail::fail_at<GraphError>(place, "Run: the epoch before has no end", "call end_epoch()");
   batches_ = batches;
   if (!std::exchange(started_, true)) tell(&Observer::on_start);
   if (epoch_ < options_.epochs && stopped_.empty()) {
+    within_ = true;
     model_->train();
     clock_ = now();
     tell(&Observer::on_epoch_begin);
@@ -189,6 +192,7 @@ void Run::check_finite(const std::string& name, double value, Index count, Place
 }
 
 bool Run::go_on(Place place) {
+  if (!within_) xgrad::detail::fail_at<GraphError>(place, "Run: no epoch has begun", "call next_epoch()");
   ++batch_;
   ++step_;
   const double time = now();
@@ -216,6 +220,8 @@ void Run::save(bool now, Place place) {
 }
 
 void Run::end_epoch(const Scores& validation, Place place) {
+  if (!std::exchange(within_, false))
+    xgrad::detail::fail_at<GraphError>(place, "Run: no epoch has begun", "call next_epoch()");
   const bool whole = stopped_.empty();
   Scores row;
   const double part =

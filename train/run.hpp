@@ -128,8 +128,9 @@ class Run {
   ~Run() = default;
 
   /// Begins an epoch, or goes on with one that a checkpoint was saved in, with the model in training mode.
-  /// False when the run is over: callbacks have been told. `batches` is for progress; 0: unknown.
-  [[nodiscard]] bool next_epoch(Index batches = 0);
+  /// False when the run is over: callbacks have been told. `batches` is for progress; 0: unknown. Throws
+  /// GraphError where an epoch was begun and not ended, as note() and end_epoch() do where none was begun.
+  [[nodiscard]] bool next_epoch(Index batches = 0, Place place = Place::here());
   /// After each batch: numbers that are means over `count` examples. False when the loop is to be left.
   /// Throws NumericError when a number is not finite, before anything else.
   [[nodiscard]] bool note(const Scores& means, Index count, Place place = Place::here());
@@ -176,9 +177,9 @@ class Run {
   Scores row_;    // of the epoch that on_epoch tells of
   Scores extra_;  // what set() added to it
   Index epoch_ = 0, batch_ = 0, step_ = 0, batches_ = 0;
-  double seconds_ = 0;  // of the epoch so far
-  double clock_ = 0;    // when it was last read
-  bool started_ = false, ended_ = false;
+  double seconds_ = 0;                                     // of the epoch so far
+  double clock_ = 0;                                       // when it was last read
+  bool started_ = false, ended_ = false, within_ = false;  // within an epoch
   std::string stopped_;
   io::Checkpoint own_;  // the parts above, by reference
   std::optional<io::CheckpointSaver> saver_;

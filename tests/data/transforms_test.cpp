@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -284,4 +285,11 @@ TEST_CASE("transforms: bad input") {
     CHECK_THROWS_AS(static_cast<void>(transform(Tensor{{1, 2}})), DTypeError);
     CHECK_THROWS_AS(static_cast<void>(transform(Tensor())), GraphError);
   }
+}
+
+TEST_CASE("transforms: sizes that no memory holds are refused before any is taken") {
+  const Tensor image = zeros({4, 4, 1}, uint8);
+  constexpr Index largest = std::numeric_limits<Index>::max();
+  CHECK_THROWS_AS(static_cast<void>(data::resize(largest, 1)(image)), ShapeError);
+  CHECK_THROWS_AS(static_cast<void>(data::random_crop(2, 2, {.padding = largest})), ValueError);
 }

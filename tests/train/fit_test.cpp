@@ -226,18 +226,21 @@ TEST_CASE("early stopping: the best weights, when it ends, and in another run") 
                                           }},
                                      train::early_stopping(options)}});
   };
-  CHECK(fit({.monitor = "score", .patience = 3}).size() == 5);
+  CHECK(fit({.monitor = "score", .highest = false, .patience = 3}).size() == 5);
   CHECK(model.weight.value().item() == 1);
-  CHECK(fit({.monitor = "score", .patience = 4}).size() == 6);
+  CHECK(fit({.monitor = "score", .highest = false, .patience = 4}).size() == 6);
   CHECK(model.weight.value().item() == 5);
-  CHECK(fit({.monitor = "score", .patience = 4, .minimum_change = 1.5}).size() == 6);
+  CHECK(fit({.monitor = "score", .highest = false, .patience = 4, .minimum_change = 1.5}).size() == 6);
   CHECK(model.weight.value().item() == 1);
   CHECK(fit({.monitor = "score", .highest = true, .patience = 2}).size() == 3);
   CHECK(model.weight.value().item() == 0);
-  CHECK(fit({.monitor = "score", .patience = 3, .restore_best = false}).size() == 5);
+  CHECK(fit({.monitor = "score", .highest = false, .patience = 3, .restore_best = false}).size() == 5);
   CHECK(model.weight.value().item() == 4);
   CHECK(contains(message_of<ValueError>([&] { fit({.monitor = "accuracy"}); }),
                  {"'accuracy'", "loss", "score"}));
+  CHECK(
+      contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.monitor = "luck"})); }),
+               {"luck", ".highest"}));
   CHECK(contains(message_of<ValueError>([&] { static_cast<void>(train::early_stopping({.patience = 0})); }),
                  "patience"));
   CHECK(contains(
@@ -472,6 +475,13 @@ TEST_CASE("Run: a loop with two optimizers") {
                  }),
                  {"a is inf", "step 0"}));
   CHECK(contains(message_of<ValueError>([&] { static_cast<void>(other.note({{"a", 1}}, -1)); }), "count"));
+  CHECK(contains(message_of<GraphError>([&] { static_cast<void>(other.next_epoch()); }), "end_epoch"));
+  train::Run fresh(model);
+  CHECK(contains(message_of<GraphError>([&] {
+                   static_cast<void>(fresh.note({{"a", 1}}, 1));
+                 }),
+                 "next_epoch"));
+  CHECK(contains(message_of<GraphError>([&] { fresh.end_epoch(); }), "next_epoch"));
   const train::Outcome bare(Variable(scalar(1.0)));
   CHECK(contains(message_of<ValueError>([&] { static_cast<void>(other.note(bare)); }), "count"));
   const train::Outcome bad(Variable(scalar(std::numeric_limits<double>::quiet_NaN())), {}, {}, 2);
