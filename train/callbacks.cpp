@@ -33,7 +33,7 @@ Observer averaging(nn::ExponentialAverage& average, Place place) {
   Observer observer;
   observer.name = "averaging";
   observer.state.emplace().add("average", average, place);
-  observer.on_batch = [&average, place](Run& run) { average.update(run.model(), place); };
+  observer.on_update = [&average, place](Run& run) { average.update(run.model(), place); };
   return observer;
 }
 
@@ -46,7 +46,7 @@ Observer progress(std::ostream& stream, const ProgressOptions& options) {
   observer.on_start = [total](Run&) { *total = 0; };
   observer.on_epoch_begin = [display, total](Run& run) {
     display->begin(std::to_string(run.epoch() + 1) + "/" + std::to_string(run.epochs()), *total,
-                   run.epochs() - run.epoch() - 1);
+                   run.epochs() - run.epoch() - 1, run.examples());
   };
   observer.on_batch = [display, total](Run& run) {
     // An epoch that was gone on with within has had batches before.

@@ -34,8 +34,8 @@ struct EarlyStopping {
 [[nodiscard]] Observer plateau(optim::Plateau& plateau, const std::string& monitor = "validation_loss",
                                Place place = Place::here());
 
-/// Takes the model into `average` after every batch. The average must outlive the run, and is part of its
-/// checkpoints.
+/// Takes the model into `average` after every step of the optimizer. The average must outlive the run, and is
+/// part of its checkpoints.
 [[nodiscard]] Observer averaging(nn::ExponentialAverage& average, Place place = Place::here());
 
 /// Shows the run as it goes on, on std::cout or the stream given: a line for each epoch, and on a terminal a

@@ -103,6 +103,7 @@ Index checked_count(std::optional<Index> of_outcome, Index of_batch, Place place
 [[noreturn]] void reject_moved_loader(Place place);
 [[noreturn]] void reject_empty_loader(Place place);
 [[noreturn]] void reject_shared_loader(Place place);
+[[noreturn]] void reject_two_rates(Place place);
 
 template <class Loss, class Model, class Batch>
 Outcome outcome(Loss& loss, Model& model, const Batch& batch, Place place) {
@@ -175,6 +176,9 @@ auto supervised(F f) {
 template <std::derived_from<nn::Module> Model, class Loader, class Loss>
 History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer,
             const FitOptions<BatchOf<Loader>>& options = {}, Place place = Place::here()) {
+  if (options.schedule)
+    for (const Observer& observer : options.callbacks)
+      if (observer.name == "plateau") detail::reject_two_rates(place);
   if (options.validation && options.validation.are(&loader)) detail::reject_shared_loader(place);
   detail::Update update(model, optimizer, options.schedule, options.clip_norm, options.accumulate, place);
   CheckpointOptions checkpoint = options.checkpoint;
@@ -209,7 +213,7 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
       if (!run.note(update.step(run, forward, facts, place), place)) break;
     }
     if (run.batch() == 0) detail::reject_empty_loader(place);
-    update.finish(place);
+    update.finish(run, place);
     run.set("learning_rate", optimizer.learning_rate());
     Scores validation;
     if (options.validation)

@@ -48,6 +48,9 @@ Accuracy::Accuracy(AccuracyOptions options, Place place) : options_(options) {
 void Accuracy::update(const Tensor& output, const Tensor& target, Place place) {
   const Scope scope("Accuracy", place);
   const detail::Rows rows = detail::rows_of(output, target, options_.ignore_index);
+  if (rows.classes == 1)
+    fail<ShapeError>("outputs " + to_string(output.shape()) + " are of one class",
+                     "BinaryAccuracy takes one column, for two");
   if (options_.top_k > rows.classes)
     fail<ShapeError>("outputs " + to_string(output.shape()) + " have fewer classes than top_k, " +
                      std::to_string(options_.top_k));

@@ -95,11 +95,11 @@ Progress::Progress(std::ostream& stream, ProgressOptions options)
 
 Progress::~Progress() { clear(); }
 
-void Progress::begin(std::string label, Index total, Index parts_left) {
+void Progress::begin(std::string label, Index total, Index parts_left, Index before) {
   label_ = printable(std::move(label));
   total_ = std::max<Index>(total, 0);
   parts_left_ = std::max<Index>(parts_left, 0);
-  done_ = 0;
+  before_ = done_ = std::max<Index>(before, 0);
   began_ = now();
   shown_.reset();
 }
@@ -154,8 +154,8 @@ Index Progress::columns() const {
 }
 
 std::string Progress::rate(double seconds) const {
-  if (done_ <= 0 || !(seconds > 0)) return "";
-  const double per_second = static_cast<double>(done_) / seconds;
+  if (done_ <= before_ || !(seconds > 0)) return "";
+  const double per_second = static_cast<double>(done_ - before_) / seconds;
   return "  " + (per_second < 10 ? formatted("%.2f", per_second) : grouped(per_second)) + " " +
          options_.unit + "/s";
 }
@@ -176,11 +176,11 @@ std::string Progress::line(const Scores& scores, double seconds) const {
     text += "  " + grouped(done) + " " + options_.unit;
   }
   text += listed(scores) + rate(seconds);
-  if (total_ > 0 && done_ > 0)
-    text +=
-        "  " +
-        duration(seconds / done * (std::max(total - done, 0.0) + total * static_cast<double>(parts_left_))) +
-        " left";
+  if (total_ > 0 && done_ > before_)
+    text += "  " +
+            duration(seconds / (done - static_cast<double>(before_)) *
+                     (std::max(total - done, 0.0) + total * static_cast<double>(parts_left_))) +
+            " left";
   return text;
 }
 

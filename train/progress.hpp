@@ -47,7 +47,8 @@ class Progress {
   ~Progress();
 
   /// A part of `total` units (0: unknown), with as many such parts to come as are to be in the time left.
-  void begin(std::string label, Index total = 0, Index parts_left = 0);
+  /// `before`: what was done of it at another time, which the rate leaves out.
+  void begin(std::string label, Index total = 0, Index parts_left = 0, Index before = 0);
   /// What begin() did not know.
   void set_total(Index total) { total_ = total; }
   /// So many units of the part are done.
@@ -71,7 +72,7 @@ class Progress {
   bool terminal_ = false;
   int descriptor_ = -1;
   std::string label_;
-  Index total_ = 0, done_ = 0, parts_left_ = 0;
+  Index total_ = 0, before_ = 0, done_ = 0, parts_left_ = 0;
   double began_ = 0;
   std::optional<double> shown_;  // when something of this part was
   bool drawn_ = false;           // whether the line is on the terminal

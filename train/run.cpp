@@ -127,7 +127,7 @@ Run::Run(nn::Module& model, RunOptions options, Place place)
   CheckpointOptions& checkpoint = options_.checkpoint;
   if (checkpoint.directory.empty()) return;
   own_.add("epoch", epoch_).add("batch", batch_).add("step", step_).add("seconds", seconds_);
-  own_.add("stopped", stopped_).add("tally", tally_).add("history", history_);
+  own_.add("stopped", stopped_).add("tally", tally_).add("history", history_).add("extra", extra_);
   for (Observer& observer : options_.callbacks)
     if (observer.state) own_.add("callbacks." + observer.name, *observer.state, place);
   checkpoint.parts.add("run", own_, place);
@@ -154,15 +154,21 @@ bool Run::next_epoch(Index batches, Place place) {
   if (within_)
     xgrad::detail::fail_at<GraphError>(place, "Run: the epoch before has no end", "call end_epoch()");
   batches_ = batches;
-  if (!std::exchange(started_, true)) tell(&Observer::on_start);
+  if (!std::exchange(started_, true)) {
+    was_training_ = model_->training();
+    tell(&Observer::on_start);
+  }
   if (epoch_ < options_.epochs && stopped_.empty()) {
     within_ = true;
-    model_->train();
+    if (!model_->training()) model_->train();
     clock_ = now();
     tell(&Observer::on_epoch_begin);
     return true;
   }
-  if (!std::exchange(ended_, true)) tell(&Observer::on_end);
+  if (!std::exchange(ended_, true)) {
+    if (!was_training_) model_->eval();
+    tell(&Observer::on_end);
+  }
   return false;
 }
 

@@ -44,6 +44,7 @@ class Run;
 struct Observer {
   Callback<void(Run& run)> on_start = {};  ///< once, before the first batch, after a checkpoint was loaded
   Callback<void(Run& run)> on_epoch_begin = {};
+  Callback<void(Run& run)> on_update = {};  ///< of fit(): after each step of the optimizer
   Callback<void(Run& run)> on_batch = {};
   Callback<void(Run& run)> on_epoch = {};  ///< after the validation: scores() is the row of the history
   Callback<void(Run& run)> on_end = {};    ///< once, however the run ended but by an exception
@@ -127,9 +128,10 @@ class Run {
   Run& operator=(const Run&) = delete;
   ~Run() = default;
 
-  /// Begins an epoch, or goes on with one that a checkpoint was saved in, with the model in training mode.
-  /// False when the run is over: callbacks have been told. `batches` is for progress; 0: unknown. Throws
-  /// GraphError where an epoch was begun and not ended, as note() and end_epoch() do where none was begun.
+  /// Begins an epoch, or goes on with one that a checkpoint was saved in, with the model in training mode:
+  /// parts of a model in training mode stay as they are. The mode is as before when the run is over. False
+  /// when the run is over: callbacks have been told. `batches` is for progress; 0: unknown. Throws GraphError
+  /// where an epoch was begun and not ended, as note() and end_epoch() do where none was begun.
   [[nodiscard]] bool next_epoch(Index batches = 0, Place place = Place::here());
   /// After each batch: numbers that are means over `count` examples. False when the loop is to be left.
   /// Throws NumericError when a number is not finite, before anything else.
@@ -154,6 +156,8 @@ class Run {
   Scores tallied() const { return tally_.means(); }
   const History& history() const& { return history_; }
   nn::Module& model() const { return *model_; }
+  /// Tells on_update: a step of an optimizer was taken.
+  void updated() { tell(&Observer::on_update); }
   /// Ends the run after this batch, or this epoch when it is called by on_epoch.
   void stop(std::string reason);
   /// Why the run was stopped; empty where it was not.
@@ -180,6 +184,7 @@ class Run {
   double seconds_ = 0;                                     // of the epoch so far
   double clock_ = 0;                                       // when it was last read
   bool started_ = false, ended_ = false, within_ = false;  // within an epoch
+  bool was_training_ = true;                               // the model, before the run
   std::string stopped_;
   io::Checkpoint own_;  // the parts above, by reference
   std::optional<io::CheckpointSaver> saver_;

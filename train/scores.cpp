@@ -1,6 +1,8 @@
 // Named numbers in order.
 #include <xgrad/train/scores.hpp>
 
+#include <xgrad/io/checkpoint.hpp>
+
 #include <algorithm>
 #include <cstdio>
 #include <ostream>
@@ -12,7 +14,8 @@ Scores::Scores(std::initializer_list<Item> items, Place place) {
 }
 
 void Scores::set(std::string name, double value, Place place) {
-  if (name.empty()) xgrad::detail::fail_at<ValueError>(place, "Scores: a name is empty");
+  if (name.empty() || name.find('\0') != std::string::npos)
+    xgrad::detail::fail_at<ValueError>(place, "Scores: a name is empty or holds a zero byte");
   const auto found = std::ranges::find(items_, name, &Item::first);
   if (found != items_.end())
     found->second = value;
@@ -31,6 +34,34 @@ double Scores::at(std::string_view name, Place place) const {
   if (items_.empty()) text = "Scores: there is no '" + std::string(name) + "': they are empty";
   for (const Item& item : items_) text += (&item == items_.data() ? " " : ", ") + item.first;
   xgrad::detail::fail_at<ValueError>(place, text);
+}
+
+StateDict Scores::state_dict() const {
+  std::string names;
+  std::vector<double> values;
+  for (const auto& [name, value] : items_) {
+    names += name + '\0';
+    values.push_back(value);
+  }
+  return {{"names", io::detail::kept(names)}, {"values", io::detail::kept(values)}};
+}
+
+PreparedLoad Scores::prepare_load(const StateDict& state, Place place) & {
+  const Scope scope("Scores", place);
+  std::string names;
+  std::vector<double> values;
+  io::detail::restore(state.at("names"), names);
+  io::detail::restore(state.at("values"), values);
+  Scores loaded;
+  std::size_t at = 0;
+  for (const double value : values) {
+    const std::size_t end = std::min(names.find('\0', at), names.size());
+    loaded.set(names.substr(at, end - at), value);
+    at = end + 1;
+  }
+  if (at != names.size() || loaded.size() != values.size())
+    fail<ValueError>("names and values are not equally many");
+  return [this, loaded = std::move(loaded)]() mutable noexcept { *this = std::move(loaded); };
 }
 
 std::string to_string(const Scores& scores) {

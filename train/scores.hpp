@@ -3,7 +3,7 @@
 #pragma once
 
 #include <xgrad/tensor/api.hpp>
-#include <xgrad/tensor/error.hpp>
+#include <xgrad/tensor/state_dict.hpp>
 
 #include <initializer_list>
 #include <iosfwd>
@@ -23,13 +23,20 @@ class Scores {
   /// Throws ValueError on an empty name.
   Scores(std::initializer_list<Item> items, Place place = Place::here());
 
-  /// Appends, or replaces the number of that name in its place. Throws ValueError on an empty name.
+  /// Appends, or replaces the number of that name in its place. Throws ValueError on a name that is empty or
+  /// has ends of lines.
   void set(std::string name, double value, Place place = Place::here());
   /// Null when there is none of that name.
   const double* find(std::string_view name) const&;
   const double* find(std::string_view name) const&& = delete;  // the number would be gone: at() copies it
   /// Throws ValueError naming the names there are.
   double at(std::string_view name, Place place = Place::here()) const;
+
+  /// "names", each with a zero byte behind it, and "values", float64.
+  [[nodiscard]] StateDict state_dict() const;
+  /// Becomes the scores of the state when it is run. Throws ValueError when that is none; nothing is changed
+  /// then.
+  PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) &;
 
   const std::vector<Item>& items() const& { return items_; }
   std::vector<Item> items() const&& { return items_; }

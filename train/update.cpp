@@ -60,6 +60,10 @@ void reject_shared_loader(Place place) {
   xgrad::detail::fail_at<ValueError>(place, "fit: training and validation need loaders of their own");
 }
 
+void reject_two_rates(Place place) {
+  xgrad::detail::fail_at<ValueError>(place, "fit: a schedule and a plateau would both set the rates");
+}
+
 // What a step changes before it can fail.
 struct Update::Before {
   explicit Before(const nn::Module& model) : random(default_generator()), buffers(model.named_buffers()) {}
@@ -107,7 +111,7 @@ std::vector<Variable> Update::parameters() const {
   return all;
 }
 
-Outcome Update::step(const Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place) {
+Outcome Update::step(Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place) {
   const Before before(model_);
   try {
     Outcome outcome = forward();
@@ -115,6 +119,10 @@ Outcome Update::step(const Run& run, const Callback<Outcome()>& forward, const F
       xgrad::detail::fail_at<ShapeError>(
           place, "fit: the loss function must return one number, got " +
                      (outcome.loss.defined() ? to_string(outcome.loss.shape()) : std::string("nothing")));
+    if (!outcome.loss.requires_grad())
+      xgrad::detail::fail_at<GraphError>(place,
+                                         "fit: the loss depends on no parameter that requires a gradient",
+                                         "is the model frozen, or the loss computed off the tape?");
     const auto count = static_cast<double>(*outcome.count);
     const double loss = outcome.loss.item();
     // The mean over no examples is NaN, and has no gradient.
@@ -128,7 +136,7 @@ Outcome Update::step(const Run& run, const Callback<Outcome()>& forward, const F
       ++batches_;
       weight_ += count;
       if (batches_ == accumulate_)
-        apply(place);
+        apply(run, place);
       else
         check_gradients(place);
     } catch (const NumericError&) {
@@ -144,8 +152,8 @@ Outcome Update::step(const Run& run, const Callback<Outcome()>& forward, const F
   }
 }
 
-void Update::finish(Place place) {
-  if (batches_ > 0) apply(place);
+void Update::finish(Run& run, Place place) {
+  if (batches_ > 0) apply(run, place);
 }
 
 void Update::forget() {
@@ -160,7 +168,7 @@ void Update::check_gradients(Place place) const {
   optim::clip_grad_norm(parameters(), infinity, {.p = infinity, .error_if_nonfinite = true}, place);
 }
 
-void Update::apply(Place place) {
+void Update::apply(Run& run, Place place) {
   // Batches without an example teach nothing: no step, no decay.
   if (weight_ > 0) {
     const std::vector<Variable> all = parameters();
@@ -176,8 +184,11 @@ void Update::apply(Place place) {
       check_gradients(place);
     optimizer_.step(place);
     if (schedule_) schedule_->step(place);
+    forget();
+    run.updated();
+  } else {
+    forget();
   }
-  forget();
 }
 
 // Runs the step once more with the same numbers, watching every operation.

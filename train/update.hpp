@@ -31,9 +31,9 @@ class Update {
   using Facts = Callback<Tensor(std::vector<Tensor>& tensors)>;
   /// The gradient of the outcome's loss, and an update where enough batches have come. Returns the outcome
   /// off the tape.
-  Outcome step(const Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place);
+  Outcome step(Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place);
   /// The update of the last batches of an epoch, where they are fewer than others.
-  void finish(Place place);
+  void finish(Run& run, Place place);
 
   /// Gradients of batches that made no update yet.
   StateDict state_dict() const;
@@ -41,7 +41,7 @@ class Update {
 
  private:
   struct Before;
-  void apply(Place place);
+  void apply(Run& run, Place place);
   /// Throws NumericError where one is not finite.
   void check_gradients(Place place) const;
   /// Leaves no gradient behind.

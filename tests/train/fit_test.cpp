@@ -426,6 +426,62 @@ TEST_CASE("fit: with accumulated batches the batch whose gradient is not finite 
   CHECK(calls == 3);
 }
 
+TEST_CASE("fit: parts in evaluation mode stay in it, and a model in evaluation mode is in it again") {
+  Net model;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  DataLoader loader(examples(), {.batch_size = 4}), validation(examples());
+  model.norm.eval();
+  train::fit(model, loader, cross_entropy, optimizer, {.epochs = 2, .validation = validation});
+  CHECK(model.training());
+  CHECK_FALSE(model.norm.training());
+  CHECK(model.norm.running_mean.span<float>()[0] == 0);
+  model.eval();
+  train::fit(model, loader, cross_entropy, optimizer);
+  CHECK_FALSE(model.training());
+  CHECK_FALSE(model.norm.running_mean.span<float>()[0] == 0);
+}
+
+TEST_CASE("fit: a loss that depends on no parameter, and two who would set the rate") {
+  Net model;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  DataLoader loader(examples(), {.batch_size = 4});
+  model.freeze();
+  CHECK(contains(message_of<GraphError>([&] { train::fit(model, loader, cross_entropy, optimizer); }),
+                 {"fit_test.cpp", "depends on no parameter"}));
+  model.unfreeze();
+  optim::Plateau plateau(optimizer);
+  CHECK(contains(message_of<ValueError>([&] {
+                   train::fit(
+                       model, loader, cross_entropy, optimizer,
+                       {.callbacks = {train::plateau(plateau, "loss")}, .schedule = optim::CosineLR(5)});
+                 }),
+                 "both set the rates"));
+}
+
+TEST_CASE("fit: on_update is told after steps of the optimizer; numbers set by on_batch are resumed") {
+  const auto run = [](const std::string& directory, Index stop_at, Index& updates) {
+    manual_seed(1);
+    Net model;
+    optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+    DataLoader loader(examples(), {.batch_size = 4});
+    const train::Observer observer{.on_update = [&](train::Run&) { ++updates; },
+                                   .on_batch =
+                                       [&](train::Run& r) {
+                                         if (r.batch() == 1) r.set("mine", 9);
+                                         if (r.step() == stop_at) r.stop("here");
+                                       }};
+    return train::fit(
+        model, loader, cross_entropy, optimizer,
+        {.epochs = 1, .callbacks = {observer}, .checkpoint = {.directory = directory}, .accumulate = 4});
+  };
+  const test::TemporaryDirectory directory;
+  Index updates = 0;
+  CHECK(run(directory.path("whole"), 0, updates).last("mine") == 9);
+  CHECK(updates == 2);  // six batches: four, and two
+  static_cast<void>(run(directory.path("part"), 3, updates));
+  CHECK(run(directory.path("part"), 0, updates).last("mine") == 9);
+}
+
 TEST_CASE("fit: a batch without examples makes no step") {
   nn::Linear model(3, 1);
   optim::SGD optimizer(model.parameters(), {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.1});
@@ -497,6 +553,14 @@ TEST_CASE("Scores: by name") {
   CHECK(to_string(scores) == "a 3, b 2");
   CHECK(contains(message_of<ValueError>([&] { scores.at("c"); }), {"fit_test.cpp", "'c'", "a, b"}));
   CHECK(contains(message_of<ValueError>([&] { scores.set("", 1); }), "empty"));
+  CHECK(contains(message_of<ValueError>([&] { scores.set(std::string("a\0b", 3), 1); }), "zero byte"));
+  train::Scores other;
+  other.prepare_load(scores.state_dict()).run();
+  CHECK(other.items() == scores.items());
+  StateDict bad = scores.state_dict();
+  bad.set("values", Tensor{1.5}.to(float64));
+  CHECK_THROWS_AS(static_cast<void>(other.prepare_load(bad)), ValueError);
+  CHECK(other.items() == scores.items());
 }
 
 TEST_CASE("interrupts: the first ends the run, and the former handling comes back") {
