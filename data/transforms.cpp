@@ -158,8 +158,10 @@ Transform random_crop(Index height, Index width, const CropOptions& options, Pla
   if (height < 1 || width < 1)
     fail<ValueError>("height and width must be at least 1, got " + std::to_string(height) + " and " +
                      std::to_string(width));
-  if (options.padding < 0 || options.padding > (Index{1} << 31))
-    fail<ValueError>("padding must be at least 0 and at most 2^31, got " + std::to_string(options.padding));
+  if (options.padding < 0)
+    fail<ValueError>("padding must be at least 0, got " + std::to_string(options.padding));
+  if (options.padding > (Index{1} << 31))
+    fail<ValueError>("padding must be at most 2^31, got " + std::to_string(options.padding));
   check_fill(options.fill);
   return [=](const Tensor& image) {
     const Scope called("random_crop", place);

@@ -24,7 +24,7 @@ class Scores {
   Scores(std::initializer_list<Item> items, Place place = Place::here());
 
   /// Appends, or replaces the number of that name in its place. Throws ValueError on a name that is empty or
-  /// has ends of lines.
+  /// holds a zero byte.
   void set(std::string name, double value, Place place = Place::here());
   /// Null when there is none of that name.
   const double* find(std::string_view name) const&;
