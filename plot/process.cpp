@@ -9,9 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 extern char** environ;
@@ -75,19 +78,57 @@ File in_memory(std::string_view text) {
   return file;
 }
 
-// Reads what is there; closes at the end of the stream.
-void take(File& stream, std::string& text) {
+// The program under way, and those that it has started: ended and waited for, whatever happens.
+class Child {
+ public:
+  explicit Child(pid_t number) : number_(number) {}
+  ~Child() {
+    if (!ended_) ::kill(-number_, SIGKILL);
+    wait(0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  bool ended() {
+    wait(WNOHANG);
+    return ended_;
+  }
+  bool succeeded() const { return succeeded_; }
+
+ private:
+  void wait(int options) {
+    if (ended_) return;
+    int status = 0;
+    pid_t waited = -1;
+    do waited = ::waitpid(number_, &status, options);
+    while (waited < 0 && errno == EINTR);
+    if (waited == 0) return;
+    ended_ = true;
+    // Where the process ignores SIGCHLD the system keeps no status: what was written must tell.
+    succeeded_ = waited == number_ ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : errno == ECHILD;
+  }
+
+  pid_t number_;
+  bool ended_ = false, succeeded_ = false;
+};
+
+std::string late_text(const Limits& limits) {
+  return "it took longer than " + std::to_string(static_cast<long>(limits.seconds)) + " s";
+}
+
+// Reads what is there, and keeps `most` bytes in all; closes at the end of the stream.
+void take(File& stream, std::string& text, std::size_t most) {
   std::array<char, 65536> buffer;
   const ssize_t count = ::read(stream.number(), buffer.data(), buffer.size());
   if (count > 0)
-    text.append(buffer.data(), static_cast<std::size_t>(count));
+    text.append(buffer.data(), std::min(static_cast<std::size_t>(count), most - std::min(most, text.size())));
   else if (count == 0 || (errno != EAGAIN && errno != EINTR))
     stream.close();
 }
 
 }  // namespace
 
-Finished run(const std::vector<std::string>& command, std::string_view input) {
+Finished run(const std::vector<std::string>& command, std::string_view input, const Limits& limits) {
   Finished result;
   Channel out, error;
   const File in = in_memory(input);
@@ -112,7 +153,9 @@ Finished run(const std::vector<std::string>& command, std::string_view input) {
   sigaddset(&pipe_signal, SIGPIPE);
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   pid_t child = -1;
   const int failure = ::posix_spawnp(&child, arguments[0], &files, &attributes, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&files);
@@ -124,37 +167,37 @@ Finished run(const std::vector<std::string>& command, std::string_view input) {
   result.started = true;
   out.theirs.close();
   error.theirs.close();
-  // Memory that is missing must not leave the child behind: what it writes has no reader then, which ends it.
-  const auto wait = [&] {
-    int status = 0;
-    pid_t waited = -1;
-    do waited = ::waitpid(child, &status, 0);
-    while (waited < 0 && errno == EINTR);
-    // Where the process ignores SIGCHLD the system keeps no status: what was written must tell.
-    return waited == child ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : errno == ECHILD;
-  };
-  const auto stop_reading = [&] {
-    out.ours.close();
-    error.ours.close();
-  };
-  try {
-    while (out.ours.open() || error.ours.open()) {
-      std::array<pollfd, 2> ready = {pollfd{out.ours.number(), POLLIN, 0},
-                                     pollfd{error.ours.number(), POLLIN, 0}};
-      if (::poll(ready.data(), ready.size(), -1) < 0) {
-        if (errno == EINTR || errno == EAGAIN) continue;
-        break;
-      }
-      if (ready[0].revents != 0) take(out.ours, result.output);
-      if (ready[1].revents != 0) take(error.ours, result.error);
+  Child program(child);
+  const auto end_by = std::chrono::steady_clock::now() + std::chrono::duration<double>(limits.seconds);
+  while (out.ours.open() || error.ours.open()) {
+    std::array<pollfd, 2> ready = {pollfd{out.ours.number(), POLLIN, 0},
+                                   pollfd{error.ours.number(), POLLIN, 0}};
+    // Looked at before, so that what was written before its end is in the pipes.
+    const bool ended = program.ended();
+    const int count = ::poll(ready.data(), ready.size(), 100);
+    if (count < 0 && errno != EINTR && errno != EAGAIN) break;
+    if (count > 0 && ready[0].revents != 0) take(out.ours, result.output, limits.output + 1);
+    if (count > 0 && ready[1].revents != 0) take(error.ours, result.error, limits.error);
+    // What a program has left running would hold the pipes open.
+    if (count == 0 && ended) {
+      ::kill(-child, SIGKILL);
+      break;
     }
-  } catch (...) {
-    stop_reading();
-    wait();
-    throw;
+    const bool late = std::chrono::steady_clock::now() > end_by;
+    if (late || result.output.size() > limits.output) {
+      result.output.clear();
+      result.error =
+          late ? late_text(limits) : "it wrote more than " + std::to_string(limits.output) + " bytes";
+      return result;
+    }
   }
-  stop_reading();
-  result.succeeded = wait();
+  out.ours.close();
+  error.ours.close();
+  // It may have closed its streams and go on.
+  while (!program.ended() && std::chrono::steady_clock::now() < end_by)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  if (!program.ended()) result.error = late_text(limits);
+  result.succeeded = program.succeeded();
   return result;
 }
 

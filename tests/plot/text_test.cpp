@@ -182,7 +182,7 @@ TEST_CASE("programs are fed and read at once, and waited for") {
   CHECK(same.started);
   CHECK(same.succeeded);
   CHECK(same.output == much);
-  CHECK(run({"sh", "-c", "cat >&2; exit 3"}, much).error == much);
+  CHECK(run({"sh", "-c", "cat >&2; exit 3"}, much, {.error = much.size()}).error == much);
   CHECK(!run({"sh", "-c", "cat >&2; exit 3"}, much).succeeded);
   CHECK(run({"true"}, much).succeeded);  // reads nothing: no SIGPIPE here
   CHECK(run({"cat"}, "").output.empty());
@@ -215,4 +215,22 @@ TEST_CASE("an SVG keeps the user's text and loses gnuplot's") {
   CHECK(finished.find("<image style=\"image-rendering:pixelated\" x='0'/></svg>\n") != finished.npos);
   CHECK(finished_svg("", "x").empty());
   CHECK(finished_svg("<svg", "x") == "<svg");
+}
+
+TEST_CASE("a program that does not end, that leaves one behind, or writes without end is ended") {
+  const Finished late = run({"sleep", "1000"}, "", {.seconds = 0.3});
+  CHECK(late.started);
+  CHECK(!late.succeeded);
+  CHECK(late.error == "it took longer than 0 s");
+  CHECK(run({"sh", "-c", "exec >&- 2>&-; sleep 1000"}, "", {.seconds = 0.3}).error ==
+        "it took longer than 0 s");
+  // The one left behind holds the pipe for longer than is waited for.
+  const Finished leaves = run({"sh", "-c", "echo done; sleep 1000 & exit 0"}, "", {.seconds = 20});
+  CHECK(leaves.succeeded);
+  CHECK(leaves.output == "done\n");
+  const Finished endless = run({"yes"}, "", {.output = 100000});
+  CHECK(!endless.succeeded);
+  CHECK(endless.output.empty());
+  CHECK(endless.error == "it wrote more than 100000 bytes");
+  CHECK(run({"sh", "-c", "yes | head -c 300000 >&2; exit 1"}, "").error.size() == 65536);
 }
