@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/plot/figure.hpp>
+#include <xgrad/tensor/factory.hpp>
 
 #include <support/files.hpp>
 #include <support/messages.hpp>
@@ -93,7 +94,7 @@ inline plot::Figure everything() {
       .classes(blobs(), {0, 1, 2, 1});
   figure.panel({.title = "Contour"}).contour(slope(0), {-2, 2}, {-2, 2}).path(blobs());
   figure.panel({.title = "Images"})
-      .images(Tensor::uninitialized({2, 4, 4}, boolean), {.captions = {"one", "two"}});
+      .images(zeros({2, 4, 4}, boolean), {.captions = {"one", "two"}});
   return figure;
 }
 
