@@ -35,13 +35,12 @@ InterruptScope::InterruptScope() {
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, nullptr, &former);
-  if (former.sa_handler == SIG_IGN) return;  // as under nohup
   sigaction(SIGINT, &action, nullptr);
 }
 
 InterruptScope::~InterruptScope() {
   const std::lock_guard lock(scopes_mutex);
-  if (--scopes == 0 && former.sa_handler != SIG_IGN) sigaction(SIGINT, &former, nullptr);
+  if (--scopes == 0) sigaction(SIGINT, &former, nullptr);
 }
 
 }  // namespace xgrad::train
