@@ -93,8 +93,7 @@ inline plot::Figure everything() {
       .decision_regions(slope(3), {-2, 2}, {-2, 2})
       .classes(blobs(), {0, 1, 2, 1});
   figure.panel({.title = "Contour"}).contour(slope(0), {-2, 2}, {-2, 2}).path(blobs());
-  figure.panel({.title = "Images"})
-      .images(zeros({2, 4, 4}, boolean), {.captions = {"one", "two"}});
+  figure.panel({.title = "Images"}).images(zeros({2, 4, 4}, boolean), {.captions = {"one", "two"}});
   return figure;
 }
 
