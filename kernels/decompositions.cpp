@@ -80,18 +80,6 @@ void require_finite(const Tensor& x) {
 
 constexpr const char* singular_hint = "lstsq and pinverse take matrices of any rank, or add to the diagonal";
 
-/// Where each matrix of a broadcast batch stands among an operand's own.
-class BatchPositions {
- public:
-  BatchPositions(const Shape& own, const Shape& whole)
-      : whole_(whole), strides_(broadcast_strides(own, whole.rank())) {}
-  Index operator()(Index position) const { return offset_at(position, whole_, strides_); }
-
- private:
-  Shape whole_;
-  IndexList strides_;
-};
-
 /// The product of n factors except for numbers i and j, which may be the same.
 template <class T>
 T product_without(const T* factors, Index n, Index i, Index j) {
@@ -134,7 +122,7 @@ Tensor solve(const Tensor& a, const Tensor& b, bool transposed) {
   Tensor result = Tensor::uninitialized(shape, a.dtype());
   if (a.count() == 0 || batch.count() == 0) return result;
   const Index n = left.rows, k = right.columns;
-  const BatchPositions of_a(left.batch, batch), of_b(right.batch, batch);
+  const BroadcastBatch of_a(left.batch, batch), of_b(right.batch, batch);
   FirstFault fault;
   detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
     const T *matrices = a.data<T>(), *sides = b.data<T>();
@@ -361,7 +349,7 @@ Tensor lstsq(const Tensor& a, const Tensor& b) {
   // Without equations, the solution of least norm is zero.
   Tensor result = zeros(shape, a.dtype());
   if (a.count() == 0 || batch.count() == 0) return result;
-  const BatchPositions of_a(left.batch, batch), of_b(right.batch, batch);
+  const BroadcastBatch of_a(left.batch, batch), of_b(right.batch, batch);
   FirstFault fault;
   detail::dispatch_floating(a.dtype(), [&]<class T>(std::type_identity<T>) {
     const T *matrices = a.data<T>(), *sides = b.data<T>();

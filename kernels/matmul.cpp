@@ -41,19 +41,6 @@ Sizes sizes_of(const Tensor& a, const Tensor& b, bool transpose_a, bool transpos
   return sizes;
 }
 
-/// The matrix of an operand that goes with each matrix of the broadcast batch.
-class BroadcastBatch {
- public:
-  BroadcastBatch(const Shape& own, const Shape& whole)
-      : whole_(whole), strides_(broadcast_strides(own, whole.rank())) {}
-
-  Index operator()(Index position) const { return offset_at(position, whole_, strides_); }
-
- private:
-  Shape whole_;
-  IndexList strides_;
-};
-
 template <class T>
 backend::Product<T> product(const Sizes& s, bool transpose_a, bool transpose_b, const T* a, const T* b,
                             T beta, T* c) {

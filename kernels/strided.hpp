@@ -32,6 +32,19 @@ inline Index offset_at(Index flat, const Shape& sizes, const IndexList& strides)
   return offset;
 }
 
+/// The matrix of an operand that goes with each matrix of the broadcast batch.
+class BroadcastBatch {
+ public:
+  BroadcastBatch(const Shape& own, const Shape& whole)
+      : whole_(whole), strides_(broadcast_strides(own, whole.rank())) {}
+
+  Index operator()(Index position) const { return offset_at(position, whole_, strides_); }
+
+ private:
+  Shape whole_;
+  IndexList strides_;
+};
+
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// target += x broadcast to its shape; numbers of one dtype.
 void add_broadcast(Tensor& target, const Tensor& x);

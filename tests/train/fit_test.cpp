@@ -214,8 +214,6 @@ TEST_CASE("early stopping: the best weights, when it ends, and in another run") 
   const auto loss = [&](nn::Linear& net, const Tensor& x) { return sum(net(x)); };
   const auto fit = [&](train::EarlyStopping options) {
     epochs = 0;
-    const train::Observer scoring{.on_epoch = {}, .name = {}};
-    static_cast<void>(scoring);
     return train::fit(model, one, loss, optimizer,
                       {.epochs = 6,
                        .callbacks = {{.on_start = [&](train::Run&) { nn::init::constant(model.weight, -1); },
