@@ -243,12 +243,20 @@ Vocabulary Vocabulary::load(const std::string& path, Place place) {
 
 // ------------------------------------------------------------------------------------------------- windows
 
+namespace {
+
+void check_tokens(const Tensor& tokens) {
+  if (!tokens.defined()) fail<GraphError>("the tensor of tokens is undefined");
+  if (tokens.rank() != 1) fail<ShapeError>("expects tokens with one axis, got " + describe(tokens));
+  if (tokens.dtype() != int64) fail<DTypeError>("expects tokens int64, got " + describe(tokens));
+}
+
+}  // namespace
+
 TokenWindows::TokenWindows(Tensor tokens, const WindowsOptions& options, Place place)
     : tokens_(std::move(tokens)), options_(options) {
   const Scope scope("TokenWindows", place);
-  if (!tokens_.defined()) fail<GraphError>("the tensor of tokens is undefined");
-  if (tokens_.rank() != 1) fail<ShapeError>("expects tokens with one axis, got " + describe(tokens_));
-  if (tokens_.dtype() != int64) fail<DTypeError>("expects tokens int64, got " + describe(tokens_));
+  check_tokens(tokens_);
   if (options.length < 1)
     fail<ValueError>("length must be at least 1, got " + std::to_string(options.length));
   if (options.stride < 0)
@@ -289,6 +297,36 @@ std::array<Tensor, 2> TokenWindows::gather(const Tensor& indices, Place place) c
     batch[static_cast<std::size_t>(shift)] = std::move(windows);
   }
   return batch;
+}
+
+std::vector<StreamBatch> token_streams(const Tensor& tokens, const StreamsOptions& options, Place place) {
+  const Scope scope("token_streams", place);
+  check_tokens(tokens);
+  if (options.streams < 1)
+    fail<ValueError>("streams must be at least 1, got " + std::to_string(options.streams));
+  if (options.steps < 1) fail<ValueError>("steps must be at least 1, got " + std::to_string(options.steps));
+  if (tokens.count() <= options.streams)
+    fail<ValueError>("a token of each of " + std::to_string(options.streams) +
+                         " streams and a target need one token more, the text has " +
+                         std::to_string(tokens.count()),
+                     "fewer streams, or more text");
+  const Index length = (tokens.count() - 1) / options.streams;
+  // (length, streams), a row for all streams, of the text from its token `begin` on.
+  const auto side_by_side = [&](Index begin) {
+    Tensor rows = Tensor::uninitialized({length, options.streams}, int64);
+    Index* out = rows.mutable_data<Index>();
+    const Index* const text = tokens.data<Index>() + begin;
+    for (Index step = 0; step < length; ++step)
+      for (Index stream = 0; stream < options.streams; ++stream) *out++ = text[stream * length + step];
+    return rows;
+  };
+  const Tensor inputs = side_by_side(0), targets = side_by_side(1);
+  std::vector<StreamBatch> batches;
+  for (Index begin = 0; begin < length; begin += std::min(options.steps, length - begin)) {
+    const Index end = begin + std::min(options.steps, length - begin);
+    batches.push_back({inputs.rows(begin, end), targets.rows(begin, end), begin == 0});
+  }
+  return batches;
 }
 
 }  // namespace xgrad::data

@@ -133,5 +133,23 @@ class TokenWindows {
   Index size_ = 0;
 };
 
+/// A batch of token_streams(): int64 (steps, streams), the target one token further.
+struct StreamBatch {
+  Tensor input, target;
+  bool begins = false;  ///< the first of its streams: there is no state to go on from
+};
+
+struct StreamsOptions {
+  Index streams = 1;  ///< parts of the text that are read side by side
+  Index steps = 1;    ///< tokens of a batch, and so how far a gradient reaches back; the last may have fewer
+};
+
+/// A text in batches that go on one where the other ended, for networks that keep their state between them
+/// (truncated backpropagation through time: Werbos, 1990). Every stream is one part of the text; tokens at
+/// the end that fill no row of all streams are left out. Throws as TokenWindows, ValueError also where the
+/// text is shorter than one row and its target.
+[[nodiscard]] std::vector<StreamBatch> token_streams(const Tensor& tokens, const StreamsOptions& options,
+                                                     Place place = Place::here());
+
 }  // namespace xgrad::data
 XGRAD_API_END

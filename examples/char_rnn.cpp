@@ -99,26 +99,6 @@ struct Transformer : Reader {
   nn::Linear output;
 };
 
-// Characters (T, N) of N streams that go on from batch to batch, and the same one further.
-struct Batch {
-  Tensor input, target;
-  bool begins;  // of the streams
-};
-
-std::vector<Batch> streams(const Tensor& text, Index count, Index steps) {
-  const Index length = (text.count() - 1) / count;
-  const auto part = [&](Index begin) {
-    return transpose(text.rows(begin, begin + count * length).reshape({count, length})).value();
-  };
-  const Tensor inputs = part(0), targets = part(1);
-  std::vector<Batch> batches;
-  for (Index at = 0; at < length; at += steps) {
-    const Index end = std::min(at + steps, length);
-    batches.push_back({inputs.rows(at, end), targets.rows(at, end), at == 0});
-  }
-  return batches;
-}
-
 // The entropy of the characters' frequencies: the loss of one who knows nothing else.
 double entropy(const Tensor& text, Index vocabulary) {
   const Variable frequency = mean(one_hot(text, vocabulary), 0);
@@ -162,10 +142,11 @@ int main(int argc, char** argv) {
     if (run.small) text.resize(std::min<std::size_t>(text.size(), 40'000));
     const data::Vocabulary vocabulary(text);
     const Tensor all = vocabulary.encode(text);
-    const Index split = all.count() * 9 / 10, count = run.choose(32, 8);
+    const Index split = all.count() * 9 / 10;
     steps = run.choose(steps, 32);
-    const auto training = streams(all.rows(0, split), count, steps),
-               held_out = streams(all.rows(split, all.count()), count, steps);
+    const data::StreamsOptions reading{.streams = run.choose(32, 8), .steps = steps};
+    const auto training = data::token_streams(all.rows(0, split), reading),
+               held_out = data::token_streams(all.rows(split, all.count()), reading);
     std::printf("%lld characters, %lld different ones; the last tenth is held out\n",
                 static_cast<long long>(all.count()), static_cast<long long>(vocabulary.size()));
 
@@ -179,7 +160,7 @@ int main(int argc, char** argv) {
       model = std::make_unique<Recurrent>(cell, vocabulary.size(), run.choose(hidden, 64), dropout);
     // One memory for the text that is learned and one for the text that is held out.
     Memory memories[2];
-    const auto loss = [&](Reader& reader, const Batch& batch) {
+    const auto loss = [&](Reader& reader, const data::StreamBatch& batch) {
       Memory& memory = memories[reader.training() ? 0 : 1];
       if (batch.begins) memory.clear();
       const Variable logits = reader.read(batch.input, memory);

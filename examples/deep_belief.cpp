@@ -20,11 +20,6 @@ struct Options {
   Index pretraining = 6;  // epochs of each machine
   Index labels = 1'000;
   Index trials = 5;
-  [[nodiscard]] std::vector<Index> sizes() const {
-    std::vector<Index> all{784};
-    all.insert(all.end(), hidden.begin(), hidden.end());
-    return all;
-  }
 };
 
 // Each machine on what the one below makes of the images.
@@ -90,13 +85,6 @@ void learn_to_read(nn::Sequential& model, const data::TensorDataset<2>& examples
               .schedule = optim::CosineLR(training.size() * epochs)});
 }
 
-double test_accuracy(nn::Sequential& model, const example::Digits& digits) {
-  data::DataLoader test(digits.test, {.batch_size = 1'000});
-  train::Accuracy accuracy;
-  accuracy.update(train::predict(model, test), digits.test.tensors()[1]);
-  return accuracy.value();
-}
-
 // Wrong answers in the test after few labels, in per cent, of each seed.
 struct Few {
   std::vector<double> random, taught;  // from random weights, from those of the machines
@@ -150,14 +138,15 @@ void learn_few(Few& few, const DeepBelief& belief, const example::Digits& digits
   for (const bool taught : {false, true}) {
     nn::Sequential model = classifier(options, taught ? &belief : nullptr);
     learn_to_read(model, labelled, 60, 50, seed);
-    (taught ? few.taught : few.random).push_back(100 * (1 - test_accuracy(model, digits)));
+    (taught ? few.taught : few.random).push_back(100 * (1 - example::accuracy(model, digits)));
   }
   std::printf("%lld labels: %.2f %% wrong from random weights, %.2f %% from the machines'\n",
               static_cast<long long>(options.labels), few.random.back(), few.taught.back());
 }
 
 struct Model : nn::Module {
-  explicit Model(const Options& options) : belief(options.sizes()), reader(classifier(options, nullptr)) {}
+  explicit Model(const Options& options)
+      : belief(784, options.hidden), reader(classifier(options, nullptr)) {}
   XGRAD_VISIT(belief, reader)
   DeepBelief belief;
   nn::Sequential reader;
@@ -189,7 +178,7 @@ int main(int argc, char** argv) {
       for (Index trial = 0; trial < run.choose(options.trials, 1) && !train::interrupted(); ++trial) {
         const std::uint64_t seed = run.seed + static_cast<std::uint64_t>(trial);
         manual_seed(seed);
-        DeepBelief belief(options.sizes());
+        DeepBelief belief(784, options.hidden);
         learn_to_make(belief, digits.training.tensors()[0], options, seed);
         learn_few(few, belief, digits, options, seed);
         if (trial > 0) continue;
@@ -202,7 +191,7 @@ int main(int argc, char** argv) {
     run.draw(picture(model.belief, few, digits, run.seed));
     example::Expected expected{.at_least = run.choose(0.983, 0.65)};
     if (digits.name != "MNIST") expected = {};  // clothes are harder
-    run.figure("test accuracy with all labels", test_accuracy(model.reader, digits), expected);
+    run.figure("test accuracy with all labels", example::accuracy(model.reader, digits), expected);
     if (!few.taught.empty())
       run.figure("gain of few labels by the machines, in the mean", few.gain(),
                  {.at_least = run.choose(0.015, 0.02)});

@@ -9,9 +9,8 @@
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
+#include <numbers>
 
 using namespace xgrad;
 
@@ -98,7 +97,6 @@ train::History play(nn::Sequential& generator, const Options& options, const Ten
 
   train::Run loop(generator,
                   {.epochs = run.epochs, .callbacks = {train::progress()}, .stop = train::interrupted});
-  double generator_loss = 0;
   while (loop.next_epoch(loader.size())) {
     for (auto& [real] : loader) {
       for (optim::Adam* const optimizer : {&drawing, &telling})
@@ -112,6 +110,7 @@ train::History play(nn::Sequential& generator, const Options& options, const Ten
       telling.zero_grad();
       loss.backward();
       telling.step();
+      train::Scores losses{{"critic", loss.item()}};
       if (loop.step() % turns == 0) {
         critic.freeze();  // its weights need no gradient here
         const Variable verdict = critic(drawn);
@@ -121,9 +120,9 @@ train::History play(nn::Sequential& generator, const Options& options, const Ten
         critic.unfreeze();
         drawing.step();
         average.update(generator);
-        generator_loss = deceit.item();
+        losses.set("generator", deceit.item());
       }
-      if (!loop.note({{"generator", generator_loss}, {"critic", loss.item()}}, real.size(0))) break;
+      if (!loop.note(losses, real.size(0))) break;
     }
     average.copy_to(averaged);
     if (shown.size() < 24) shown.push_back(example::outputs(averaged, noise));
@@ -133,27 +132,17 @@ train::History play(nn::Sequential& generator, const Options& options, const Ten
   return loop.history();
 }
 
-// Mean and deviation of every pixel: what can be said of images without a judge.
-Variable look(const Tensor& images) { return stack({mean(images, {0}), stddev(images, {0})}); }
-
 // Five ways from one point of noise to another, on arcs: along a straight line the numbers would be smaller
 // in the middle than any that the generator has learned from.
 Tensor ways() {
-  const Tensor from = normal({5, latent}), to = normal({5, latent});
-  std::vector<Variable> stops;
-  for (int i = 0; i < 16; ++i) {
-    const double angle = std::acos(0.0) * i / 15;
-    stops.push_back(std::cos(angle) * from + std::sin(angle) * to);
-  }
-  return stack(stops, 1).reshape({-1, latent}).value();
+  const Tensor from = normal({5, 1, latent}), to = normal({5, 1, latent});
+  const Variable angle(linspace(0, std::numbers::pi / 2, 16).reshape({16, 1}));
+  return reshape(cos(angle) * from + sin(angle) * to, {-1, latent}).value();
 }
 
 int main(int argc, char** argv) {
   example::Program program("gan", "A generator of digits and a critic learn against each other",
-                           {.data = "mnist",
-                            .data_help = "mnist, or a directory of four such files",
-                            .epochs = 12,
-                            .small_epochs = 8});
+                           {.data = "mnist", .epochs = 12, .small_epochs = 8});
   Options options;
   program.flag("--wgan", options.wasserstein, "Wasserstein GAN with gradient penalty");
   program.number("--width", options.width, "Channels at 14 x 14; twice as many at 7 x 7", {1, 256});
@@ -165,8 +154,8 @@ int main(int argc, char** argv) {
     if (run.small) options = {options.wasserstein, 12, 32, 4e-3, 0.9};  // many small steps in a short time
     Model model(options.width);
     const Tensor noise = normal({run.choose(10'000, 500), latent});
-    const Variable goal = look(digits.test.tensors()[0]);
-    const double before = norm(look(example::outputs(model.generator, noise)) - goal).item();
+    const Variable goal = example::mean_image(digits.test.tensors()[0]);
+    const double before = norm(example::mean_image(example::outputs(model.generator, noise)) - goal).item();
     train::History history;
     std::vector<Variable> shown;
     if (!run.load(model)) {
@@ -191,9 +180,8 @@ int main(int argc, char** argv) {
     const auto show = [&](const std::string& title, const Tensor& images) {
       figure.panel({.title = title}).images(images, {.columns = 16, .zoom = 1});
     };
-    const Index epochs = static_cast<Index>(shown.size());
-    if (epochs > 0) show("The same noise after each epoch", concat(shown).value());
-    show("Drawings as they come", drawn.rows(0, 16 * std::max<Index>(epochs, 5)));
+    if (!shown.empty()) show("The same noise after each epoch", concat(shown).value());
+    show("Drawings as they come", drawn.rows(0, 16 * 5));
     const Tensor doubtful = argsort(verdict.confidence).value().rows(0, 16 * 5);
     show("Those that the judge is least sure of", data::gather_rows(drawn, doubtful));
     show("From one point of noise to another", example::outputs(model.generator, ways()));
@@ -202,7 +190,7 @@ int main(int argc, char** argv) {
     run.figure("judge's accuracy on real digits", example::accuracy(model.judge, digits),
                {.at_least = run.choose(0.99, 0.6)});
     run.figure("distance of mean and deviation from real digits', beside the untrained generator's",
-               norm(look(drawn) - goal).item() / before, {.at_most = run.choose(0.2, 0.6)});
+               norm(example::mean_image(drawn) - goal).item() / before, {.at_most = run.choose(0.2, 0.6)});
     if (run.small) return;  // too short for drawings that a judge can read
     run.figure("drawings that the judge is more than 90 % sure of", verdict.sure, {.at_least = 0.8});
     run.figure("the rarest digit among them, of all drawings", min(verdict.shares).item(),

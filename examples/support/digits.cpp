@@ -1,5 +1,6 @@
 #include "digits.hpp"
 
+#include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include <algorithm>
@@ -61,6 +62,17 @@ Digits read_digits(const Run& run, const DigitsOptions& options) {
               static_cast<long long>(digits.training.size()),
               static_cast<long long>(digits.validation.size()), static_cast<long long>(digits.test.size()));
   return digits;
+}
+
+Tensor outputs(nn::Module& model, const Tensor& input) {
+  data::DataLoader loader(data::TensorDataset<1>(input), {.batch_size = 500});
+  return train::predict(model, loader);
+}
+
+double accuracy(nn::Module& classifier, const Digits& digits) {
+  train::Accuracy metric;
+  metric.update(outputs(classifier, digits.test.tensors()[0]), digits.test.tensors()[1]);
+  return metric.value();
 }
 
 void draw_worst(plot::Panel& panel, const Digits& digits, const Tensor& logits, std::size_t count) {

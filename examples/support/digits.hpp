@@ -4,6 +4,7 @@
 #include "run.hpp"
 
 #include <xgrad/data/dataset.hpp>
+#include <xgrad/nn/module.hpp>
 #include <xgrad/plot/figure.hpp>
 
 #include <string>
@@ -29,6 +30,12 @@ struct Digits {
 
 /// Reads the run's data and says how many images there are. Throws where they are too few.
 [[nodiscard]] Digits read_digits(const Run& run, const DigitsOptions& options = {});
+
+/// A model's outputs for all rows of the input, in evaluation mode and off the tape.
+[[nodiscard]] xgrad::Tensor outputs(xgrad::nn::Module& model, const xgrad::Tensor& input);
+
+/// A classifier's accuracy on the test images.
+[[nodiscard]] double accuracy(xgrad::nn::Module& classifier, const Digits& digits);
 
 /// The images that a classifier is most wrong about, as a panel: the highest cross-entropy first, with what
 /// they are and what they were taken for. `logits` are (N, 10).

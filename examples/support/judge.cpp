@@ -40,21 +40,13 @@ void teach(nn::Sequential& judge, const Digits& digits, const Run& run) {
                     .schedule = optim::OneCycleLR(loader.size() * epochs)});
 }
 
-double accuracy(nn::Sequential& judge, const Digits& digits) {
-  const auto& [images, labels] = digits.test.tensors();
-  return mean((argmax(outputs(judge, images), 1) == labels).to(float32)).item();
-}
+Variable mean_image(const Tensor& images) { return stack({mean(images, {0}), stddev(images, {0})}); }
 
 Verdict verdict(nn::Sequential& judge, const Tensor& images) {
   const Variable probabilities = softmax(outputs(judge, images), 1);
   const Variable confidence = amax(probabilities, {1}), sure = (confidence > 0.9).to(float32);
   const Variable shares = mean(one_hot(argmax(probabilities, 1), 10) * unsqueeze(sure, 1), {0});
   return {.sure = mean(sure).item(), .shares = shares.value(), .confidence = confidence.value()};
-}
-
-Tensor outputs(nn::Module& model, const Tensor& input) {
-  data::DataLoader loader(data::TensorDataset<1>(input), {.batch_size = 500});
-  return train::predict(model, loader);
 }
 
 }  // namespace example

@@ -13,8 +13,8 @@ namespace example {
 /// Teaches it to read real digits, until an interrupt.
 void teach(xgrad::nn::Sequential& judge, const Digits& digits, const Run& run);
 
-/// Its accuracy on the test images.
-[[nodiscard]] double accuracy(xgrad::nn::Sequential& judge, const Digits& digits);
+/// Mean and deviation of every pixel, (2, 28, 28, 1): what can be said of images without a judge.
+[[nodiscard]] xgrad::Variable mean_image(const xgrad::Tensor& images);
 
 /// What it says of images that nobody has labelled.
 struct Verdict {
@@ -23,8 +23,5 @@ struct Verdict {
   xgrad::Tensor confidence;  ///< of each image, the probability of its likeliest class
 };
 [[nodiscard]] Verdict verdict(xgrad::nn::Sequential& judge, const xgrad::Tensor& images);
-
-/// A model's outputs for all rows of the input, in evaluation mode and off the tape.
-[[nodiscard]] xgrad::Tensor outputs(xgrad::nn::Module& model, const xgrad::Tensor& input);
 
 }  // namespace example

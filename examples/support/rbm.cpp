@@ -36,8 +36,8 @@ Tensor Rbm::sample(Tensor v, Index rounds) const {
   return v;
 }
 
-DeepBelief::DeepBelief(const std::vector<Index>& sizes) {
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) machines.emplace_back(sizes[i], sizes[i + 1]);
+DeepBelief::DeepBelief(Index visible, const std::vector<Index>& hidden) {
+  for (const Index units : hidden) machines.emplace_back(std::exchange(visible, units), units);
 }
 
 Tensor DeepBelief::up(Tensor v, std::size_t count) const {

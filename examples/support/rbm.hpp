@@ -31,7 +31,7 @@ struct Rbm : xgrad::nn::Module {
 
 /// Stacked machines: each takes the hidden probabilities of the one before as its data.
 struct DeepBelief : xgrad::nn::Module {
-  explicit DeepBelief(const std::vector<xgrad::Index>& sizes);
+  DeepBelief(xgrad::Index visible, const std::vector<xgrad::Index>& hidden);
   /// Through the first `count` machines, and back.
   [[nodiscard]] xgrad::Tensor up(xgrad::Tensor v, std::size_t count) const;
   [[nodiscard]] xgrad::Tensor down(xgrad::Tensor h, std::size_t count) const;

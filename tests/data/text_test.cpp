@@ -234,3 +234,44 @@ TEST_CASE("TokenWindows: bad input") {
                  "window 3 is outside [0, 3)"));
   CHECK_THROWS_AS(windows.gather(scalar(1)), ShapeError);
 }
+
+TEST_CASE("token_streams: batches go on where the last ended") {
+  // Two streams of five: 0 to 4 and 5 to 9, whose last target is 10; 11 fills no row.
+  const auto batches = data::token_streams(arange(12), {.streams = 2, .steps = 3});
+  REQUIRE(batches.size() == 2);
+  CHECK(bitwise_equal(batches[0].input, Tensor{{0, 5}, {1, 6}, {2, 7}}));
+  CHECK(bitwise_equal(batches[0].target, Tensor{{1, 6}, {2, 7}, {3, 8}}));
+  CHECK(batches[0].begins);
+  CHECK(bitwise_equal(batches[1].input, Tensor{{3, 8}, {4, 9}}));
+  CHECK(bitwise_equal(batches[1].target, Tensor{{4, 9}, {5, 10}}));
+  CHECK_FALSE(batches[1].begins);
+  for (Index streams = 1; streams < 7; ++streams)
+    for (Index steps = 1; steps < 9; ++steps) {
+      Index seen = 0;
+      Index next = 0;  // of the first stream
+      for (const data::StreamBatch& batch :
+           data::token_streams(arange(14), {.streams = streams, .steps = steps})) {
+        CHECK(batch.begins == (next == 0));
+        CHECK(batch.input.at({0, 0}) == next);
+        next += batch.input.size(0);
+        seen += batch.input.count();
+        CHECK(batch.input.size(0) <= steps);
+      }
+      CHECK(seen == 13 / streams * streams);
+    }
+  // A step longer than the text is one batch.
+  CHECK(data::token_streams(arange(12), {.streams = 2, .steps = INT64_MAX}).size() == 1);
+}
+
+TEST_CASE("token_streams: bad input") {
+  CHECK(contains(message_of<ValueError>([] { (void)data::token_streams(arange(4), {.streams = 4}); }),
+                 {"text_test.cpp", "token_streams", "4 streams", "the text has 4"}));
+  CHECK_NOTHROW((void)data::token_streams(arange(5), {.streams = 4}));
+  CHECK(contains(message_of<ValueError>([] { (void)data::token_streams(arange(4), {.streams = 0}); }),
+                 "streams"));
+  CHECK(
+      contains(message_of<ValueError>([] { (void)data::token_streams(arange(4), {.steps = 0}); }), "steps"));
+  CHECK_THROWS_AS((void)data::token_streams(zeros({8}), {}), DTypeError);
+  CHECK_THROWS_AS((void)data::token_streams(arange(8).reshape({2, 4}), {}), ShapeError);
+  CHECK_THROWS_AS((void)data::token_streams(Tensor(), {}), GraphError);
+}
