@@ -1,5 +1,6 @@
 // What comes next in a series: tomorrow, and the thirty days from today on. Networks of three kinds read the
 // last four weeks; what they say is compared with "as today" and "as a year ago".
+#include "support/forecasts.hpp"
 #include "support/program.hpp"
 #include "support/series.hpp"
 
@@ -10,7 +11,7 @@
 #include <cstdio>
 
 using namespace xgrad;
-using example::Windows;
+using example::Forecasts, example::quantile, example::Windows;
 
 constexpr Index window = 28;            // days that a network reads
 const Tensor levels{0.1f, 0.5f, 0.9f};  // the quantiles that it tells of each day to come
@@ -99,19 +100,8 @@ Tensor forecast(nn::ModuleList& networks, const Windows& windows, std::optional<
       reshape(mean(stack(outputs), {0}), {windows.size - windows.test, windows.horizon, 3}));
 }
 
-Variable quantile(const Tensor& told, Index which) { return index(told, {Slice{}, Slice{}, which}); }
-
-// Forecasts of the test beside what came. A difference of logarithms of prices is shown as per cent.
-struct Result {
-  Tensor told, truth;                   // (m, horizon, 3) and (m, horizon)
-  std::vector<std::string> names = {};  // last value, last year where there is one, the kinds, all together
-  std::vector<Tensor> errors = {};      // of each, the mean absolute ones by days ahead, (horizon,)
-
-  [[nodiscard]] double error(std::size_t of) const { return mean(errors[of]).item(); }
-};
-
-Result evaluate(nn::ModuleList& networks, const Windows& windows, const example::Series& series) {
-  Result result{.told = forecast(networks, windows), .truth = windows.asked(series)};
+Forecasts evaluate(nn::ModuleList& networks, const Windows& windows, const example::Series& series) {
+  Forecasts result{.told = forecast(networks, windows), .truth = windows.asked(series)};
   const auto add = [&](const std::string& name, const Variable& told) {
     result.names.push_back(name);
     result.errors.push_back((mean(abs(told - result.truth), {0}) * (series.prices ? 100 : 1)).value());
@@ -133,7 +123,7 @@ Result evaluate(nn::ModuleList& networks, const Windows& windows, const example:
 }
 
 // Up or down tomorrow: is it told better than by a coin, or by what is usual?
-void report_directions(const Result& tomorrow, const Windows& windows, example::Run& run) {
+void report_directions(const Forecasts& tomorrow, const Windows& windows, example::Run& run) {
   const Variable last = windows.last.rows(windows.test, windows.size);
   const Variable was_up = tomorrow.truth > last, moved = tomorrow.truth != last;
   const auto count = [](const Variable& of) { return sum(cast(of, float32)).item(); };
@@ -146,49 +136,6 @@ void report_directions(const Result& tomorrow, const Windows& windows, example::
   std::printf("That %s from a coin (50 %%), and %s from always saying up (%.1f %%).\n",
               words[low > 0.5 || high < 0.5], words[low > usual || high < usual], 100 * usual);
   run.figure("direction of the next day", hits / n);
-}
-
-plot::Figure picture(const Result& tomorrow, const Result& month, const example::Series& series,
-                     const std::string& subtitle) {
-  plot::Figure figure({.title = "What comes next: " + series.name, .subtitle = subtitle});
-  const Index days = tomorrow.truth.size(0), from = std::max<Index>(days - 150, 0),
-              ahead = month.truth.size(1);
-  const auto shown = [&](const Variable& values) { return (series.prices ? exp(values) : values).value(); };
-  const auto at = [](Index first, Index count) {
-    return plot::counting(static_cast<std::size_t>(count), static_cast<double>(first));
-  };
-  // The quantiles (k, 3) that were told of the days from `first` on, as median and interval.
-  const auto told = [&](plot::Panel& panel, Index first, const Tensor& values, const std::string& label) {
-    const auto level = [&](Index which) { return index(values, {Slice{}, which}).value(); };
-    const plot::Series when = at(first, values.size(0));
-    panel.curve(when, level(1),
-                {.label = label, .colour = plot::series_colour(0), .markers = plot::Markers::none});
-    panel.band(when, level(0), level(2));
-  };
-  const auto came = [&](plot::Panel& panel) {
-    panel.curve(at(from, days - from), shown(tomorrow.truth.rows(from, days)),
-                {.label = "came", .colour = "#333333", .width = 1.2, .markers = plot::Markers::none});
-  };
-  plot::Panel& first = figure.panel({.title = "A day ahead: median, 80 % interval", .x = "day of the test"});
-  told(first, from, shown(index(tomorrow.told, {Slice{.begin = from}, 0})), "told the day before");
-  came(first);
-  plot::Panel& second =
-      figure.panel({.title = std::to_string(ahead) + " days ahead", .x = "day of the test"});
-  for (Index start = days - ahead; start >= from; start -= ahead + 20)
-    told(second, start, shown(index(month.told, {start})),
-         start == days - ahead ? "told before they began" : "");
-  came(second);
-  plot::Panel& errors =
-      figure.panel({.title = "Mean absolute error", .x = "days ahead", .y_unit = series.prices ? " %" : ""});
-  for (std::size_t i = 0; i < month.names.size(); ++i)
-    if (const bool network = i + 4 >= month.names.size(); !network || i + 1 == month.names.size())
-      errors.curve(plot::counting(static_cast<std::size_t>(ahead)), month.errors[i],
-                   {.label = month.names[i], .dashed = !network, .markers = plot::Markers::none});
-  std::vector<double> heights;
-  for (std::size_t i = 0; i < tomorrow.names.size(); ++i) heights.push_back(tomorrow.error(i));
-  figure.panel({.title = "Mean absolute error, a day ahead", .y_unit = series.prices ? " %" : ""})
-      .bars(tomorrow.names, heights, {.show_values = true});
-  return figure;
 }
 
 int main(int argc, char** argv) {
@@ -221,8 +168,8 @@ int main(int argc, char** argv) {
       learn(later, many, run);
       run.save(networks);
     }
-    const Result tomorrow = evaluate(next, one, series), month = evaluate(later, many, series);
-    run.draw(picture(tomorrow, month, series, "seed " + std::to_string(run.seed)));
+    const Forecasts tomorrow = evaluate(next, one, series), month = evaluate(later, many, series);
+    run.draw(example::picture(tomorrow, month, series, "seed " + std::to_string(run.seed)));
     const double plain = series.daily() ? std::min(tomorrow.error(0), tomorrow.error(1)) : tomorrow.error(0),
                  below = 1 - tomorrow.error(tomorrow.errors.size() - 1) / plain;
     if (series.prices) report_directions(tomorrow, one, run);

@@ -15,8 +15,8 @@
 using namespace xgrad;
 
 struct Options {
-  Index trials = 5, per_class = 10, batch = 64, labelled_batch = 32, width = 12;
-  double rate = 3e-3, sure = 0.95, weight = 1, decay = 0.99;
+  Index trials = 5, per_class = 10, batch = 64, width = 12;
+  double rate = 3e-3, sure = 0.95, decay = 0.99;
 };
 
 struct Cnn : nn::Module {
@@ -36,10 +36,8 @@ struct Cnn : nn::Module {
 
 // The networks of all trials, in one file: averaged weights, of which the figures are.
 struct Networks : nn::Module {
-  Networks(Index trials, Index width)
-      : labels_alone(static_cast<std::size_t>(trials), Cnn(width)), with_others(labels_alone) {}
+  explicit Networks(std::vector<Cnn> of_trials) : labels_alone(of_trials), with_others(of_trials) {}
   XGRAD_VISIT(labels_alone, with_others)
-
   std::vector<Cnn> labels_alone, with_others;
 };
 
@@ -62,84 +60,70 @@ Tensor choose_labelled(const Tensor& labels, Index per_class) {
   return Tensor::from(result);
 }
 
-// How the pseudo-labels fare, which the network does not know: their truth is used here alone.
-struct PseudoLabels {
-  std::vector<double> used, right;  // shares of the digits of a step
-};
-
-using Unlabelled = std::array<Tensor, 3>;  // weakly distorted, strongly distorted, the truth to judge by
+// What the teacher answers, and how probable it finds that: data, no gradient goes through it. The classes
+// are equally common: what it answered too often of late, it is believed less.
+ValueAndIndex ask(Cnn& teacher, const Tensor& images, Variable& shares) {
+  const NoGrad off_the_tape;
+  const nn::EvalMode evaluation(teacher);
+  const Variable said = softmax(teacher(images), 1);
+  shares = 0.99 * shares + 0.01 * mean(said, {0});
+  const Variable even = said / shares;
+  return max(even / sum(even, {1}, {.keepdims = true}), 1);
+}
 
 // A new network from the labelled digits alone, or from all. Both take equally many steps, see the labelled
-// digits alike, and are averaged alike; what is returned has the averaged weights.
+// digits alike, and are averaged alike; what is returned has the averaged weights. `fate` is how the
+// pseudo-labels fare, in per cent, which the network does not know.
 enum class From { labelled, all };
 
 Cnn learn(From from, const data::TensorDataset<2>& digits, const Tensor& labelled, std::uint64_t seed,
-          const Options& options, const example::Run& run, PseudoLabels& fate) {
+          const Options& options, const example::Run& run, train::History& fate) {
   Cnn model(options.width), teacher = model;
   nn::ExponentialAverage average(model, {.decay = options.decay, .warmup = true});
   const auto with_label = data::Map(data::Subset(digits, labelled), data::on_image(mildly()));
   const auto pairs =
       data::Map(digits, [weak = weakly(), strong = strongly()](const std::array<Tensor, 2>& e) {
-        return Unlabelled{weak(e[0]), strong(e[0]), e[1]};
+        return std::array{weak(e[0]), strong(e[0]), e[1]};
       });
   data::DataLoader loader(
       pairs, {.batch_size = options.batch, .shuffle = true, .seed = seed, .drop_last = true, .prefetch = 4});
   Variable shares = full({10}, 0.1);  // of the classes among the teacher's answers, lately
+  train::Mean used, right;            // of the pseudo-labels, lately
 
-  const auto loss = [&](Cnn& its_model, const Unlabelled& batch) {
+  const auto loss = [&](Cnn& its_model, const std::array<Tensor, 3>& batch) {
     const auto& [weak, strong, truth] = batch;
     const auto [images, labels] =
-        data::make_batch(with_label, randint({options.labelled_batch}, 0, labelled.count()));
+        data::make_batch(with_label, randint({options.batch / 2}, 0, labelled.count()));
     if (from == From::labelled) return nn::cross_entropy(its_model(images), labels);
-    // The teacher is asked first: its answer is data, no gradient goes through it.
     average.copy_to(teacher);
-    Variable probability, answer;
-    {
-      const NoGrad off_the_tape;
-      const nn::EvalMode evaluation(teacher);
-      // The classes are equally common: what the teacher answers too often, it is believed less.
-      const Variable said = softmax(teacher(weak), 1);
-      shares = 0.99 * shares + 0.01 * mean(said, {0});
-      const Variable even = said / shares;
-      const ValueAndIndex best = max(even / sum(even, {1}, {.keepdims = true}), 1);
-      probability = best.values;
-      answer = best.indices;
-    }
+    const auto [probability, answer] = ask(teacher, weak, shares);
     const Variable sure = (probability >= options.sure).to(float32);
-    fate.used.push_back(mean(sure).item());
-    fate.right.push_back(mean(sure * (answer == truth).to(float32)).item());
+    used.update(mean(sure).item());
+    right.update(mean(sure * (answer == truth).to(float32)).item());
     // One pass for both, so that normalisation sees them as one batch.
-    const std::vector<Variable> both{images, strong};
-    const Variable logits = its_model(concat(both, 0));
-    const Index n = options.labelled_batch, all = logits.size(0);
+    const Variable logits = its_model(concat({Variable(images), Variable(strong)}));
+    const Index n = images.size(0);
     const Variable consistency =
-        nn::cross_entropy(slice(logits, 0, {n, all}), answer, {.reduction = nn::Reduction::none});
-    return nn::cross_entropy(slice(logits, 0, {0, n}), labels) + options.weight * mean(sure * consistency);
+        nn::cross_entropy(slice(logits, 0, {.begin = n}), answer, {.reduction = nn::Reduction::none});
+    return nn::cross_entropy(slice(logits, 0, {.end = n}), labels) + mean(sure * consistency);
   };
   optim::AdamW optimizer(model.parameters(), {.learning_rate = options.rate, .weight_decay = 0.02});
   const Index updates = loader.size() * run.epochs;
+  const auto on_batch = [&](train::Run& loop) {
+    average.update(model);
+    if (from == From::labelled || loop.step() % std::max<Index>(updates / 20, 1) != 0) return;
+    fate.append({{"step", static_cast<double>(loop.step())},
+                 {"used", 100 * used.value()},
+                 {"right", 100 * right.value() / used.value()}});  // a gap where none was used
+    used = right = {};
+  };
   train::fit(model, loader, loss, optimizer,
              {.epochs = run.epochs,
-              .callbacks = {train::progress(), {.on_batch = [&](train::Run&) { average.update(model); }}},
+              .callbacks = {train::progress(), {.on_batch = on_batch}},
               .stop = train::interrupted,
               .schedule = optim::LinearWarmup(std::max<Index>(updates / 20, 1), optim::CosineLR(updates))});
   average.copy_to(model);
   return model;
-}
-
-// Percentages in twenty stretches of the steps.
-void draw_fate(plot::Panel& panel, const PseudoLabels& fate) {
-  const std::size_t steps = fate.used.size(), parts = std::min<std::size_t>(steps, 20);
-  std::vector<double> used(parts), right(parts), at(parts);
-  for (std::size_t k = 0; k < parts; ++k) {
-    const std::size_t from = k * steps / parts, to = (k + 1) * steps / parts;
-    double sum_used = 0, sum_right = 0;
-    for (std::size_t i = from; i < to; ++i) sum_used += fate.used[i], sum_right += fate.right[i];
-    at[k] = static_cast<double>(to);
-    used[k] = 100 * sum_used / static_cast<double>(to - from);
-    right[k] = 100 * sum_right / sum_used;  // a gap where none was used
-  }
-  panel.curve(at, used, {.label = "sure enough to be used"}).curve(at, right, {.label = "right among these"});
 }
 
 // All digits with a label by class, and what becomes of some without.
@@ -161,29 +145,25 @@ int main(int argc, char** argv) {
                            "A hundred labelled digits, and what the others add without labels",
                            {.data = "mnist", .epochs = 5, .small_epochs = 8});
   Options options;
-  program.number("--trials", options.trials, "Runs with the seeds from --seed on; with --small one",
-                 {1, 100});
+  program.number("--trials", options.trials, "Runs, with the seeds from --seed on", {1, 100});
   program.number("--labels", options.per_class, "Labelled digits of each class", {1, 1'000});
-  program.number("--batch", options.batch, "Digits without labels in a step", {1, 10'000});
-  program.number("--labelled-batch", options.labelled_batch, "Digits with labels in a step", {1, 10'000});
+  program.number("--batch", options.batch, "Digits without label in a step; half as many with", {2, 10'000});
   program.number("--width", options.width, "Filters of the first layer", {1, 256});
   program.number("--rate", options.rate, "Highest learning rate", {1e-8, 1});
   program.number("--sure", options.sure, "The least probability of a pseudo-label that is used", {0, 1});
-  program.number("--weight", options.weight, "Of the loss of pseudo-labels", {0, 100});
   program.number("--decay", options.decay, "What the average keeps in each step", {0, 0.99999});
 
   return program.run(argc, argv, [&](example::Run& run) {
     if (run.small) options.trials = 1, options.width = std::min<Index>(options.width, 8);
     const example::Digits digits =
         example::read_digits(run, {.standardised = false, .validation = 1, .small_training = 1'500});
-    Networks networks(options.trials, options.width);
+    Networks networks(std::vector<Cnn>(static_cast<std::size_t>(options.trials), Cnn(options.width)));
     const bool loaded = run.load(networks);
-    data::DataLoader test(digits.test, {.batch_size = 500});
     plot::Figure figure(
         {.title = digits.name + ": few labels, and many digits without",
          .subtitle = std::to_string(10 * options.per_class) + " labels; networks, labels and order by seed"});
     plot::Panel& bars = figure.panel({.title = "Test accuracy", .y_unit = " %", .y_range = {50, 100}});
-    std::vector<double> alone, with_others;
+    std::vector<double> alone, with_others;  // accuracies in per cent
     std::vector<std::string> names;
     bool never_below = true;
     for (std::size_t i = 0; i < networks.with_others.size(); ++i) {
@@ -192,35 +172,29 @@ int main(int argc, char** argv) {
       manual_seed(seed);
       const Tensor labelled = choose_labelled(digits.training.tensors()[1], options.per_class);
       if (!loaded) {
-        PseudoLabels fate;
+        train::History fate;
         networks.labels_alone[i] = learn(From::labelled, digits.training, labelled, seed, options, run, fate);
         networks.with_others[i] = learn(From::all, digits.training, labelled, seed, options, run, fate);
         if (train::interrupted()) return;
-        const plot::PanelOptions shown{
-            .title = "Pseudo-labels of the first seed", .x = "step", .y_unit = " %"};
-        if (i == 0) draw_fate(figure.panel(shown), fate);
+        if (i == 0)
+          figure.panel({.title = "Pseudo-labels of the first seed", .x = "step", .y_unit = " %"})
+              .curve(fate.values("step"), fate.values("used"), {.label = "sure enough to be used"})
+              .curve(fate.values("step"), fate.values("right"), {.label = "right among these"});
       }
       if (i == 0) draw_digits(figure, digits.training, labelled);
-      const auto accuracy = [&](Cnn& network) {
-        train::Accuracy metric;
-        metric.update(train::predict(network, test), digits.test.tensors()[1]);
-        return metric.value();
-      };
-      alone.push_back(accuracy(networks.labels_alone[i]));
-      with_others.push_back(accuracy(networks.with_others[i]));
-      std::printf("seed %llu: labels alone %.2f %%, with the others %.2f %%\n",
-                  static_cast<unsigned long long>(seed), 100 * alone.back(), 100 * with_others.back());
+      alone.push_back(100 * example::accuracy(networks.labels_alone[i], digits));
+      with_others.push_back(100 * example::accuracy(networks.with_others[i], digits));
+      std::printf("%s: labels alone %.2f %%, with the others %.2f %%\n", names.back().c_str(), alone.back(),
+                  with_others.back());
       never_below = never_below && with_others.back() >= alone.back();
     }
     run.save(networks);
-    bars.bars(names, (100 * Variable(Tensor::from(alone))).value(),
-              {.label = "labels alone", .show_values = true})
-        .bars(names, (100 * Variable(Tensor::from(with_others))).value(),
-              {.label = "with the others", .show_values = true});
+    bars.bars(names, alone, {.label = "labels alone", .show_values = true})
+        .bars(names, with_others, {.label = "with the others", .show_values = true});
     run.draw(figure);
     if (!run.small) run.claim("In each run the digits without labels help", never_below);
-    run.figure("labels alone", mean(Tensor::from(alone)).item());
-    run.figure("with the others", mean(Tensor::from(with_others)).item(),
+    run.figure("labels alone", mean(Tensor::from(alone)).item() / 100);
+    run.figure("with the others", mean(Tensor::from(with_others)).item() / 100,
                {.at_least = run.choose(0.95, 0.6)});
   });
 }
