@@ -26,14 +26,27 @@ nlohmann::json optional(const std::optional<double>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
+// The last part of its path; empty for a program that takes none.
+std::string name_of_data(const Run& run) {
+  if (run.data_word.empty()) return run.default_data;
+  const std::filesystem::path path = std::filesystem::path(run.data_word).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 }  // namespace
 
 void write_report(const Run& run, double seconds) {
-  nlohmann::ordered_json report{
-      {"name", run.name},        {"seed", run.seed},         {"epochs", run.epochs},
-      {"threads", run.threads},  {"small", run.small},       {"interrupted", xgrad::train::interrupted()},
-      {"seconds", seconds},      {"processor", processor()}, {"version", xgrad::library_version()},
-      {"reached", run.reached()}};
+  nlohmann::ordered_json report{{"name", run.name},
+                                {"data", name_of_data(run)},
+                                {"seed", run.seed},
+                                {"epochs", run.epochs},
+                                {"threads", run.threads},
+                                {"small", run.small},
+                                {"interrupted", xgrad::train::interrupted()},
+                                {"seconds", seconds},
+                                {"processor", processor()},
+                                {"version", xgrad::library_version()},
+                                {"reached", run.reached()}};
   report["figures"] = nlohmann::ordered_json::array();
   for (const Figure& figure : run.figures)
     report["figures"].push_back({{"name", figure.name},

@@ -95,8 +95,8 @@ struct Run {
 /// on, and that a checkpoint could not be saved.
 [[nodiscard]] xgrad::train::CheckpointOptions checkpoints(const std::string& directory, double seconds);
 
-/// The run as one line of JSON, written to its report_path: name, seed, epochs, threads, small, interrupted,
-/// seconds, processor, version, figures, claims, pictures.
+/// The run as one line of JSON, written to its report_path: name, data (the last part of its path), seed,
+/// epochs, threads, small, interrupted, seconds, processor, version, figures, claims, pictures.
 void write_report(const Run& run, double seconds);
 
 /// Why a file cannot be written there; empty when it can.

@@ -99,7 +99,7 @@ TEST_CASE("contrastive divergence makes the data likely, from the data or from c
 
 TEST_CASE("a stack goes up and down through its machines in order") {
   manual_seed(4);
-  const example::DeepBelief belief({4, 3, 2});
+  const example::DeepBelief belief(4, {3, 2});
   const Tensor v = uniform({5, 4});
   CHECK(close(belief.up(v, 2), belief.machines[1].up(belief.machines[0].up(v))));
   CHECK(close(belief.down(belief.up(v, 2), 2),

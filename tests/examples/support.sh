@@ -42,7 +42,7 @@ awk -F , -v OFS=, 'NR > 1 { $5 = NR % 7 % 3 == 0 ? "small" : NR % 7 % 3 == 1 ? "
 
 run 0 --data flowers.csv --save m.safetensors --report report.json
 expect out.log 'weights written to m.safetensors' 'test accuracy 100.0 % (expected: at least 88 %)'
-expect report.json '"value":1.0' '"at_least":0.88' '"seed":1' '"epochs":40' '"interrupted":false'
+expect report.json '"data":"flowers.csv"' '"value":1.0' '"at_least":0.88' '"seed":1' '"epochs":40' '"interrupted":false'
 run 0 --data flowers.csv --predict 6.0,2.9,3.0,0.8
 grep -E '^(small|medium|large) ' out.log >first.log
 # Another process needs nothing but the file, and says the same.
