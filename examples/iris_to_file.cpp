@@ -2,6 +2,7 @@
 // in another process, names the flower whose measures are given.
 #include "support/program.hpp"
 
+#include <xgrad/train/curves.hpp>
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
@@ -46,7 +47,7 @@ Flowers read_flowers(const std::string& path) {
   return {table.numbers({0, 1, 2, 3}), species.ids, species.names};
 }
 
-void learn(Irises& model, const data::TensorDataset<2>& flowers, const example::Run& run) {
+train::History learn(Irises& model, const data::TensorDataset<2>& flowers, const example::Run& run) {
   data::StandardScaler scaler;
   scaler.fit(flowers.tensors()[0]);
   model.mean = scaler.mean().to(float32);
@@ -54,11 +55,11 @@ void learn(Irises& model, const data::TensorDataset<2>& flowers, const example::
 
   data::DataLoader loader(flowers, {.batch_size = 20, .shuffle = true, .seed = run.seed});
   optim::Adam optimizer(model.parameters(), {.learning_rate = 0.02});
-  train::fit(model, loader, loss, optimizer,
-             {.epochs = run.epochs,
-              .metrics = {{"accuracy", train::Accuracy()}},
-              .callbacks = {train::progress()},
-              .stop = train::interrupted});
+  return train::fit(model, loader, loss, optimizer,
+                    {.epochs = run.epochs,
+                     .metrics = {{"accuracy", train::Accuracy()}},
+                     .callbacks = {train::progress()},
+                     .stop = train::interrupted});
 }
 
 void predict(Irises& model, const std::vector<double>& flower, const std::vector<std::string>& names) {
@@ -69,10 +70,25 @@ void predict(Irises& model, const std::vector<double>& flower, const std::vector
                 100 * probability.at({0, i}));
 }
 
+// What the network takes flowers of every petal for, their sepals being as usual, and the flowers of the
+// test.
+void draw(plot::Figure& figure, Irises& model, const data::TensorDataset<2>& test,
+          const std::vector<std::string>& names) {
+  const NoGrad no_grad;
+  const auto logits = [&](const Tensor& petals) {
+    const Tensor sepals = tile(model.mean.rows(0, 2), {petals.size(0), 1}).value();
+    return model(concat({sepals, petals}, 1)).value();
+  };
+  const auto& [measures, species] = test.tensors();
+  figure.panel({.title = "Flowers that were held back", .x = "petal length (cm)", .y = "petal width (cm)"})
+      .decision_regions(logits, {0.5, 7.5}, {0, 2.7})
+      .classes(index(measures, {Slice{}, Slice{2, 4}}).value(), species, {.names = names});
+}
+
 int main(int argc, char** argv) {
   example::Program program("iris_to_file",
                            "A table learned, saved, loaded again, and one row given by hand predicted",
-                           {.data = "iris", .epochs = 40, .small_epochs = 20, .pictures = false});
+                           {.data = "iris", .epochs = 40, .small_epochs = 20});
   std::vector<double> flower;
   program.numbers("--predict", flower, "Sepal length and width, petal length and width in cm", {0.01, 100});
 
@@ -96,11 +112,15 @@ int main(int argc, char** argv) {
     const auto part = [&](const Tensor& rows) {
       return data::TensorDataset(data::gather_rows(all.measures, rows), data::gather_rows(all.species, rows));
     };
+    plot::Figure figure({.title = "Three kinds of irises", .subtitle = "seed " + std::to_string(run.seed)});
     if (!loaded) {
-      learn(model, part(training), run);
+      const train::History history = learn(model, part(training), run);
+      if (!history.empty()) train::curves(figure, history, "loss", {.title = "Loss in training"});
       run.save(model, {{"0", all.names[0]}, {"1", all.names[1]}, {"2", all.names[2]}});
     }
     if (!flower.empty()) predict(model, flower, all.names);
+    draw(figure, model, part(test), all.names);
+    run.draw(figure);
     data::DataLoader loader(part(test), {.batch_size = 50});
     const train::Scores scores = train::evaluate(model, loader, loss, {{"accuracy", train::Accuracy()}});
     run.figure("test accuracy", scores.at("accuracy"), {.at_least = run.choose(0.88, 0.6), .digits = 1});
