@@ -125,8 +125,9 @@ TEST_CASE("fit: a run that is stopped after any batch and called again ends bitw
                                 {.epochs = 3,
                                  .validation = validation,
                                  .metrics = {{"accuracy", train::Accuracy()}},
-                                 .callbacks = {train::early_stopping({.patience = 2})},
-                                 .stop = [&batches, stop_at] { return ++batches == stop_at; },
+                                 .callbacks = {train::early_stopping({.patience = 2}),
+                                               {.on_batch = [&batches](train::Run&) { ++batches; }}},
+                                 .stop = [&batches, stop_at] { return stop_at > 0 && batches == stop_at; },
                                  .checkpoint = {.directory = directory},
                                  .schedule = optim::CosineLR(30),
                                  .accumulate = accumulate});
