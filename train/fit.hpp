@@ -246,14 +246,10 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
   bool interrupted = false;  // once and for all, also where `stop` says so but once
   const auto stop = [&] { return interrupted = interrupted || (options.stop && options.stop()); };
   Run run(model, {options.epochs, options.metrics, options.callbacks, stop, checkpoint}, place);
-  const auto hold_last = [&] {
-    if (saves && options.validation && options.stop && run.batch() == run.batches()) held.hold();
-  };
 
   while (run.next_epoch(static_cast<Index>(loader.size()))) {
     [[maybe_unused]] Index ahead = 0;  // how many batches the loader is ahead of the run
     bool first = true;
-    hold_last();
     if constexpr (!io::Stateful<Loader>) held.begin(run.batch());
     for (const auto& batch : loader) {
       if constexpr (!io::Stateful<Loader>) {
@@ -276,7 +272,8 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
         return detail::indices_of(loader);
       };
       if (!update.step(run, forward, facts, place)) break;
-      hold_last();
+      // What an interrupted validation goes on from; where the loop had nothing left, it has been saved.
+      if (saves && options.validation && options.stop && run.batch() == run.batches()) held.hold();
     }
     if constexpr (!io::Stateful<Loader>) held.end(place);
     if (run.batch() == 0) detail::reject_empty_loader(place);

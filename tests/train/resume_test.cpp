@@ -63,7 +63,8 @@ TEST_CASE("fit: an interrupted validation ends at once and is not recorded; the 
   struct Result {
     Net model;
     train::History history;
-    Index after = 0;  // batches that were computed after the interrupt
+    Index after = 0;    // batches that were computed after the interrupt
+    Index trained = 0;  // batches that were learned from
   };
   // The interrupt comes in the call of the loss of that number.
   const auto run = [](const std::string& directory, Index interrupt_at) {
@@ -78,6 +79,9 @@ TEST_CASE("fit: an interrupted validation ends at once and is not recorded; the 
     const auto loss = [&](Net& net, const Batch& batch) {
       if (interrupted) ++result.after;
       if (++calls == interrupt_at) interrupted = true;
+      if (net.training()) ++result.trained;
+      // A validation that draws moves the numbers of the dropout after it.
+      if (!net.training()) static_cast<void>(normal({3}, 0, 1, float32));
       return cross_entropy(net, batch);
     };
     result.history = train::fit(result.model, loader, loss, optimizer,
@@ -104,7 +108,10 @@ TEST_CASE("fit: an interrupted validation ends at once and is not recorded; the 
     // An interrupt in the last batch leaves a whole figure.
     CHECK(std::isnan(part.history.last("validation_loss")) == (batch < 10));
     CHECK(std::isnan(part.history.last("validation_accuracy")) == (batch < 10));
+    // Interrupted again by its first batch: of the validation, where the first interrupt was in it.
+    const Result more = run(directory.path("run"), at < 30 ? 1 : 0);
     const Result rest = run(directory.path("run"), 0);
+    CHECK(part.trained + more.trained + rest.trained == 18);
     CHECK(same(rest.model, expected.model));
     for (const char* name : {"epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"})
       CHECK(rest.history.values(name) == expected.history.values(name));
