@@ -171,6 +171,7 @@ int main(int argc, char** argv) {
     train::curves(figure, by_heart.history, "loss", {.title = "1000-1000-1000-1, Adam: overfitting"});
     train::curves(figure, held_back.history, "loss", {.title = "The same with L2 0.01 and dropout 0.3"});
     run.draw(figure);
+    if (train::interrupted()) return;
 
     const auto& losses = by_heart.history.values("validation_loss");
     run.claim("the large network's validation loss rises while its training loss falls",

@@ -6,6 +6,7 @@
 #include <xgrad/train/train.hpp>
 #include <xgrad/xgrad.hpp>
 
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -93,7 +94,9 @@ plot::Figure picture(const train::History& history, const example::Digits& digit
                      const std::string& subtitle) {
   plot::Figure figure({.title = digits.name + ": a multilayer perceptron", .subtitle = subtitle});
   if (history.size() > 0) {
-    const double kept = history.values("epoch")[history.best("validation_accuracy", true)];
+    // Interrupted in its first epoch, a run has measured nothing.
+    const bool measured = !std::isnan(history.values("validation_accuracy").front());
+    const double kept = measured ? history.values("epoch")[history.best("validation_accuracy", true)] : 0;
     train::curves(figure, history, "loss", {.title = "Loss (cross-entropy, nats)", .kept = kept});
     train::curves(figure, history, "accuracy", {.title = "Accuracy", .unit = " %", .kept = kept});
   }

@@ -162,8 +162,11 @@ int main(int argc, char** argv) {
       plot::Figure figure(
           {.title = "Nested expressions of depth 5, unseen", .subtitle = "seed " + std::to_string(run.seed)});
       figure
-          .panel(
-              {.title = "Accuracy on whole expressions", .x = "epoch", .y_unit = " %", .y_range = {0, 100}})
+          .panel({.title = "Accuracy on whole expressions",
+                  .x = "epoch",
+                  .y_unit = " %",
+                  .y_range = {0, 100},
+                  .x_whole = true})
           .curve(history.values("epoch"), percent(history.values("validation_accuracy")), {.label = "tree"})
           .curve(of_flat.values("epoch"), percent(of_flat.values("validation_accuracy")),
                  {.label = "flat sequence"});

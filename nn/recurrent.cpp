@@ -11,6 +11,7 @@
 #include <xgrad/tensor/factory.hpp>
 #include <xgrad/tensor/random.hpp>
 
+#include <array>
 #include <cmath>
 #include <sstream>
 
@@ -74,51 +75,72 @@ Variable Recurrent::sequence(const Variable& x) const {
   return options_.batch_first ? transpose(x, 0, 1) : x;
 }
 
-Variable Recurrent::initial(const Variable& state, const char* what, const Variable& sequence) const {
+Variable Recurrent::checked(const Variable& state, const char* kind, const Variable& sequence) const {
   const Shape shape{static_cast<Index>(weights.size()), sequence.size(1), hidden_};
   if (!state.defined()) return Variable(zeros(shape, weights.front().weight_hh.dtype()));
   if (state.shape() != shape)
-    fail<ShapeError>(std::string("expects the initial ") + what + " state (layers * directions, N, H) = " +
+    fail<ShapeError>(std::string("expects the initial ") + kind + " state (layers * directions, N, H) = " +
                      to_string(shape) + ", got " + to_string(state.shape()));
   return state;
 }
 
-Variable Recurrent::run_layers(const Variable& sequence, const Lengths& lengths, const Pass& pass) const {
-  Variable x = lengths.masked(sequence);
+Recurrent::Result Recurrent::run_layers(const Variable& x, const States& initial, const Tensor& lengths,
+                                        const Pass& pass) const {
+  const Scope scope(name_, at_call(x).place());
+  const Variable in = sequence(x);
+  const Lengths only(lengths, in);
+  constexpr std::array kinds{"hidden", "cell"};
+  States starts;
+  for (std::size_t k = 0; k < initial.size(); ++k) starts.push_back(checked(initial[k], kinds[k], in));
+
+  std::vector<std::vector<Variable>> last(starts.size());
+  const auto run_one = [&](const Variable& input, std::size_t position) {
+    States own, from;
+    for (const Variable& start : starts) {
+      own.push_back(index(start, {static_cast<Index>(position)}));
+      from.push_back(only.started(own.back()));
+    }
+    const States states = pass(input, weights[position], from, only);
+    for (std::size_t k = 0; k < states.size(); ++k) last[k].push_back(only.last(states[k], own[k]));
+    return states.front();
+  };
+  Variable y = only.masked(in);
   const auto count = static_cast<std::size_t>(directions());
   for (std::size_t layer = 0; layer < weights.size() / count; ++layer) {
-    if (layer > 0 && training() && options_.dropout > 0) x = dropout(x, options_.dropout);
-    const Variable ahead = lengths.masked(pass(x, layer * count));
+    if (layer > 0 && training() && options_.dropout > 0) y = dropout(y, options_.dropout);
+    const Variable ahead = only.masked(run_one(y, layer * count));
     if (count == 1) {
-      x = ahead;
+      y = ahead;
       continue;
     }
-    const Variable back = lengths.reversed(pass(lengths.reversed(x), layer * count + 1));
-    x = concat({ahead, lengths.masked(back)}, 2);
+    const Variable back = only.reversed(run_one(only.reversed(y), layer * count + 1));
+    y = concat({ahead, only.masked(back)}, 2);
   }
-  return options_.batch_first ? transpose(x, 0, 1) : x;
+  Result result{options_.batch_first ? transpose(y, 0, 1) : y, {}};
+  for (const std::vector<Variable>& of_kind : last) result.last.push_back(stack(of_kind));
+  return result;
 }
 
 }  // namespace detail
 
+namespace {
+
+/// Both biases' sum; undefined without.
+Variable bias_of(const detail::Recurrent::Weights& own) {
+  return own.bias_ih.defined() ? own.bias_ih + own.bias_hh : Variable();
+}
+
+}  // namespace
+
 LstmResult LSTM::run_from(const Variable& x, const LstmState& state, const Tensor& lengths) const {
-  const Scope scope("LSTM", at_call(x).place());
-  const Variable in = sequence(x);
-  const detail::Lengths only(lengths, in);
-  const Variable hidden = initial(state.hidden, "hidden", in), cell = initial(state.cell, "cell", in);
-  std::vector<Variable> last_hidden, last_cell;
-  const Variable output = run_layers(in, only, [&](const Variable& input, std::size_t i) {
-    const Weights& own = weights[i];
-    const auto position = static_cast<Index>(i);
-    const Variable h = index(hidden, {position}), c = index(cell, {position});
-    const Variable bias = own.bias_ih.defined() ? own.bias_ih + own.bias_hh : Variable();
+  const auto pass = [](const Variable& input, const Weights& own, const States& from,
+                       const detail::Lengths&) -> States {
     const LstmStates states =
-        lstm(linear(input, own.weight_ih, bias), only.started(h), only.started(c), own.weight_hh);
-    last_hidden.push_back(only.last(states.hidden, h));
-    last_cell.push_back(only.last(states.cells, c));
-    return states.hidden;
-  });
-  return {output, {stack(last_hidden), stack(last_cell)}};
+        lstm(linear(input, own.weight_ih, bias_of(own)), from[0], from[1], own.weight_hh);
+    return {states.hidden, states.cells};
+  };
+  const Result result = run_layers(x, {state.hidden, state.cell}, lengths, pass);
+  return {result.output, {result.last[0], result.last[1]}};
 }
 
 LstmResult LSTM::run(const Operand& x, const LstmState& state, const Tensor& lengths) {
@@ -128,22 +150,15 @@ LstmResult LSTM::run(const Operand& x, const LstmState& state, const Tensor& len
 Variable LSTM::forward(const Variable& x) { return run_from(x, {}, {}).output; }
 
 GruResult GRU::run_from(const Variable& x, const Variable& state, const Tensor& lengths) const {
-  const Scope scope("GRU", at_call(x).place());
-  const Variable in = sequence(x), hidden = initial(state, "hidden", in);
-  const detail::Lengths only(lengths, in);
-  std::vector<Variable> last_hidden;
-  const Variable output = run_layers(in, only, [&](const Variable& input, std::size_t i) {
-    const Weights& own = weights[i];
-    const Variable h = index(hidden, {static_cast<Index>(i)});
+  const auto pass = [](const Variable& input, const Weights& own, const States& from,
+                       const detail::Lengths&) -> States {
     const Variable bias = own.bias_hh.defined()
                               ? Variable(own.bias_hh)
                               : Variable(zeros({own.weight_hh.size(0)}, own.weight_hh.dtype()));
-    const Variable states =
-        gru(linear(input, own.weight_ih, own.bias_ih), only.started(h), own.weight_hh, bias);
-    last_hidden.push_back(only.last(states, h));
-    return states;
-  });
-  return {output, stack(last_hidden)};
+    return {gru(linear(input, own.weight_ih, own.bias_ih), from[0], own.weight_hh, bias)};
+  };
+  const Result result = run_layers(x, {state}, lengths, pass);
+  return {result.output, result.last[0]};
 }
 
 GruResult GRU::run(const Operand& x, const Variable& state, const Tensor& lengths) {
@@ -173,20 +188,13 @@ Variable rnn_states(const Variable& projected, Variable state, const Variable& w
 }  // namespace
 
 RnnResult RNN::run_from(const Variable& x, const Variable& state, const Tensor& lengths) const {
-  const Scope scope("RNN", at_call(x).place());
-  const Variable in = sequence(x), hidden = initial(state, "hidden", in);
-  const detail::Lengths only(lengths, in);
-  std::vector<Variable> last_hidden;
-  const Variable output = run_layers(in, only, [&](const Variable& input, std::size_t i) {
-    const Weights& own = weights[i];
-    const Variable h = index(hidden, {static_cast<Index>(i)});
-    const Variable bias = own.bias_ih.defined() ? own.bias_ih + own.bias_hh : Variable();
-    const Variable states =
-        rnn_states(linear(input, own.weight_ih, bias), only.started(h), own.weight_hh, nonlinearity_, only);
-    last_hidden.push_back(only.last(states, h));
-    return states;
-  });
-  return {output, stack(last_hidden)};
+  const auto pass = [this](const Variable& input, const Weights& own, const States& from,
+                           const detail::Lengths& only) -> States {
+    return {
+        rnn_states(linear(input, own.weight_ih, bias_of(own)), from[0], own.weight_hh, nonlinearity_, only)};
+  };
+  const Result result = run_layers(x, {state}, lengths, pass);
+  return {result.output, result.last[0]};
 }
 
 RnnResult RNN::run(const Operand& x, const Variable& state, const Tensor& lengths) {

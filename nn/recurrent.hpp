@@ -48,19 +48,25 @@ class Recurrent : public Module {
   Recurrent(const char* name, Index gates, Index input, Index hidden, const RecurrentOptions& options,
             Place place);
 
-  Index directions() const { return options_.bidirectional ? 2 : 1; }
-  /// x as (T, N, input). Throws ShapeError unless it is a sequence of this layer's input size.
-  Variable sequence(const Variable& x) const;
-  /// A state (layers * directions, N, H), zeros when undefined. Throws ShapeError on another shape.
-  Variable initial(const Variable& state, const char* what, const Variable& sequence) const;
-
-  /// Runs one layer and direction on its input and its position; returns all hidden states (T, N, H).
-  using Pass = Callback<Variable(const Variable& input, std::size_t position)>;
-  /// All layers: the output as the options want it. `pass` sees reversed sequences where a direction is
-  /// reversed: each from its own end.
-  Variable run_layers(const Variable& sequence, const Lengths& lengths, const Pass& pass) const;
+  /// Of each kind that the layer has: hidden, and the LSTM's cell.
+  using States = std::vector<Variable>;
+  struct Result {
+    Variable output;  ///< as the options want it
+    States last;      ///< (layers * directions, N, H)
+  };
+  /// Runs one layer and direction on its input from states (N, H); returns all of its states, (T, N, H).
+  using Pass =
+      Callback<States(const Variable& input, const Weights& own, const States& from, const Lengths& lengths)>;
+  /// All layers and directions, from `initial` or, where that is undefined, from zeros. `pass` sees reversed
+  /// sequences where a direction is reversed: each from its own end. Throws ShapeError on an x or a state
+  /// that does not fit.
+  Result run_layers(const Variable& x, const States& initial, const Tensor& lengths, const Pass& pass) const;
 
  private:
+  Index directions() const { return options_.bidirectional ? 2 : 1; }
+  Variable sequence(const Variable& x) const;
+  Variable checked(const Variable& state, const char* kind, const Variable& sequence) const;
+
   const char* name_;
   Index input_, hidden_;
   RecurrentOptions options_;

@@ -83,7 +83,7 @@ void make_axes(Draft& draft) {
   x.data = content.x;
   x.fixed = options.x_range;
   x.log = options.x_log;
-  x.integral = content.x_integral && !std::isnan(content.x.low);
+  x.integral = (content.x_integral || options.x_whole) && !std::isnan(content.x.low);
   x.margin = 0.04;
   x.unit = one_line(options.x_unit);
   x.length = placed.frame.width;

@@ -40,6 +40,7 @@ struct PanelOptions {
   Range y_range{};
   bool x_log = false;  ///< positive values only: others leave gaps
   bool y_log = false;
+  bool x_whole = false;  ///< no tick between whole numbers, also where data lie there: epochs
   bool legend = true;
   double width =
       384;  ///< of the plot without titles and numbers; heat maps and images have sizes of their own

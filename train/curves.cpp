@@ -16,7 +16,8 @@ plot::Panel& curves(plot::Figure& figure, const History& history, const std::str
   plot::Panel& panel = figure.panel({.title = options.title.empty() ? name : options.title,
                                      .x = "epoch",
                                      .y_unit = options.unit,
-                                     .y_log = options.log},
+                                     .y_log = options.log,
+                                     .x_whole = true},
                                     place);
   if (history.contains("validation_" + name)) {
     panel.curve(epochs, training, {.label = "training"}, place);

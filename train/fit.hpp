@@ -1,6 +1,7 @@
 // fit, evaluate, predict: the loops over batches that most training runs need. Define-by-run stays: the loss
 // is a function of yours of (model, batch), and a loop of your own is made of the same parts (train/run.hpp).
-// Invariant: after an exception the model is as it was before the step under way.
+// Invariant: after an exception the model is as it was before the step under way. A metric is part of a step;
+// a callback comes after it.
 #pragma once
 
 #include <xgrad/autograd/modes.hpp>
@@ -8,6 +9,7 @@
 #include <xgrad/nn/eval_mode.hpp>
 #include <xgrad/optim/schedule.hpp>
 #include <xgrad/tensor/api.hpp>
+#include <xgrad/train/replay.hpp>
 #include <xgrad/train/run.hpp>
 #include <xgrad/train/update.hpp>
 
@@ -31,17 +33,27 @@ class Batches {
   Batches() = default;
   template <class Loader>
   requires(!std::same_as<Loader, Batches> && std::same_as<BatchOf<Loader>, Batch>) Batches(Loader& loader)
-      : visit_([&loader](const Callback<void(const Batch&)>& f) {
-          for (const auto& batch : loader) f(batch);
+      : visit_([&loader](const Callback<bool(const Batch&)>& f) {
+          for (const auto& batch : loader)
+            if (!f(batch)) return false;
+          return true;
         }),
         address_(&loader) {
-    if constexpr (io::Stateful<std::remove_const_t<Loader>>)
+    if constexpr (io::Stateful<std::remove_const_t<Loader>>) {
       add_ = [&loader](io::Checkpoint& checkpoint, Place place) {
         checkpoint.add("validation", loader, place);
       };
+      way_back_ = [&loader]() -> PreparedLoad { return loader.prepare_load(loader.state_dict()); };
+    }
   }
   explicit operator bool() const { return static_cast<bool>(visit_); }
-  void for_each(const Callback<void(const Batch&)>& f) const { visit_(f); }
+  /// Until f returns false. Whether all were gone through.
+  bool for_each(const Callback<bool(const Batch&)>& f) const { return visit_(f); }
+  /// What brings the loader, where it has a state, back to where it is now.
+  PreparedLoad way_back() const {
+    if (way_back_) return way_back_();
+    return []() noexcept {};
+  }
   /// Adds the loader, where it has a state, as "validation".
   void add_to(io::Checkpoint& checkpoint, Place place) const {
     if (add_) add_(checkpoint, place);
@@ -50,8 +62,9 @@ class Batches {
   bool are(const void* loader) const { return address_ == loader; }
 
  private:
-  Callback<void(const Callback<void(const Batch&)>&)> visit_;
+  Callback<bool(const Callback<bool(const Batch&)>&)> visit_;
   Callback<void(io::Checkpoint&, Place)> add_;
+  Callback<PreparedLoad()> way_back_;
   const void* address_ = nullptr;
 };
 
@@ -62,11 +75,13 @@ struct FitOptions {
   Batches<Batch> validation = {};         ///< a loader, evaluated after every epoch
   std::vector<NamedMetric> metrics = {};  ///< of training and validation: {{"accuracy", Accuracy()}}
   std::vector<Observer> callbacks = {};   ///< early_stopping(), progress(), csv(), ... or {.on_batch = f}
-  Callback<bool()> stop = {};             ///< asked after every batch; true ends the run
-  CheckpointOptions checkpoint = {};      ///< {.directory = "runs/1"}: the same call goes on from there
-  optim::RateRule schedule = {};          ///< of the learning rate, over updates
-  double clip_norm = 0;                   ///< the largest norm of all gradients together; 0: any
-  Index accumulate = 1;                   ///< batches whose gradients make one update
+  /// Asked after every batch, those of the validation, too; true ends the run. A validation that it cuts
+  /// short or leaves out is NaN in the history.
+  Callback<bool()> stop = {};
+  CheckpointOptions checkpoint = {};  ///< {.directory = "runs/1"}: the same call goes on from there
+  optim::RateRule schedule = {};      ///< of the learning rate, over updates
+  double clip_norm = 0;               ///< the largest norm of all gradients together; 0: any
+  Index accumulate = 1;               ///< batches whose gradients make one update
 };
 
 namespace detail {
@@ -100,6 +115,8 @@ Tensor indices_of(const Loader& loader) {
 
 /// Throws ValueError where neither the outcome nor the batch says how many examples there were.
 Index checked_count(std::optional<Index> of_outcome, Index of_batch, Place place);
+/// NaN under the names that evaluate() gives.
+Scores not_measured(const std::vector<NamedMetric>& metrics);
 [[noreturn]] void reject_moved_loader(Place place);
 [[noreturn]] void reject_empty_loader(Place place);
 [[noreturn]] void reject_shared_loader(Place place);
@@ -112,18 +129,50 @@ Outcome outcome(Loss& loss, Model& model, const Batch& batch, Place place) {
   return result;
 }
 
+/// Empty where `stop`, which is asked before each batch, said so.
 template <class Model, class Batch, class Loss>
-Scores evaluate(Model& model, const Batches<Batch>& batches, Loss& loss,
-                const std::vector<NamedMetric>& metrics, Place place) {
+std::optional<Scores> evaluate(Model& model, const Batches<Batch>& batches, Loss& loss,
+                               const std::vector<NamedMetric>& metrics, const Callback<bool()>& stop,
+                               Place place) {
   const nn::EvalMode evaluation(model, place);
   const NoGrad off_the_tape;
   Tally tally(metrics, place);
-  batches.for_each([&](const Batch& batch) {
+  const bool whole = batches.for_each([&](const Batch& batch) {
+    if (stop && stop()) return false;
     const Outcome result = outcome(loss, model, batch, place);
-    tally.add(result, result.loss.item(), *result.count, place);
+    tally.measure(result, place);
+    tally.add({{"loss", result.loss.item()}}, *result.count, place);
+    return true;
   });
+  if (!whole) return {};
   return tally.scores();
 }
+
+/// The loader that is learned from, as a part of a checkpoint, whose state can be held while a validation
+/// runs: it has come to its end then, but the epoch is not over.
+template <class Loader>
+class HeldLoader {
+ public:
+  explicit HeldLoader(Loader& loader) : loader_(&loader) {}
+  void hold() { held_.emplace(std::as_const(*loader_).state_dict()); }
+  bool holds() const { return held_.has_value(); }
+  void release() { held_.reset(); }
+  StateDict state_dict() const { return held_ ? *held_ : StateDict(std::as_const(*loader_).state_dict()); }
+  PreparedLoad prepare_load(const StateDict& state) { return loader_->prepare_load(state); }
+
+ private:
+  Loader* loader_;
+  std::optional<StateDict> held_;
+};
+/// Of a loader without a state.
+template <class Loader>
+requires(!io::Stateful<Loader>) class HeldLoader<Loader> : public Replay {
+ public:
+  explicit HeldLoader(Loader&) {}
+  static void hold() {}
+  static bool holds() { return true; }
+  static void release() {}
+};
 
 }  // namespace detail
 
@@ -131,7 +180,7 @@ Scores evaluate(Model& model, const Batches<Batch>& batches, Loss& loss,
 template <std::derived_from<nn::Module> Model, class Loader, class Loss>
 Scores evaluate(Model& model, Loader&& loader, Loss loss, const std::vector<NamedMetric>& metrics = {},
                 Place place = Place::here()) {
-  return detail::evaluate(model, Batches<BatchOf<Loader>>(loader), loss, metrics, place);
+  return *detail::evaluate(model, Batches<BatchOf<Loader>>(loader), loss, metrics, {}, place);
 }
 
 /// The outputs of all batches one after the other, along the first axis, off the tape and in evaluation mode:
@@ -173,6 +222,11 @@ auto supervised(F f) {
 /// "epoch", "loss", the metrics, the same of the validation ("validation_loss"), "learning_rate", "seconds".
 /// Throws Diverged where the loss or a gradient is not finite, naming the step, the examples and the first
 /// module that made it so; the model is as before that step then. Also throws as Run.
+///
+/// With checkpoints, a loader without a state begins an epoch that is gone on with anew: the default
+/// generator is as it was then, and the batches that were learned of are passed over. Throws ValueError where
+/// that gives other batches. What such a loader draws elsewhere than from the default generator begins anew
+/// as well.
 template <std::derived_from<nn::Module> Model, class Loader, class Loss>
 History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer,
             const FitOptions<BatchOf<Loader>>& options = {}, Place place = Place::here()) {
@@ -181,21 +235,28 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
       if (observer.name == "plateau") detail::reject_two_rates(place);
   if (options.validation && options.validation.are(&loader)) detail::reject_shared_loader(place);
   detail::Update update(model, optimizer, options.schedule, options.clip_norm, options.accumulate, place);
+  detail::HeldLoader<Loader> held(loader);
   CheckpointOptions checkpoint = options.checkpoint;
-  if (!checkpoint.directory.empty()) {
+  const bool saves = !checkpoint.directory.empty();
+  if (saves) {
     update.add_parts(checkpoint.parts, place);
-    if constexpr (io::Stateful<Loader>) checkpoint.parts.add("loader", loader, place);
+    checkpoint.parts.add("loader", held, place);
     if (options.validation) options.validation.add_to(checkpoint.parts, place);
   }
-  Run run(model, {options.epochs, options.metrics, options.callbacks, options.stop, checkpoint}, place);
+  bool interrupted = false;  // once and for all, also where `stop` says so but once
+  const auto stop = [&] { return interrupted = interrupted || (options.stop && options.stop()); };
+  Run run(model, {options.epochs, options.metrics, options.callbacks, stop, checkpoint}, place);
 
   while (run.next_epoch(static_cast<Index>(loader.size()))) {
-    // A loader without a state begins its epoch anew: what was learned of it is passed over.
-    Index known = io::Stateful<Loader> ? 0 : run.batch();
     [[maybe_unused]] Index ahead = 0;  // how many batches the loader is ahead of the run
     bool first = true;
+    if constexpr (!io::Stateful<Loader>) held.begin(run.batch());
     for (const auto& batch : loader) {
-      if (known-- > 0) continue;
+      if constexpr (!io::Stateful<Loader>) {
+        std::vector<Tensor> tensors;
+        if (saves) detail::tensors_of(batch, tensors);
+        if (held.passes(tensors, place)) continue;
+      }
       // A callback that goes through the loader would move it, and a checkpoint would not tell where the run
       // is.
       if constexpr (requires {
@@ -210,15 +271,31 @@ History fit(Model& model, Loader& loader, Loss loss, optim::Optimizer& optimizer
         detail::tensors_of(batch, tensors);
         return detail::indices_of(loader);
       };
-      if (!run.note(update.step(run, forward, facts, place), place)) break;
+      if (!update.step(run, forward, facts, place)) break;
+      // What an interrupted validation goes on from; where the loop had nothing left, it has been saved.
+      if (saves && options.validation && options.stop && run.batch() == run.batches()) held.hold();
     }
+    if constexpr (!io::Stateful<Loader>) held.end(place);
     if (run.batch() == 0) detail::reject_empty_loader(place);
     update.finish(run, place);
     run.set("learning_rate", optimizer.learning_rate());
-    Scores validation;
-    if (options.validation)
-      validation = detail::evaluate(model, options.validation, loss, options.metrics, place);
-    run.end_epoch(validation, place);
+    std::optional<Scores> validation = Scores();
+    if (options.validation) {
+      std::optional<PreparedLoad> back;
+      if (options.stop) back.emplace(options.validation.way_back());
+      const Generator random = default_generator();
+      validation = detail::evaluate(model, options.validation, loss, options.metrics, stop, place);
+      if (!validation) {
+        // The next call makes the whole validation, from where this one began.
+        back->run();
+        default_generator() = random;
+        if (run.stopped().empty()) update.interrupt(run, saves && held.holds(), place);
+        validation = detail::not_measured(options.metrics);
+      }
+      held.release();
+    }
+    run.end_epoch(*validation, place);
+    if (options.validation && run.epoch() < run.epochs() && stop()) run.stop("interrupted");
   }
   return run.history();
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 namespace xgrad::train {
 namespace {
@@ -33,6 +34,29 @@ double log_sum_exp(const double* row, Index classes) {
 void check_numbers(const Tensor& output, const Tensor& target) {
   detail::check_output(output);
   detail::check_same(output, target);
+}
+
+/// Adds f(output - target) of every element to the sum, and their number to the count.
+template <class F>
+void add_errors(const char* name, const Tensor& output, const Tensor& target, double& sum, double& count, F f,
+                Place place) {
+  const Scope scope(name, place);
+  check_numbers(output, target);
+  const std::vector<double> guesses = detail::numbers_of(output), truths = detail::numbers_of(target);
+  for (std::size_t i = 0; i < guesses.size(); ++i) sum += f(guesses[i] - truths[i]);
+  count += static_cast<double>(guesses.size());
+}
+
+/// A state of two numbers, as the metric of that name has.
+std::tuple<double, double> two_numbers(const char* name, const std::vector<double>& numbers, Place place) {
+  const Scope scope(name, place);
+  detail::check_state(numbers, 2);
+  return {numbers[0], numbers[1]};
+}
+std::tuple<double, double> two_counts(const char* name, const std::vector<double>& numbers, Place place) {
+  const Scope scope(name, place);
+  detail::check_counts(numbers, 2);
+  return {numbers[0], numbers[1]};
 }
 
 }  // namespace
@@ -63,10 +87,7 @@ void Accuracy::update(const Tensor& output, const Tensor& target, Place place) {
 }
 
 void Accuracy::set_state(const std::vector<double>& numbers, Place place) {
-  const Scope scope("Accuracy", place);
-  detail::check_counts(numbers, 2);
-  right_ = numbers[0];
-  count_ = numbers[1];
+  std::tie(right_, count_) = two_counts("Accuracy", numbers, place);
 }
 
 BinaryAccuracy::BinaryAccuracy(ThresholdOptions options, Place place) : options_(options) {
@@ -86,43 +107,27 @@ void BinaryAccuracy::update(const Tensor& output, const Tensor& target, Place pl
 }
 
 void BinaryAccuracy::set_state(const std::vector<double>& numbers, Place place) {
-  const Scope scope("BinaryAccuracy", place);
-  detail::check_counts(numbers, 2);
-  right_ = numbers[0];
-  count_ = numbers[1];
+  std::tie(right_, count_) = two_counts("BinaryAccuracy", numbers, place);
 }
 
 void MeanAbsoluteError::update(const Tensor& output, const Tensor& target, Place place) {
-  const Scope scope("MeanAbsoluteError", place);
-  check_numbers(output, target);
-  const std::vector<double> guesses = detail::numbers_of(output), truths = detail::numbers_of(target);
-  for (std::size_t i = 0; i < guesses.size(); ++i) sum_ += std::abs(guesses[i] - truths[i]);
-  count_ += static_cast<double>(guesses.size());
+  add_errors(
+      "MeanAbsoluteError", output, target, sum_, count_, [](double e) { return std::abs(e); }, place);
 }
 
 void MeanAbsoluteError::set_state(const std::vector<double>& numbers, Place place) {
-  const Scope scope("MeanAbsoluteError", place);
-  detail::check_state(numbers, 2);
-  sum_ = numbers[0];
-  count_ = numbers[1];
+  std::tie(sum_, count_) = two_numbers("MeanAbsoluteError", numbers, place);
 }
 
 void RootMeanSquaredError::update(const Tensor& output, const Tensor& target, Place place) {
-  const Scope scope("RootMeanSquaredError", place);
-  check_numbers(output, target);
-  const std::vector<double> guesses = detail::numbers_of(output), truths = detail::numbers_of(target);
-  for (std::size_t i = 0; i < guesses.size(); ++i)
-    sum_ += (guesses[i] - truths[i]) * (guesses[i] - truths[i]);
-  count_ += static_cast<double>(guesses.size());
+  add_errors(
+      "RootMeanSquaredError", output, target, sum_, count_, [](double e) { return e * e; }, place);
 }
 
 double RootMeanSquaredError::value() const { return std::sqrt(sum_ / count_); }
 
 void RootMeanSquaredError::set_state(const std::vector<double>& numbers, Place place) {
-  const Scope scope("RootMeanSquaredError", place);
-  detail::check_state(numbers, 2);
-  sum_ = numbers[0];
-  count_ = numbers[1];
+  std::tie(sum_, count_) = two_numbers("RootMeanSquaredError", numbers, place);
 }
 
 void R2::update(const Tensor& output, const Tensor& target, Place place) {
@@ -170,10 +175,7 @@ void Perplexity::update(const Tensor& logits, const Tensor& target, Place place)
 double Perplexity::value() const { return std::exp(sum_ / count_); }
 
 void Perplexity::set_state(const std::vector<double>& numbers, Place place) {
-  const Scope scope("Perplexity", place);
-  detail::check_state(numbers, 2);
-  sum_ = numbers[0];
-  count_ = numbers[1];
+  std::tie(sum_, count_) = two_numbers("Perplexity", numbers, place);
 }
 
 void Mean::update(double value, double weight, Place place) {
@@ -186,10 +188,7 @@ void Mean::update(double value, double weight, Place place) {
 }
 
 void Mean::set_state(const std::vector<double>& numbers, Place place) {
-  const Scope scope("Mean", place);
-  detail::check_state(numbers, 2);
-  sum_ = numbers[0];
-  weight_ = numbers[1];
+  std::tie(sum_, weight_) = two_numbers("Mean", numbers, place);
 }
 
 }  // namespace xgrad::train

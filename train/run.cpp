@@ -3,14 +3,32 @@
 
 #include <xgrad/tensor/convert.hpp>
 #include <xgrad/tensor/entries.hpp>
+#include <xgrad/tensor/random.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <set>
 #include <utility>
 
 namespace xgrad::train {
+namespace {
+
+// Calls f for each one; the first exception is thrown once all were called.
+template <class Range, class F>
+void for_all(Range& range, F f) {
+  std::exception_ptr first;
+  for (auto& each : range) try {
+      f(each);
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  if (first) std::rethrow_exception(first);
+}
+
+}  // namespace
+
 namespace detail {
 
 Tally::Tally(std::vector<NamedMetric> metrics, Place place) : metrics_(std::move(metrics)) {
@@ -40,12 +58,16 @@ void Tally::add(const Scores& means, Index count, Place place) {
   }
 }
 
-void Tally::add(const Outcome& outcome, double loss, Index count, Place place) {
+void Tally::check(const Outcome& outcome, Place place) const {
   if (!metrics_.empty() && (!outcome.output.defined() || !outcome.target.defined()))
     xgrad::detail::fail_at<ValueError>(place, "metrics need what the loss function compared",
                                        "return train::Outcome{loss, output, target}");
-  for (NamedMetric& metric : metrics_) metric.metric.update(outcome.output.value(), outcome.target, place);
-  add({{"loss", loss}}, count, place);
+}
+
+void Tally::measure(const Outcome& outcome, Place place) {
+  check(outcome, place);
+  for_all(metrics_,
+          [&](NamedMetric& metric) { metric.metric.update(outcome.output.value(), outcome.target, place); });
 }
 
 Scores Tally::means() const {
@@ -141,9 +163,25 @@ Run::Run(nn::Module& model, RunOptions options, Place place)
   if (checkpoint.on_resume) checkpoint.on_resume(found);
 }
 
+Run::~Run() {
+  if (!started_ || ended_ || was_training_) return;
+  try {
+    model_->eval();
+  } catch (...) {  // of a module's own visit(): there is nobody to tell
+  }
+}
+
 void Run::tell(Callback<void(Run&)> Observer::*event) {
-  for (const Observer& observer : options_.callbacks)
+  for_all(options_.callbacks, [&](const Observer& observer) {
     if (observer.*event) (observer.*event)(*this);
+  });
+}
+
+// What is told again by a run that goes on leaves the random numbers where they were.
+void Run::tell_again(bool again, Callback<void(Run&)> Observer::*event) {
+  const Generator random = default_generator();
+  tell(event);
+  if (again) default_generator() = random;
 }
 
 void Run::stop(std::string reason) {
@@ -154,15 +192,16 @@ bool Run::next_epoch(Index batches, Place place) {
   if (within_)
     xgrad::detail::fail_at<GraphError>(place, "Run: the epoch before has no end", "call end_epoch()");
   batches_ = batches;
-  if (!std::exchange(started_, true)) {
+  if (!started_) {
     was_training_ = model_->training();
-    tell(&Observer::on_start);
+    tell_again(step_ > 0, &Observer::on_start);
+    started_ = true;
   }
   if (epoch_ < options_.epochs && stopped_.empty()) {
-    within_ = true;
     if (!model_->training()) model_->train();
     clock_ = now();
-    tell(&Observer::on_epoch_begin);
+    tell_again(batch_ > 0, &Observer::on_epoch_begin);
+    within_ = true;
     return true;
   }
   if (!std::exchange(ended_, true)) {
@@ -174,19 +213,27 @@ bool Run::next_epoch(Index batches, Place place) {
 
 Scores Run::scores() const { return row_.empty() ? tally_.scores() : row_; }
 
+void Run::check_begun(Place place) const {
+  if (!within_) xgrad::detail::fail_at<GraphError>(place, "Run: no epoch has begun", "call next_epoch()");
+}
+
 bool Run::note(const Scores& means, Index count, Place place) {
+  check_begun(place);
   for (const auto& [name, value] : means) check_finite(name, value, count, place);
-  tally_.add(means, count, place);
+  this->count(means, count, place);
   return go_on(place);
 }
 
 bool Run::note(const Outcome& outcome, Place place) {
+  check_begun(place);
   if (!outcome.count)
     xgrad::detail::fail_at<ValueError>(place, "Run: how many examples the loss is the mean of is not known",
                                        "give an Outcome's count");
   const double loss = outcome.loss.item();
   check_finite("loss", loss, *outcome.count, place);
-  tally_.add(outcome, loss, *outcome.count, place);
+  tally_.check(outcome, place);
+  count({{"loss", loss}}, *outcome.count, place);
+  tally_.measure(outcome, place);
   return go_on(place);
 }
 
@@ -197,13 +244,16 @@ void Run::check_finite(const std::string& name, double value, Index count, Place
         step_, {}, history_);
 }
 
-bool Run::go_on(Place place) {
-  if (!within_) xgrad::detail::fail_at<GraphError>(place, "Run: no epoch has begun", "call next_epoch()");
+void Run::count(const Scores& means, Index examples, Place place) {
+  tally_.add(means, examples, place);
   ++batch_;
   ++step_;
   const double time = now();
   seconds_ += time - clock_;
   clock_ = time;
+}
+
+bool Run::go_on(Place place) {
   tell(&Observer::on_batch);
   save(false, place);
   if (options_.stop && options_.stop()) stop("interrupted");
@@ -226,8 +276,7 @@ void Run::save(bool now, Place place) {
 }
 
 void Run::end_epoch(const Scores& validation, Place place) {
-  if (!std::exchange(within_, false))
-    xgrad::detail::fail_at<GraphError>(place, "Run: no epoch has begun", "call next_epoch()");
+  check_begun(place);
   const bool whole = stopped_.empty();
   Scores row;
   const double part =
@@ -237,15 +286,24 @@ void Run::end_epoch(const Scores& validation, Place place) {
   for (const auto& [name, value] : validation) row.set("validation_" + name, value);
   for (const auto& [name, value] : extra_) row.set(name, value);
   row.set("seconds", seconds_);
-  history_.append(row.items());
+  history_.append(row.items(), place);
   row_ = std::move(row);
-  tell(&Observer::on_epoch);
-  row_ = {};
-  extra_ = {};
-  tally_.reset();
-  ++epoch_;
-  batch_ = 0;
-  seconds_ = 0;
+  within_ = false;
+  const auto close = [this] {
+    row_ = {};
+    extra_ = {};
+    tally_.reset();
+    ++epoch_;
+    batch_ = 0;
+    seconds_ = 0;
+  };
+  try {
+    tell(&Observer::on_epoch);
+  } catch (...) {
+    close();
+    throw;
+  }
+  close();
   if (whole) save(true, place);
 }
 

@@ -1,6 +1,7 @@
 // Run: the account of a training run: epochs, running means, history, callbacks, checkpoints. It computes no
 // gradient and holds no loop: fit() is a loop around it, and a loop of your own can be one.
-// Invariant: what a checkpoint keeps of it is enough to go on bitwise after any batch.
+// Invariant: what a checkpoint keeps of it is enough to go on bitwise after any batch. A batch and an epoch
+// are counted wholly or not at all, whatever a metric or a callback throws.
 #pragma once
 
 #include <xgrad/io/checkpoint.hpp>
@@ -38,13 +39,20 @@ struct Outcome {
 };
 
 class Run;
+namespace detail {
+class Update;
+}
 
-/// What is told of a run: each function may be empty. A lambda can be one:
+/// What is told of a run: each function may be empty. Where one throws, the others are told, and then the
+/// first exception goes on; what was counted stays counted, and the next call goes on from there. A lambda
+/// can be one:
 ///   train::Observer shown{.on_epoch = [](train::Run& run) { std::cout << run.scores() << '\n'; }};
 struct Observer {
-  Callback<void(Run& run)> on_start = {};  ///< once, before the first batch, after a checkpoint was loaded
+  /// Once, before the first batch, after a checkpoint was loaded; again where one of them threw.
+  Callback<void(Run& run)> on_start = {};
   Callback<void(Run& run)> on_epoch_begin = {};
-  Callback<void(Run& run)> on_update = {};  ///< of fit(): after each step of the optimizer
+  /// Of fit(): after each step of the optimizer, its last batch counted.
+  Callback<void(Run& run)> on_update = {};
   Callback<void(Run& run)> on_batch = {};
   Callback<void(Run& run)> on_epoch = {};  ///< after the validation: scores() is the row of the history
   Callback<void(Run& run)> on_end = {};    ///< once, however the run ended but by an exception
@@ -84,7 +92,10 @@ class Tally {
 
   /// Throws ValueError when the count is negative.
   void add(const Scores& means, Index count, Place place);
-  void add(const Outcome& outcome, double loss, Index count, Place place);
+  /// Throws ValueError where there are metrics and the outcome has nothing for them.
+  void check(const Outcome& outcome, Place place) const;
+  /// Updates all metrics; the first exception of one is thrown then.
+  void measure(const Outcome& outcome, Place place);
   Scores means() const;
   /// Means in the order in which they came, then metrics.
   Scores scores() const;
@@ -126,7 +137,8 @@ class Run {
   explicit Run(nn::Module& model, RunOptions options = {}, Place place = Place::here());
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
-  ~Run() = default;
+  /// A model that was in evaluation mode is in it again, also where the run was left by an exception.
+  ~Run();
 
   /// Begins an epoch, or goes on with one that a checkpoint was saved in, with the model in training mode:
   /// parts of a model in training mode stay as they are. The mode is as before when the run is over. False
@@ -134,10 +146,12 @@ class Run {
   /// where an epoch was begun and not ended, as note() and end_epoch() do where none was begun.
   [[nodiscard]] bool next_epoch(Index batches = 0, Place place = Place::here());
   /// After each batch: numbers that are means over `count` examples. False when the loop is to be left.
-  /// Throws NumericError when a number is not finite, before anything else.
+  /// Throws NumericError when a number is not finite, before anything else; what is refused is not counted,
+  /// but the batch whose metric or callback throws is, as its step was taken.
   [[nodiscard]] bool note(const Scores& means, Index count, Place place = Place::here());
   [[nodiscard]] bool note(const Outcome& outcome, Place place = Place::here());
-  /// After the last batch: a row of the history; "validation_" is put before the names of `validation`.
+  /// After the last batch: a row of the history; "validation_" is put before the names of `validation`. When
+  /// a callback throws, the epoch is over all the same.
   void end_epoch(const Scores& validation = {}, Place place = Place::here());
 
   /// From 0: the epoch under way; in on_epoch, the one that is over.
@@ -168,11 +182,15 @@ class Run {
   }
 
  private:
-  void start(Place place);
+  friend class detail::Update;
+
+  void check_begun(Place place) const;
+  void count(const Scores& means, Index examples, Place place);
   bool go_on(Place place);
   void save(bool now, Place place);
   void check_finite(const std::string& name, double value, Index count, Place place) const;
   void tell(Callback<void(Run&)> Observer::*event);
+  void tell_again(bool again, Callback<void(Run&)> Observer::*event);
 
   nn::Module* model_;
   RunOptions options_;

@@ -46,6 +46,13 @@ Index checked_count(std::optional<Index> of_outcome, Index of_batch, Place place
   return of_outcome.value_or(of_batch);
 }
 
+Scores not_measured(const std::vector<NamedMetric>& metrics) {
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  Scores scores{{"loss", unknown}};
+  for (const NamedMetric& metric : metrics) scores.set(metric.name, unknown);
+  return scores;
+}
+
 void reject_moved_loader(Place place) {
   xgrad::detail::fail_at<GraphError>(place, "fit: its loader was gone through by something else",
                                      "callbacks need a loader of their own");
@@ -111,10 +118,13 @@ std::vector<Variable> Update::parameters() const {
   return all;
 }
 
-Outcome Update::step(Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place) {
+bool Update::step(Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place) {
   const Before before(model_);
+  double loss = 0;
+  Index count = 0;
+  bool moved = false;
   try {
-    Outcome outcome = forward();
+    const Outcome outcome = forward();
     if (!outcome.loss.defined() || outcome.loss.count() != 1)
       xgrad::detail::fail_at<ShapeError>(
           place, "fit: the loss function must return one number, got " +
@@ -123,37 +133,45 @@ Outcome Update::step(Run& run, const Callback<Outcome()>& forward, const Facts& 
       xgrad::detail::fail_at<GraphError>(place,
                                          "fit: the loss depends on no parameter that requires a gradient",
                                          "is the model frozen, or the loss computed off the tape?");
-    const auto count = static_cast<double>(*outcome.count);
-    const double loss = outcome.loss.item();
+    count = *outcome.count;
+    loss = outcome.loss.item();
     // The mean over no examples is NaN, and has no gradient.
     if (count > 0 && !std::isfinite(loss))
       diverged(run, "the loss is " + std::to_string(loss), before, forward, facts, place);
+    // What is refused is refused before the parameters move.
+    run.tally_.measure(outcome, place);
     try {
+      const auto weight = static_cast<double>(count);
       if (accumulate_ == 1)
         outcome.loss.backward(place);
       else
-        (outcome.loss * count).backward(place);
+        (outcome.loss * weight).backward(place);
       ++batches_;
-      weight_ += count;
+      weight_ += weight;
       if (batches_ == accumulate_)
-        apply(run, place);
+        moved = apply(place);
       else
         check_gradients(place);
     } catch (const NumericError&) {
       diverged(run, "a gradient is not finite", before, forward, facts, place);
     }
-    outcome.loss = outcome.loss.detach();
-    if (outcome.output.defined()) outcome.output = outcome.output.detach();
-    return outcome;
   } catch (...) {
     before.restore(model_);
     forget();
     throw;
   }
+  run.count({{"loss", loss}}, count, place);
+  if (moved) applied(run, place);
+  return run.go_on(place);
 }
 
 void Update::finish(Run& run, Place place) {
-  if (batches_ > 0) apply(run, place);
+  if (batches_ > 0 && apply(place)) applied(run, place);
+}
+
+void Update::interrupt(Run& run, bool save, Place place) {
+  run.stop("interrupted");
+  if (save) run.save(true, place);
 }
 
 void Update::forget() {
@@ -168,9 +186,10 @@ void Update::check_gradients(Place place) const {
   optim::clip_grad_norm(parameters(), infinity, {.p = infinity, .error_if_nonfinite = true}, place);
 }
 
-void Update::apply(Run& run, Place place) {
+bool Update::apply(Place place) {
   // Batches without an example teach nothing: no step, no decay.
-  if (weight_ > 0) {
+  const bool moves = weight_ > 0;
+  if (moves) {
     const std::vector<Variable> all = parameters();
     if (accumulate_ > 1) {
       const NoGrad off_the_tape;
@@ -183,12 +202,14 @@ void Update::apply(Run& run, Place place) {
     else
       check_gradients(place);
     optimizer_.step(place);
-    if (schedule_) schedule_->step(place);
-    forget();
-    run.updated();
-  } else {
-    forget();
   }
+  forget();
+  return moves;
+}
+
+void Update::applied(Run& run, Place place) {
+  if (schedule_) schedule_->step(place);
+  run.updated();
 }
 
 // Runs the step once more with the same numbers, watching every operation.

@@ -1,6 +1,7 @@
 // Update: one step of fit(): backward, clipping, accumulation, the optimizer, the schedule, and the search
 // for what was not finite.
-// Invariant: after an exception parameters, buffers and random numbers are as before the step.
+// Invariant: after an exception parameters, buffers and random numbers are as before the step, or, where what
+// comes after it throws, as after it, and its batch is counted.
 #pragma once
 
 #include <xgrad/optim/schedule.hpp>
@@ -29,11 +30,13 @@ class Update {
 
   /// What a message says of a batch: appends its tensors and returns the indices of its examples, if known.
   using Facts = Callback<Tensor(std::vector<Tensor>& tensors)>;
-  /// The gradient of the outcome's loss, and an update where enough batches have come. Returns the outcome
-  /// off the tape.
-  Outcome step(Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place);
+  /// The metrics of the outcome and the gradient of its loss, an update where enough batches have come, and
+  /// then what Run::note() does. False when the loop is to be left.
+  [[nodiscard]] bool step(Run& run, const Callback<Outcome()>& forward, const Facts& facts, Place place);
   /// The update of the last batches of an epoch, where they are fewer than others.
   void finish(Run& run, Place place);
+  /// Ends a run that was interrupted in a validation, as if after the last batch.
+  void interrupt(Run& run, bool save, Place place);
 
   /// Gradients of batches that made no update yet.
   StateDict state_dict() const;
@@ -41,7 +44,9 @@ class Update {
 
  private:
   struct Before;
-  void apply(Run& run, Place place);
+  /// Whether it made a step: there were examples.
+  bool apply(Place place);
+  void applied(Run& run, Place place);
   /// Throws NumericError where one is not finite.
   void check_gradients(Place place) const;
   /// Leaves no gradient behind.

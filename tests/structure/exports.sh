@@ -16,7 +16,7 @@ detail+='allowed_pairs|pair_products|pair_sums|weighted|track_operations|tracked
 parts='xgrad::(nn::detail::(Call|Recurrent|RecurrentCell)|optim::detail::check_number|io::detail::(kept|reject_range|restore)|'
 parts+='data::detail::(Prefetcher|RandomScope|batch_count|batch_indices|batches_ahead|check|check_example|check_indices|'
 parts+='check_position|common_rows|epoch_order|epoch_size|loader_state|only_row|prepare_load|reject_history|'
-parts+='threads_for)|train::detail::(Tally|Update|checked_count|reject_empty_loader|reject_moved_loader|reject_shared_loader|reject_two_rates))(::.*)?'
+parts+='threads_for)|train::detail::(Replay|Tally|Update|checked_count|not_measured|reject_empty_loader|reject_moved_loader|reject_shared_loader|reject_two_rates))(::.*)?'
 # Instances of the standard library's templates are what every library has that uses them.
 standard='(std|__gnu_cxx)::.*'
 

@@ -3,6 +3,7 @@
 
 #include <xgrad/data/csv.hpp>
 #include <xgrad/io/checkpoint.hpp>
+#include <xgrad/train/curves.hpp>
 #include <xgrad/train/history.hpp>
 
 #include <cmath>
@@ -106,4 +107,14 @@ TEST_CASE("history: a file grows by lines, and what is no beginning of it is rep
   CHECK(text_of(path) == "loss,rate,accuracy\n0.5,1,NaN\n0.25,1,NaN\n0.1,NaN,1\n");
   CHECK(contains(message_of<IoError>([&] { history.write_csv(directory.path("none/run.csv")); }),
                  {"history_test.cpp", "none/run.csv"}));
+}
+
+TEST_CASE("curves: an interrupted run has no tick within an epoch") {
+  train::History history;
+  for (const double epoch : {1.0, 2.0, 2.5}) history.append({{"epoch", epoch}, {"loss", 1000 - 100 * epoch}});
+  plot::Figure figure;
+  train::curves(figure, history, "loss");
+  const std::string script = figure.script(plot::Format::svg);
+  CHECK(contains(script, {"\"1\"", "\"2\""}));
+  CHECK_FALSE(contains(script, "\"1.2\""));
 }
