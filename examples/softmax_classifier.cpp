@@ -195,6 +195,6 @@ int main(int argc, char** argv) {
     draw_training(figure, training, flowers, scaler);
     compare_rates(figure, flowers, run);
     run.draw(figure);
-    run.figure("accuracy", training.moments.back().accuracy, {.at_least = 0.93, .digits = 1});
+    run.figure("training accuracy", training.moments.back().accuracy, {.at_least = 0.93, .digits = 1});
   });
 }
