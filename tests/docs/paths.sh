@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every path that README.md, CONTRIBUTING.md and docs/ name is there, and README's layout has a line for every folder.
+# Every path that README.md, CONTRIBUTING.md and docs/ name is there, README's layout has a line for every folder, and the
+# gallery shows what was reported.
 set -euo pipefail
 cd "$SOURCE"
 
@@ -16,6 +17,8 @@ done < <(grep -noE '`[^`]+`|^    [^ ].*|docs/[a-z_]+\.md' README.md CONTRIBUTING
 layout=$(sed -n '/^## Layout/,/^[A-Z]/s/^    \([a-z]*\)\/ .*/\1/p' README.md | sort)
 folders=$(find . -mindepth 1 -maxdepth 1 -type d ! -name '.*' ! -name 'build*' ! -name subprojects ! -name __pycache__ -printf '%f\n' | sort)
 for name in $(comm -3 <(echo "$layout") <(echo "$folders")); do fault "README.md: the layout and the tree differ by $name/"; done
+
+[ ! -e docs/gallery.md ] || tools/gallery --check || fault "docs/gallery.md is not what the reports in docs/gallery/ come to"
 
 ((faults == 0)) && echo "every path is there"
 exit $((faults > 0))
