@@ -59,7 +59,7 @@ struct Model : nn::Module {
 
 struct Options {
   bool wasserstein = false;
-  Index width = 32, batch = 128;
+  Index width = 32, batch = 0;
   double rate = 1e-3, average = 0.998;  // the share of the generator's mean that a step leaves as it was
 };
 
@@ -146,12 +146,13 @@ int main(int argc, char** argv) {
   Options options;
   program.flag("--wgan", options.wasserstein, "Wasserstein GAN with gradient penalty");
   program.number("--width", options.width, "Channels at 14 x 14; twice as many at 7 x 7", {1, 256});
-  program.number("--batch", options.batch, "Images in a step", {2, 1'000});
+  program.number("--batch", options.batch, "Images in a step; 0: 128, with --wgan 64", {0, 1'000});
   program.number("--rate", options.rate, "Learning rate of both, at the start", {1e-8, 1});
 
   return program.run(argc, argv, [&](example::Run& run) {
     const example::Digits digits = example::read_digits(run, {.standardised = false});
     if (run.small) options = {options.wasserstein, 12, 32, 4e-3, 0.9};  // many small steps in a short time
+    if (options.batch == 0) options.batch = options.wasserstein ? 64 : 128;
     Model model(options.width);
     const Tensor noise = normal({run.choose(10'000, 500), latent});
     const Variable goal = example::mean_image(digits.test.tensors()[0]);
