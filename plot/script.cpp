@@ -269,28 +269,30 @@ class Script {
     }
     const Line& line = many ? thinned : all;
     const std::string data = points(panel, line.x, line.y);
-    if (data.empty()) return;
-    layers_.push_back(data + " using 1:2 with lines lw " + number(line.width) + " " +
-                      (line.dashed ? dashes(6, 5, line.width) : "dt solid") + " lc " + colour(line.colour));
+    if (!data.empty())
+      layers_.push_back(data + " using 1:2 with lines lw " + number(line.width) + " " +
+                        (line.dashed ? dashes(6, 5, line.width) : "dt solid") + " lc " + colour(line.colour));
     const auto dots = [&](const std::string& from, double radius, const std::string& name) {
       layers_.push_back(from + " using 1:2 with points pt 7 ps " + number(radius / point_radius) + " lc " +
                         colour(name));
     };
     if (!line.circles) {
-      lonely(panel, line);
+      lonely(panel, all);
       return;
     }
     // Opaque discs, and white ones over all of them: each layer is thinned alone.
     const auto layer = [&](double radius, const std::string& name) {
-      if (!many) return dots(data, radius, name);
+      if (!many && !data.empty()) dots(data, radius, name);
+      if (!many) return;
       const Dots thinned_layer = thin(panel, {all.x, all.y, name, radius, 1}).dots;
       const std::string from = points(panel, thinned_layer.x, thinned_layer.y);
       if (!from.empty()) dots(from, radius, name);
     };
     layer(line.radius + 1, line.colour);
     layer(line.radius - 1, "#ffffff");
-    const std::string start = many ? points(panel, {all.x[0]}, {all.y[0]}) : data + " every ::0::0";
-    if (line.filled_start && !start.empty()) dots(start, line.radius + 2, line.colour);
+    if (!line.filled_start) return;
+    const std::string first = many ? points(panel, {all.x[0]}, {all.y[0]}) : data;
+    if (!first.empty()) dots(first + " every ::0::0", line.radius + 2, line.colour);
   }
   // Points without a neighbour, of which no line is seen.
   void lonely(const PlacedPanel& panel, const Line& line) {

@@ -111,15 +111,11 @@ Indices thinned_line(const Numbers& across, const Numbers& along, double width, 
   Indices kept;
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (line[i] == gap_index) continue;
-    const bool begins = i == 0 || line[i - 1] == gap_index,
-               ends = i + 1 == line.size() || line[i + 1] == gap_index;
-    const std::size_t from = begins ? line[i] : line[i - 1];
-    // A point without neighbours is a segment without length.
-    if (begins && !ends) continue;
-    if (!shows(from, line[i])) continue;
-    if (kept.empty() || kept.back() != from || begins) {
+    const bool begins = i == 0 || line[i - 1] == gap_index;
+    if (begins || !shows(line[i - 1], line[i])) continue;
+    if (kept.empty() || kept.back() != line[i - 1]) {
       if (!kept.empty()) kept.push_back(gap_index);
-      if (!begins) kept.push_back(from);
+      kept.push_back(line[i - 1]);
     }
     kept.push_back(line[i]);
   }

@@ -23,7 +23,7 @@ inline constexpr std::size_t gap_index = std::numeric_limits<std::size_t>::max()
 Indices thinned_columns(const Numbers& across, const std::vector<const Numbers*>& along);
 
 /// The same for an opaque line; where many segments are left, only those that touch a pixel which none before
-/// them does.
+/// them does, and no point that has no neighbour.
 Indices thinned_line(const Numbers& across, const Numbers& along, double width, double height);
 
 /// One dot for all of a pixel of the plot, with the opacity of all of them; none where those before it hide

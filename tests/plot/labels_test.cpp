@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <regex>
 #include <vector>
 
 namespace {
@@ -79,7 +80,7 @@ TEST_CASE("plot: long texts are broken or cut, and the picture keeps its size") 
 
 TEST_CASE("plot: titles are broken between words, a shared legend is cut") {
   Figure figure({.title = "one", .columns = 1});
-  figure.panel({.title = long_text, .width = 300}).curve({1, 2}, {1, 2});
+  figure.panel({.title = long_text, .width = 420}).curve({1, 2}, {1, 2});
   const std::string script = figure.script(Format::svg);
   CHECK(occurrences(script, ":Bold,15") == 3);
   CHECK(!contains(script, "\xE2\x80\xA6\" at"));  // all of it has place
@@ -193,8 +194,7 @@ TEST_CASE("plot: text out of the axes is not drawn") {
 
 TEST_CASE("plot: ticks of whole numbers") {
   const auto ticks = [](const std::string& script) {
-    return contains(script, "\"1.5\" at screen") || contains(script, "\"0.5\" at screen") ||
-           contains(script, "\"2.5\" at screen") || contains(script, "\"3.5\" at screen");
+    return std::regex_search(script, std::regex("\"[0-9]+\\.[0-9]+\" at screen"));
   };
   const auto curve = [](Panel& panel) { panel.curve({1, 1.5, 3}, {0, 30, 0}); };
   CHECK(ticks(script_of(curve)));

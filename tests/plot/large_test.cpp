@@ -84,10 +84,10 @@ TEST_CASE("plot: curves without order, with a gap after every other point, or as
 TEST_CASE("plot: a curve of which most is out of sight shows what crosses the plot") {
   // From far below to far above and back: every segment crosses all of the plot.
   std::vector<double> x = noise(million, 5), y(million);
-  for (std::size_t i = 0; i < million; ++i) y[i] = i % 2 == 0 ? -1e6 : 1e6;
+  for (std::size_t i = 0; i < million; ++i) y[i] = i % 2 == 0 ? -1234567 : 1234567;
   const std::string script =
       script_of([&](Panel& panel) { panel.curve(x, y); }, {.x_range = {0, 1}, .y_range = {0, 1}});
-  CHECK(occurrences(script, " 1000000\n") > 100);
+  CHECK(occurrences(script, " 1234567\n") > 100);
   CHECK(script.size() < 2000000);
 }
 
@@ -119,10 +119,10 @@ TEST_CASE("plot: few data are written as they are") {
 TEST_CASE("plot: a band of a million points keeps its extremes") {
   std::vector<double> low = noise(million, 10), high = noise(million, 11);
   for (double& value : high) value += 1;
-  low[400000] = -9.5;
-  high[400001] = 9.5;
+  low[456788] = -9.5;
+  high[456789] = 9.5;
   const std::string script = script_of([&](Panel& panel) { panel.band(positions(million), low, high); });
-  CHECK(contains(script, {"\n400000 -9.5 ", " 9.5\n"}));
+  CHECK(contains(script, {"\n456788 -9.5 ", " 9.5\n"}));
   CHECK(script.size() < 400000);
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("plot: a band with thousands of gaps is one block of data") {
 TEST_CASE("plot: a matrix finer than the picture is drawn by mean colours") {
   const Tensor matrix = zeros({1500, 1500}, float32);
   const std::string script = script_of([&](Panel& panel) {
-    panel.heat_map(matrix, {.range = {0, 1}, .map = plot::ColourMap::ink});
+    panel.heat_map(matrix, {.map = plot::ColourMap::ink, .range = {0, 1}});
   });
   CHECK(script.size() < 8000000);
   CHECK(contains(script, "16777215 16777215"));
