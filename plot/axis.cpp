@@ -55,7 +55,7 @@ std::vector<Tick> linear_ticks(double low, double high, double step, const std::
 
 std::vector<Tick> logarithmic_ticks(double low, double high, int most, bool integral,
                                     const std::string& unit) {
-  const int first = static_cast<int>(std::floor(std::log10(low) + 1e-9));
+  const int first = static_cast<int>(std::floor(std::log10(integral ? std::max(1.0, low) : low) + 1e-9));
   const int last = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
   const auto inside = [&](double at) {
     return at >= low * (1 - 1e-9) && at <= high * (1 + 1e-9) && (!integral || at == std::floor(at));
@@ -187,7 +187,10 @@ Axis make_axis(const AxisRequest& request) {
   if (!std::isnan(request.fixed.high)) high = request.fixed.high;
   // One end is given, and all the data lie beyond it.
   if (low > high) (std::isnan(request.fixed.low) ? low : high) = std::isnan(request.fixed.low) ? high : low;
-  return request.log ? logarithmic_axis(request, low, high) : linear_axis(request, low, high);
+  // Between two whole numbers, there are none to show.
+  AxisRequest possible = request;
+  if (std::floor(high) < std::ceil(low)) possible.integral = false;
+  return possible.log ? logarithmic_axis(possible, low, high) : linear_axis(possible, low, high);
 }
 
 }  // namespace xgrad::plot::detail
