@@ -47,8 +47,9 @@ struct PanelOptions {
   Ticks x_ticks = Ticks::automatic;
   Ticks y_ticks = Ticks::automatic;
   bool legend = true;
-  double width =
-      384;  ///< of the plot without titles and numbers; heat maps and images have sizes of their own
+  /// Of the plot without titles and numbers; bars with many names are wider, heat maps and images have sizes
+  /// of their own.
+  double width = 384;
   double height = 262;
 };
 

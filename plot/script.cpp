@@ -430,33 +430,11 @@ class Script {
                       " using 1:2:3:4:5:6:7 with boxxyerror fs solid noborder lc rgb variable");
   }
 
-  // The mean colours of so many rows and columns, where a picture of all of them would be large and none
-  // could be told from its neighbours.
-  static Raster reduced(const Raster& raster, std::size_t factor) {
-    const auto parts = [&](std::size_t count) { return (count + factor - 1) / factor; };
-    Raster result = raster;
-    result.rows = parts(raster.rows);
-    result.columns = parts(raster.columns);
-    result.pixels.clear();
-    for (std::size_t row = 0; row < result.rows; ++row)
-      for (std::size_t column = 0; column < result.columns; ++column) {
-        std::size_t red = 0, green = 0, blue = 0, count = 0;
-        for (std::size_t r = row * raster.rows / result.rows; r < (row + 1) * raster.rows / result.rows; ++r)
-          for (std::size_t c = column * raster.columns / result.columns;
-               c < (column + 1) * raster.columns / result.columns; ++c, ++count) {
-            const Rgb pixel = raster.pixels[r * raster.columns + c];
-            red += pixel >> 16, green += pixel >> 8 & 255, blue += pixel & 255;
-          }
-        const auto mean = [&](std::size_t sum) { return static_cast<Rgb>((sum + count / 2) / count); };
-        result.pixels.push_back(mean(red) << 16 | mean(green) << 8 | mean(blue));
-      }
-    return result;
-  }
-
   void put(const PlacedPanel& panel, const Raster& all) {
     const double wide = panel.frame.width * std::abs(panel.x.part(all.x_high) - panel.x.part(all.x_low)),
                  tall = panel.frame.height * std::abs(panel.y.part(all.y_last) - panel.y.part(all.y_first));
     constexpr double enough = 500000;
+    // Where a picture of all cells would be large, and none could be told from its neighbours.
     double factor = 1;
     while (static_cast<double>(all.rows * all.columns) / (factor * factor) > enough &&
            static_cast<double>(all.columns) / (factor + 1) >= wide &&
@@ -538,48 +516,8 @@ class Script {
   int blocks_ = 0, contours_ = 0, contours_drawn_ = 0;
 };
 
-void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-}
-
 }  // namespace
 
 std::string write_script(const Sheet& sheet, Format format) { return Script(sheet, format).finish(); }
-
-std::string finished_svg(const std::string& svg, const std::string& title) {
-  constexpr const char* family = "font-family=\"'Helvetica Neue',Helvetica,Arial,'DejaVu Sans',sans-serif\"";
-  std::string name = one_line(title);
-  replace_all(name, "&", "&amp;");
-  replace_all(name, "<", "&lt;");
-  replace_all(name, ">", "&gt;");
-  std::string result;
-  // Inside of tags alone: what is between them is the user's.
-  for (std::size_t at = 0; at < svg.size();) {
-    const std::size_t open = std::min(svg.find('<', at), svg.size());
-    const std::size_t close = std::min(svg.find('>', open), svg.size() - 1);
-    result.append(svg, at, open - at);
-    if (open == svg.size()) break;
-    std::string tag = svg.substr(open, close - open + 1);
-    at = close + 1;
-    // A browser would show the names that gnuplot gives its layers to whoever points there.
-    if (tag == "<title>" && svg.compare(at, 8, "Gnuplot<") != 0) {
-      const std::size_t end = svg.find("</title>", at);
-      if (end != svg.npos) {
-        at = end + 8;
-        continue;
-      }
-    }
-    replace_all(tag, "font-family=\"Helvetica:Bold\"", std::string(family) + " font-weight=\"bold\"");
-    replace_all(tag, "font-family=\"Helvetica\"", family);
-    if (tag.rfind("<image ", 0) == 0) tag.insert(7, "style=\"image-rendering:pixelated\" ");
-    result += tag;
-    if (tag == "<title>" && svg.compare(at, 8, "Gnuplot<") == 0) {
-      result += name;
-      at += 7;
-    }
-  }
-  return result;
-}
 
 }  // namespace xgrad::plot::detail

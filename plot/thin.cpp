@@ -171,4 +171,25 @@ ThinnedDots thinned_dots(const Numbers& across, const Numbers& along, double wid
   return kept;
 }
 
+Raster reduced(const Raster& raster, std::size_t factor) {
+  const auto parts = [&](std::size_t count) { return (count + factor - 1) / factor; };
+  Raster result = raster;
+  result.rows = parts(raster.rows);
+  result.columns = parts(raster.columns);
+  result.pixels.clear();
+  for (std::size_t row = 0; row < result.rows; ++row)
+    for (std::size_t column = 0; column < result.columns; ++column) {
+      std::size_t red = 0, green = 0, blue = 0, count = 0;
+      for (std::size_t r = row * raster.rows / result.rows; r < (row + 1) * raster.rows / result.rows; ++r)
+        for (std::size_t c = column * raster.columns / result.columns;
+             c < (column + 1) * raster.columns / result.columns; ++c, ++count) {
+          const Rgb pixel = raster.pixels[r * raster.columns + c];
+          red += pixel >> 16, green += pixel >> 8 & 255, blue += pixel & 255;
+        }
+      const auto mean = [&](std::size_t sum) { return static_cast<Rgb>((sum + count / 2) / count); };
+      result.pixels.push_back(mean(red) << 16 | mean(green) << 8 | mean(blue));
+    }
+  return result;
+}
+
 }  // namespace xgrad::plot::detail

@@ -35,4 +35,7 @@ struct ThinnedDots {
 ThinnedDots thinned_dots(const Numbers& across, const Numbers& along, double width, double height,
                          double radius, double opacity);
 
+/// The mean colours of so many rows and columns each.
+Raster reduced(const Raster& raster, std::size_t factor);
+
 }  // namespace xgrad::plot::detail
