@@ -120,7 +120,7 @@ ValueStyle value_style(const Content& content, const BarGroup& group, double pix
 }
 
 // Of a name that stands at 45 degrees.
-constexpr double turned_slot = 18;
+constexpr double turned_slot = 20;
 
 // A panel on its way to its place.
 struct Draft {
