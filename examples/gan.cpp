@@ -173,7 +173,7 @@ int main(int argc, char** argv) {
         {.title = options.wasserstein ? "Digits out of noise (Wasserstein GAN)" : "Digits out of noise",
          .subtitle = "seed " + std::to_string(run.seed)});
     if (!history.empty())
-      figure.panel({.title = "Losses", .x = "epoch", .x_whole = true})
+      figure.panel({.title = "Losses", .x = "epoch", .x_ticks = plot::Ticks::whole})
           .curve(history.values("epoch"), history.values("generator"), {.label = "generator"})
           .curve(history.values("epoch"), history.values("critic"), {.label = "critic"});
     figure.panel({.title = "Drawings the judge is sure of, by digit", .y_unit = " %"})

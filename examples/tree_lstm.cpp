@@ -166,7 +166,7 @@ int main(int argc, char** argv) {
                   .x = "epoch",
                   .y_unit = " %",
                   .y_range = {0, 100},
-                  .x_whole = true})
+                  .x_ticks = plot::Ticks::whole})
           .curve(history.values("epoch"), percent(history.values("validation_accuracy")), {.label = "tree"})
           .curve(of_flat.values("epoch"), percent(of_flat.values("validation_accuracy")),
                  {.label = "flat sequence"});

@@ -92,8 +92,8 @@ train::History learn(nn::Sequential& model, const std::string& label, const exam
 void compare_depth(plot::Figure& figure, Index layers, const example::Digits& digits, example::Run& run) {
   plot::Panel& norms = figure.panel(
       {.title = "Norm of each layer's gradient, before the first step", .x = "layer", .y_log = true});
-  plot::Panel& curves = figure.panel(
-      {.title = "Test accuracy", .x = "epoch", .y_unit = " %", .y_range = {0, 100}, .x_whole = true});
+  plot::Panel& curves =
+      figure.panel({.title = "Test accuracy", .x = "epoch", .y_unit = " %", .y_range = {0, 100}});
   const auto& [images, labels] = digits.training.tensors();
   const std::string deep = std::to_string(layers) + " hidden layers, ";
   for (const Activation& activation : {sigmoids, tanhs, relus, leaky_relus}) {

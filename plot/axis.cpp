@@ -18,6 +18,9 @@ double tick_step(double least) {
   return 10 * power;
 }
 
+// gnuplot's arithmetic bears what lies between it and its inverse.
+constexpr double least_logarithmic = 1e-300;
+
 std::string power_of_ten(int exponent) {
   constexpr std::array<const char*, 10> digits = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
   std::string text = exponent < 0 ? "10⁻" : "10";
@@ -50,10 +53,13 @@ std::vector<Tick> linear_ticks(double low, double high, double step, const std::
   return ticks;
 }
 
-std::vector<Tick> logarithmic_ticks(double low, double high, int most, const std::string& unit) {
-  const int first = static_cast<int>(std::floor(std::log10(low) + 1e-9));
+std::vector<Tick> logarithmic_ticks(double low, double high, int most, bool integral,
+                                    const std::string& unit) {
+  const int first = static_cast<int>(std::floor(std::log10(integral ? std::max(1.0, low) : low) + 1e-9));
   const int last = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
-  const auto inside = [&](double at) { return at >= low * (1 - 1e-9) && at <= high * (1 + 1e-9); };
+  const auto inside = [&](double at) {
+    return at >= low * (1 - 1e-9) && at <= high * (1 + 1e-9) && (!integral || at == std::floor(at));
+  };
   const auto make = [&](int exponent, int factor) {
     const bool plain = exponent >= -3 && exponent <= 4;
     const double at = std::stod(std::to_string(factor) + "e" + std::to_string(exponent));
@@ -76,7 +82,7 @@ std::vector<Tick> logarithmic_ticks(double low, double high, int most, const std
   // Within less than a decade, numbers as on a linear axis.
   if (ticks.size() < 2) {
     const double step = tick_step((high - low) / 4);
-    ticks = linear_ticks(low, high, step, unit);
+    ticks = linear_ticks(low, high, integral ? std::max(1.0, step) : step, unit);
   }
   return ticks;
 }
@@ -105,7 +111,8 @@ Axis linear_axis(const AxisRequest& request, double low, double high) {
     if (std::isnan(request.fixed.high) && !(request.zero && high == 0)) high += space;
   }
   Axis axis;
-  const double pixels = request.horizontal ? 28 : 46;
+  // Closer where they would be but one or two.
+  const double pixels = request.horizontal ? 28 : std::clamp(request.length / 5, 18.0, 46.0);
   for (double least = (high - low) * pixels / request.length;; least *= 1.6) {
     double step = tick_step(least);
     if (request.integral) step = std::max(1.0, step);
@@ -138,11 +145,14 @@ Axis logarithmic_axis(const AxisRequest& request, double low, double high) {
     if (std::isnan(request.fixed.high)) high *= 2;
     if (!(high > low)) low /= 2, high *= 2;
   }
-  const double stretch = std::pow(high / low, request.rounded ? 0.04 : request.margin);
-  axis.low = std::isnan(request.fixed.low) ? low / stretch : low;
-  axis.high = std::isnan(request.fixed.high) ? high * stretch : high;
+  // The ratio of the ends may be more than a number holds.
+  const double stretch =
+      std::exp((std::log(high) - std::log(low)) * (request.rounded ? 0.04 : request.margin));
+  axis.low = std::isnan(request.fixed.low) ? std::min(low, std::max(least_logarithmic, low / stretch)) : low;
+  axis.high =
+      std::isnan(request.fixed.high) ? std::max(high, std::min(1 / least_logarithmic, high * stretch)) : high;
   const int most = std::max(2, static_cast<int>(request.length / (request.horizontal ? 56 : 40)));
-  axis.ticks = logarithmic_ticks(axis.low, axis.high, most, request.unit);
+  axis.ticks = logarithmic_ticks(axis.low, axis.high, most, request.integral, request.unit);
   return axis;
 }
 
@@ -155,7 +165,12 @@ void include(Range& range, double value) {
 }
 
 double Axis::part(double value) const {
-  return log ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+  return log ? (std::log(value) - std::log(low)) / (std::log(high) - std::log(low))
+             : (value - low) / (high - low);
+}
+
+double Axis::value(double part) const {
+  return log ? std::exp(std::log(low) + part * (std::log(high) - std::log(low))) : low + part * (high - low);
 }
 
 bool Axis::shows(double value) const { return std::isfinite(value) && (!log || value > 0); }
@@ -172,7 +187,10 @@ Axis make_axis(const AxisRequest& request) {
   if (!std::isnan(request.fixed.high)) high = request.fixed.high;
   // One end is given, and all the data lie beyond it.
   if (low > high) (std::isnan(request.fixed.low) ? low : high) = std::isnan(request.fixed.low) ? high : low;
-  return request.log ? logarithmic_axis(request, low, high) : linear_axis(request, low, high);
+  // Between two whole numbers, there are none to show.
+  AxisRequest possible = request;
+  if (std::floor(high) < std::ceil(low)) possible.integral = false;
+  return possible.log ? logarithmic_axis(possible, low, high) : linear_axis(possible, low, high);
 }
 
 }  // namespace xgrad::plot::detail

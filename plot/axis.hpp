@@ -1,5 +1,6 @@
 // Axes: the interval that a panel shows and the numbers beside it; private to plot/.
-// Invariant: low < high, both finite (and positive on a logarithmic axis), and every tick lies between.
+// Invariant: low < high, both finite (and within [1e-300, 1e300] on a logarithmic axis), and every tick lies
+// between.
 #pragma once
 
 #include <xgrad/plot/options.hpp>
@@ -22,6 +23,8 @@ struct Axis {
 
   /// 0 at low, 1 at high.
   double part(double value) const;
+  /// The inverse.
+  double value(double part) const;
   /// Whether gnuplot can place it.
   bool shows(double value) const;
 };

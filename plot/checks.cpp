@@ -47,14 +47,15 @@ void require_within(double value, double low, double high, const char* option) {
 }
 
 void require_interval(Range range, const char* what) {
-  if (!(std::isfinite(drawable(range.low)) && std::isfinite(drawable(range.high)) && range.low < range.high))
+  if (!(std::isfinite(drawable(range.low)) && std::isfinite(drawable(range.high)) &&
+        drawable(range.low) < drawable(range.high)))
     fail<ValueError>("the range of " + std::string(what) + ", [" + number(range.low) + ", " +
                      number(range.high) + "], is none");
 }
 
 void require_order(Range range, const char* option) {
   const auto possible = [](double end) { return std::isnan(end) || std::isfinite(drawable(end)); };
-  if (!possible(range.low) || !possible(range.high) || range.low >= range.high)
+  if (!possible(range.low) || !possible(range.high) || drawable(range.low) >= drawable(range.high))
     fail<ValueError>("." + std::string(option) + " = {" + number(range.low) + ", " + number(range.high) +
                      "} is no interval");
 }
@@ -73,10 +74,16 @@ Columns columns_of(const Tensor& points) {
 
 void become(Content& content, Kind kind) {
   const bool alone = kind == Kind::matrix || kind == Kind::images;
-  const bool empty = content.items.empty() && content.bars.empty();
+  // Text goes with everything, whichever comes first.
+  const bool empty = content.bars.empty() &&
+                     std::all_of(content.items.begin(), content.items.end(),
+                                 [](const Item& item) { return std::holds_alternative<Words>(item); });
   const bool held_alone = content.kind == Kind::matrix || content.kind == Kind::images;
   if (held_alone || (alone && !empty))
     fail<ValueError>("heat maps and images need a panel of their own", "figure.panel() adds one");
+  if (kind == Kind::plane && content.kind == Kind::plane)
+    fail<ValueError>("the colours of one function would hide those of the other",
+                     "decision_regions() and contour() need a panel each: figure.panel() adds one");
   if (alone && (content.options.x_log || content.options.y_log))
     fail<ValueError>("heat maps and images have no logarithmic axes");
   if (kind != Kind::plot) content.kind = kind;
@@ -99,6 +106,7 @@ void include_points(Content& content, const Numbers& x, const Numbers& y) {
     include(content.x, x[i]);
     include(content.y, y[i]);
     if (x[i] != std::floor(x[i])) content.x_integral = false;
+    if (y[i] != std::floor(y[i])) content.y_integral = false;
   }
 }
 

@@ -75,6 +75,7 @@ struct Words {
   double size = 12;
   Anchor anchor = Anchor::left;
   double right = 0, down = 0;  ///< pixels from the point
+  int degrees = 0;             ///< counterclockwise
 };
 
 using Item = std::variant<Area, Boxes, Contours, Dots, Line, Mark, Raster, Words>;
@@ -114,6 +115,8 @@ struct Content {
   std::optional<ColourBar> bar;
   Range x, y;                                 ///< of the data
   bool x_integral = true;                     ///< all of the data's x are whole numbers
+  bool y_integral = true;                     ///< likewise
+  bool counts = false;                        ///< y are: there is a histogram of them
   bool y_from_zero = false;                   ///< there are bars
   std::vector<std::string> x_names, y_names;  ///< at 0, 1, ...
   std::vector<std::string> bar_names;

@@ -305,7 +305,8 @@ Panel& Panel::contour(const PlaneFunction& f, Range x, Range y, const ContourOpt
   }
   if (!contours.levels.empty()) content.items.insert(content.items.begin() + 1, std::move(contours));
   if (options.colour_bar) {
-    const Range shown = options.logarithmic ? Range{std::exp(range.low), std::exp(range.high)} : range;
+    const auto end = [](double logarithm) { return std::clamp(std::exp(logarithm), 1e-290, 1e290); };
+    const Range shown = options.logarithmic ? Range{end(range.low), end(range.high)} : range;
     content.bar = ColourBar{
         options.map, shown, options.logarithmic, options.levels + 1, one_line(options.label), reach};
   }
@@ -359,7 +360,12 @@ Panel& Panel::images(const Tensor& images, const ImageOptions& options, Place pl
   const double tall = zoom * static_cast<double>(height);
   constexpr double caption_size = 12, line_height = 15;
   double cell_width = wide;
-  for (const std::string& caption : options.captions) {
+  // Long captions go on in further lines.
+  std::vector<std::string> captions;
+  constexpr double least_width = 110;
+  for (const std::string& caption : options.captions)
+    captions.push_back(wrapped(caption, std::max(wide, least_width), 4, caption_size));
+  for (const std::string& caption : captions) {
     cell_width = std::max(cell_width, text_width(caption, caption_size) + 4);
     caption_height =
         std::max(caption_height, line_height * static_cast<double>(lines_of(caption).size()) + 3);
@@ -410,7 +416,7 @@ Panel& Panel::images(const Tensor& images, const ImageOptions& options, Place pl
     content.items.emplace_back(std::move(raster));
     if (options.captions.empty()) continue;
     const bool coloured = !options.caption_colours.empty() && !options.caption_colours[n].empty();
-    const std::vector<std::string> caption = lines_of(options.captions[n]);
+    const std::vector<std::string> caption = lines_of(captions[n]);
     for (std::size_t line = 0; line < caption.size(); ++line) {
       // The last line is next to the image.
       const double up = 3 + line_height * (static_cast<double>(caption.size() - line) - 0.5);

@@ -58,7 +58,9 @@ class Series {
 using PlaneFunction = std::function<Tensor(const Tensor&)>;
 
 /// One plot of a Figure. Each function adds to it and returns the panel. Those that draw the whole of it -
-/// heat_map() and images() - stand alone: with anything else but text() they throw ValueError.
+/// heat_map() and images() - stand alone: with anything else but text() they throw ValueError, and so does a
+/// second one of decision_regions() and contour(). Of very many data the picture has what can be seen of
+/// them.
 class Panel {
  public:
   /// Throws ValueError on sizes and ranges that are not possible.

@@ -17,7 +17,12 @@ constexpr double row_gap = 30;
 constexpr double title_line = 27, subtitle_line = 19, panel_title_line = 20, legend_line = 21;
 constexpr double title_size = 21, panel_title_size = 15, label_size = 13, tick_size = 12;
 constexpr double sample_gap = 8, entry_gap = 22;
-constexpr double bar_gap = 16, bar_width = 12;
+constexpr double bar_gap = 16, bar_width = 12, axis_line = 17;
+// The longest names beside an axis; what is longer is cut off.
+constexpr double longest_name = 150, longest_unit = 150;
+// Texts have so many lines at most, and may be as wide as this if the plot is narrower.
+constexpr std::size_t most_lines = 3;
+constexpr double least_text_width = 150;
 
 struct Margins {
   double left = 0, right = 0, top = 0, bottom = 0;
@@ -33,14 +38,23 @@ double entry_width(const Entry& entry) {
 // each.
 template <class F>
 double flow(const std::vector<Entry>& entries, double width, const F& place) {
-  double x = 0, row = 0;
-  for (const Entry& entry : entries) {
-    const double wide = entry_width(entry);
-    if (x > 0 && x + wide > width) x = 0, row += 1;
-    place(entry, x, row);
-    x += wide + entry_gap;
-  }
-  return entries.empty() ? 0 : row + 1;
+  const auto rows = [&](double column, const auto& each) {
+    double x = 0, row = 0;
+    for (const Entry& entry : entries) {
+      const double wide = std::max(entry_width(entry), column);
+      if (x > 0 && x + wide > width) x = 0, row += 1;
+      each(entry, x, row);
+      x += wide + entry_gap;
+    }
+    return entries.empty() ? 0 : row + 1;
+  };
+  // Of many rows a table, unless a long name would make it much longer.
+  double widest_entry = 0;
+  for (const Entry& entry : entries) widest_entry = std::max(widest_entry, entry_width(entry));
+  const auto nowhere = [](const Entry&, double, double) {};
+  const double loose = rows(0, nowhere);
+  const bool table = loose > 2 && rows(widest_entry, nowhere) <= 1.5 * loose;
+  return rows(table ? widest_entry : 0, place);
 }
 
 double rows_of_legend(const std::vector<Entry>& entries, double width) {
@@ -51,7 +65,8 @@ double rows_of_legend(const std::vector<Entry>& entries, double width) {
 std::vector<Tick> named_ticks(const std::vector<std::string>& names, double pixels_each, double least) {
   const auto stride = static_cast<std::size_t>(std::max(1.0, std::ceil(least / pixels_each)));
   std::vector<Tick> ticks;
-  for (std::size_t i = 0; i < names.size(); i += stride) ticks.push_back({static_cast<double>(i), names[i]});
+  for (std::size_t i = 0; i < names.size(); i += stride)
+    ticks.push_back({static_cast<double>(i), shortened(names[i], longest_name, tick_size)});
   return ticks;
 }
 
@@ -61,19 +76,94 @@ double widest(const std::vector<Tick>& ticks) {
   return width;
 }
 
+// Three digits of the greatest; none after the point of whole numbers.
+int decimals_for(const Numbers& values) {
+  double greatest = 0;
+  bool whole = true;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    greatest = std::max(greatest, std::abs(value));
+    whole = whole && value == std::floor(value);
+  }
+  if (whole || greatest >= 100) return 0;
+  return std::clamp(2 - static_cast<int>(std::floor(std::log10(greatest))), 0, 6);
+}
+
+// The parts of a name's place that its bars take, and one of them.
+struct BarWidths {
+  double all, each;
+};
+BarWidths bar_widths(const Content& content) {
+  const auto groups = static_cast<double>(content.bars.size());
+  const double all = groups == 1 ? 0.62 : 0.8;
+  return {all, all / groups};
+}
+
+// How the values of bars are written, `pixels` being the width of a name's place: those that would touch
+// stand upright, and of bars thinner than a letter there are none.
+struct ValueStyle {
+  int decimals = 0;
+  bool written = false, upright = false;
+  double width = 0;
+};
+ValueStyle value_style(const Content& content, const BarGroup& group, double pixels) {
+  ValueStyle style;
+  style.decimals = decimals_for(group.heights);
+  for (const double height : group.heights)
+    if (!std::isnan(height))
+      style.width = std::max(style.width, text_width(decimal(height, style.decimals), tick_size));
+  const double room = content.bars.size() == 1 ? pixels : bar_widths(content).each * pixels;
+  constexpr double letter = 11;
+  style.written = group.show_values && room >= letter;
+  style.upright = style.width + 3 > room;
+  return style;
+}
+
+// Of a name that stands at 45 degrees.
+constexpr double turned_slot = 20;
+
 // A panel on its way to its place.
 struct Draft {
   PlacedPanel placed;
   Margins margins;
   std::vector<Entry> legend;
-  bool turned = false;  // the names below are
+  bool turned = false;           // the names below are
+  std::string title, x, y, bar;  // in lines that have place
 
   const Content& content() const { return *placed.content; }
   const PanelOptions& options() const { return content().options; }
   bool fixed_size() const { return content().kind != Kind::plot; }
-  double natural_width() const { return content().width > 0 ? content().width : options().width; }
+  double natural_width() const {
+    if (content().width > 0) return content().width;
+    return std::max(options().width, names_width());
+  }
+  // So wide that every bar has its name, turned if need be, within reason.
+  double names_width() const {
+    if (content().kind != Kind::plot || content().x_names.empty()) return 0;
+    double slot = 0;
+    for (const std::string& name : content().x_names)
+      slot = std::max(slot, std::min(turned_slot, text_width(name, tick_size) + 8));
+    constexpr double most = 1200;
+    return std::min(most, slot * static_cast<double>(content().x_names.size()));
+  }
   double natural_height() const { return content().height > 0 ? content().height : options().height; }
 };
+
+void fit_texts(Draft& draft) {
+  const PanelOptions& options = draft.options();
+  const auto lines_in = [](const std::string& text, double width, double size, bool bold) {
+    return wrapped(text, std::max(width, least_text_width), most_lines, size, bold);
+  };
+  const Frame& frame = draft.placed.frame;
+  draft.title = lines_in(options.title, frame.width, panel_title_size, true);
+  draft.x = lines_in(one_line(options.x), frame.width, label_size, false);
+  draft.y = lines_in(one_line(options.y), frame.height, label_size, false);
+  if (draft.content().bar) draft.bar = lines_in(draft.content().bar->label, frame.height, label_size, false);
+  for (Entry& entry : draft.legend)
+    entry.label = shortened(entry.label,
+                            std::max(frame.width - sample_width(entry.kind) - sample_gap, least_text_width),
+                            label_size);
+}
 
 void make_axes(Draft& draft) {
   const Content& content = draft.content();
@@ -83,9 +173,12 @@ void make_axes(Draft& draft) {
   x.data = content.x;
   x.fixed = options.x_range;
   x.log = options.x_log;
-  x.integral = (content.x_integral || options.x_whole) && !std::isnan(content.x.low);
+  const auto whole = [](Ticks ticks, bool data) {
+    return ticks == Ticks::whole || (ticks == Ticks::automatic && data);
+  };
+  x.integral = whole(options.x_ticks, content.x_integral && !std::isnan(content.x.low));
   x.margin = 0.04;
-  x.unit = one_line(options.x_unit);
+  x.unit = shortened(options.x_unit, longest_unit, tick_size);
   x.length = placed.frame.width;
   x.tick_size = tick_size;
   AxisRequest y;
@@ -93,9 +186,10 @@ void make_axes(Draft& draft) {
   y.fixed = options.y_range;
   y.log = options.y_log;
   y.rounded = true;
-  y.unit = one_line(options.y_unit);
+  y.unit = shortened(options.y_unit, longest_unit, tick_size);
   y.length = placed.frame.height;
   y.horizontal = false;
+  y.integral = whole(options.y_ticks, content.counts && content.y_integral && !std::isnan(content.y.low));
   // Zero, where it is not far.
   y.zero = !y.log && (content.y_from_zero || (content.y.low > 0 && content.y.low < 0.4 * content.y.high));
   if (!std::isnan(y.fixed.low) && y.fixed.low > 0) y.zero = false;
@@ -107,12 +201,16 @@ void make_axes(Draft& draft) {
     y.zero = false;
     placed.down = true;
   }
-  const bool shows_values = std::any_of(content.bars.begin(), content.bars.end(),
-                                        [](const BarGroup& group) { return group.show_values; });
-  if (shows_values && !y.log) {
+  double beyond = 0;
+  for (const BarGroup& group : content.bars) {
+    const double pixels = placed.frame.width / static_cast<double>(content.x_names.size());
+    const ValueStyle style = value_style(content, group, pixels);
+    if (style.written) beyond = std::max(beyond, style.upright ? style.width + 10 : 24);
+  }
+  if (beyond > 0 && !y.log) {
     // The numbers stand beyond the bars.
     const double low = std::min(0.0, y.data.low), high = std::max(0.0, y.data.high),
-                 space = 24 / y.length * (high - low);
+                 space = beyond / y.length * (high - low);
     if (high > 0) y.data.high = high + space;
     if (low < 0) y.data.low = low - space;
   }
@@ -130,7 +228,7 @@ void make_axes(Draft& draft) {
     const double slot = each(placed.frame.width, content.x_names);
     placed.x.ticks = named_ticks(content.x_names, slot, 13);
     draft.turned = widest(placed.x.ticks) + 8 > slot;
-    if (draft.turned) placed.x.ticks = named_ticks(content.x_names, slot, 22);
+    if (draft.turned) placed.x.ticks = named_ticks(content.x_names, slot, turned_slot);
   }
   if (!content.y_names.empty())
     placed.y.ticks = named_ticks(content.y_names, each(placed.frame.height, content.y_names), 13);
@@ -148,13 +246,12 @@ double turned_reach(const Draft& draft) { return 0.71 * widest(draft.placed.x.ti
 
 void make_margins(Draft& draft) {
   const PlacedPanel& placed = draft.placed;
-  const PanelOptions& options = draft.options();
   Margins& margins = draft.margins;
   const bool images = draft.content().kind == Kind::images;
   if (!placed.y.ticks.empty()) margins.left = widest(placed.y.ticks) + 10;
-  if (!options.y.empty()) margins.left += 26;
+  if (!draft.y.empty()) margins.left += 9 + axis_line * lines(draft.y);
   if (!placed.x.ticks.empty()) margins.bottom = draft.turned ? turned_reach(draft) + 22 : 27;
-  if (!options.x.empty()) margins.bottom += 22;
+  if (!draft.x.empty()) margins.bottom += 5 + axis_line * lines(draft.x);
   if (draft.turned && !placed.x.ticks.empty()) {
     for (const Tick& tick : placed.x.ticks) {
       const double begin =
@@ -171,15 +268,23 @@ void make_margins(Draft& draft) {
   }
   if (draft.content().bar) {
     margins.right = std::max(margins.right, bar_gap + bar_width + 7 + widest(placed.bar_axis.ticks));
-    if (!draft.content().bar->label.empty()) margins.right += 24;
+    if (!draft.bar.empty()) margins.right += 7 + axis_line * lines(draft.bar);
   }
-  const double title = text_width(options.title, panel_title_size, true);
+  // Labels at the middle of a short axis reach beyond it.
+  const double beside = (text_width(draft.x, label_size) - placed.frame.width) / 2;
+  margins.left = std::max(margins.left, beside);
+  margins.right = std::max(margins.right, beside);
+  const double above =
+      (std::max(text_width(draft.y, label_size), text_width(draft.bar, label_size)) - placed.frame.height) /
+      2;
+  margins.bottom = std::max(margins.bottom, above);
+  const double title = text_width(draft.title, panel_title_size, true);
   margins.right = std::max(margins.right, title - placed.frame.width);
   for (const Entry& entry : draft.legend)
     margins.right = std::max(margins.right, entry_width(entry) - placed.frame.width);
-  const double header = panel_title_line * lines(options.title) +
+  const double header = panel_title_line * lines(draft.title) +
                         legend_line * rows_of_legend(draft.legend, placed.frame.width + margins.right);
-  margins.top = header > 0 ? header + 10 : 8;
+  margins.top = std::max(header > 0 ? header + 10 : 8, header + above);
 }
 
 void put_legend(Sheet& sheet, const std::vector<Entry>& entries, double left, double middle, double width) {
@@ -201,14 +306,21 @@ void put_lines(Sheet& sheet, const std::string& text, double left, double middle
   }
 }
 
+// Upwards, the first line at `left`.
+void put_turned(Sheet& sheet, const std::string& text, double left, double middle) {
+  for (const std::string& part : lines_of(text)) {
+    sheet.labels.push_back({left, middle, part, text_colour, label_size, false, Anchor::centre, 90});
+    left += axis_line;
+  }
+}
+
 // What stands around a plot; `top` is where its header begins.
 void put_texts(Sheet& sheet, const Draft& draft, double top) {
   const PlacedPanel& placed = draft.placed;
   const Frame& frame = placed.frame;
-  const PanelOptions& options = draft.options();
-  put_lines(sheet, options.title, frame.left, top + 10, panel_title_line,
+  put_lines(sheet, draft.title, frame.left, top + 10, panel_title_line,
             {0, 0, "", text_colour, panel_title_size, true});
-  put_legend(sheet, draft.legend, frame.left, top + panel_title_line * lines(options.title) + 12,
+  put_legend(sheet, draft.legend, frame.left, top + panel_title_line * lines(draft.title) + 12,
              frame.width + draft.margins.right);
   const double bottom = frame.top + frame.height;
   for (const Tick& tick : placed.x.ticks) {
@@ -222,15 +334,15 @@ void put_texts(Sheet& sheet, const Draft& draft, double top) {
   for (const Tick& tick : placed.y.ticks)
     sheet.labels.push_back(
         {frame.left - 9, placed.along(tick.at), tick.text, tick_colour, tick_size, false, Anchor::right});
-  if (!options.x.empty()) {
+  if (!draft.x.empty()) {
     const double ticks = placed.x.ticks.empty() ? 0 : draft.turned ? turned_reach(draft) + 22 : 27;
-    sheet.labels.push_back({frame.left + frame.width / 2, bottom + ticks + 11, one_line(options.x),
-                            text_colour, label_size, false, Anchor::centre});
+    put_lines(sheet, draft.x, frame.left + frame.width / 2, bottom + ticks + 11, axis_line,
+              {0, 0, "", text_colour, label_size, false, Anchor::centre});
   }
-  if (!options.y.empty()) {
+  if (!draft.y.empty()) {
     const double ticks = placed.y.ticks.empty() ? 0 : widest(placed.y.ticks) + 10;
-    sheet.labels.push_back({frame.left - ticks - 13, frame.top + frame.height / 2, one_line(options.y),
-                            text_colour, label_size, false, Anchor::centre, 90});
+    put_turned(sheet, draft.y, frame.left - ticks - 13 - axis_line * (lines(draft.y) - 1),
+               frame.top + frame.height / 2);
   }
   if (!draft.content().bar) return;
   const Frame& bar = placed.bar_frame;
@@ -238,10 +350,9 @@ void put_texts(Sheet& sheet, const Draft& draft, double top) {
     sheet.labels.push_back({bar.left + bar.width + 7,
                             bar.top + bar.height * (1 - placed.bar_axis.part(tick.at)), tick.text,
                             tick_colour, tick_size});
-  if (!draft.content().bar->label.empty())
-    sheet.labels.push_back({bar.left + bar.width + 7 + widest(placed.bar_axis.ticks) + 15,
-                            bar.top + bar.height / 2, draft.content().bar->label, text_colour, label_size,
-                            false, Anchor::centre, 90});
+  if (!draft.bar.empty())
+    put_turned(sheet, draft.bar, bar.left + bar.width + 7 + widest(placed.bar_axis.ticks) + 15,
+               bar.top + bar.height / 2);
 }
 
 // The entries that all panels have that have any, if these are several: they are named once.
@@ -278,7 +389,7 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
   const std::size_t columns =
       std::min(static_cast<std::size_t>(options.columns), std::max<std::size_t>(1, drafts.size()));
   const std::size_t rows = (drafts.size() + columns - 1) / columns;
-  const std::vector<Entry> shared = shared_legend(drafts);
+  std::vector<Entry> shared = shared_legend(drafts);
 
   const std::vector<double> none_across(columns), none_down(rows);
   std::vector<double> widths = none_across, lefts = none_across, rights = none_across;
@@ -293,6 +404,7 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
     const double width = widths[i % columns], height = heights[i / columns];
     draft.placed.frame.width = draft.fixed_size() ? draft.natural_width() : width;
     draft.placed.frame.height = draft.fixed_size() ? draft.natural_height() : height;
+    fit_texts(draft);
     make_axes(draft);
     make_margins(draft);
     // A plot that is narrower than its column has the rest for what stands beside it.
@@ -307,27 +419,33 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
   // The title stands over the first plot's edge, unless that is far from the picture's.
   const double text_left = outer + (lefts[0] <= 120 ? lefts[0] : 0);
   sheet.width = 2 * outer + sum(lefts) + sum(widths) + sum(rights) + gaps;
-  raise(sheet.width, text_left + text_width(options.title, title_size, true) + outer);
-  raise(sheet.width, text_left + text_width(options.subtitle, label_size) + outer);
+  constexpr double least_title_width = 480;
+  const double room = std::max(sheet.width - text_left - outer, least_title_width);
+  const std::string title = wrapped(options.title, room, most_lines, title_size, true);
+  const std::string subtitle = wrapped(options.subtitle, room, 2 * most_lines, label_size);
+  for (Entry& entry : shared)
+    entry.label = shortened(entry.label, room - sample_width(entry.kind) - sample_gap, label_size);
+  raise(sheet.width, text_left + text_width(title, title_size, true) + outer);
+  raise(sheet.width, text_left + text_width(subtitle, label_size) + outer);
   for (const Entry& entry : shared) raise(sheet.width, text_left + entry_width(entry) + outer);
 
   double y = 20;
-  put_lines(sheet, options.title, text_left, y + 12, title_line, {0, 0, "", ink, title_size, true});
-  y += title_line * lines(options.title);
-  put_lines(sheet, options.subtitle, text_left, y + 13, subtitle_line, {0, 0, "", text_colour, label_size});
+  put_lines(sheet, title, text_left, y + 12, title_line, {0, 0, "", ink, title_size, true});
+  y += title_line * lines(title);
+  put_lines(sheet, subtitle, text_left, y + 13, subtitle_line, {0, 0, "", text_colour, label_size});
   if (!shared.empty()) {
     // Beside the subtitle over the second column, where there is place; else below it.
     const double beside =
         outer + lefts[0] + widths[0] + rights[0] + column_gap + (columns > 1 ? lefts[1] : 0);
-    const bool fits = columns > 1 && lines(options.subtitle) == 1 &&
-                      text_left + text_width(options.subtitle, label_size) + 24 < beside &&
+    const bool fits = columns > 1 && lines(subtitle) == 1 &&
+                      text_left + text_width(subtitle, label_size) + 24 < beside &&
                       rows_of_legend(shared, sheet.width - outer - beside) == 1;
-    if (!fits) y += subtitle_line * lines(options.subtitle);
+    if (!fits) y += subtitle_line * lines(subtitle);
     const double left = fits ? beside : text_left;
     put_legend(sheet, shared, left, y + 13, sheet.width - outer - left);
     y += fits ? subtitle_line : legend_line * rows_of_legend(shared, sheet.width - outer - left);
   } else {
-    y += subtitle_line * lines(options.subtitle);
+    y += subtitle_line * lines(subtitle);
   }
   if (y > 20) y += 24;
 
@@ -352,33 +470,15 @@ Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels) {
   return sheet;
 }
 
-namespace {
-
-// Three digits of the greatest; none after the point of whole numbers.
-int decimals_for(const Numbers& values) {
-  double greatest = 0;
-  bool whole = true;
-  for (const double value : values) {
-    if (std::isnan(value)) continue;
-    greatest = std::max(greatest, std::abs(value));
-    whole = whole && value == std::floor(value);
-  }
-  if (whole || greatest >= 100) return 0;
-  return std::clamp(2 - static_cast<int>(std::floor(std::log10(greatest))), 0, 6);
-}
-
-}  // namespace
-
 std::vector<Item> bars_of(const Content& content, const Axis& y, double pixels) {
   std::vector<Item> items;
   if (content.bars.empty()) return items;
-  const auto groups = static_cast<double>(content.bars.size());
-  const double all = groups == 1 ? 0.62 : 0.8, wide = all / groups;
+  const double all = bar_widths(content).all, wide = bar_widths(content).each;
   const double ground = y.log ? y.low : std::clamp(0.0, y.low, y.high);
   for (std::size_t g = 0; g < content.bars.size(); ++g) {
     const BarGroup& group = content.bars[g];
     Boxes boxes;
-    const int decimals = decimals_for(group.heights);
+    const ValueStyle style = value_style(content, group, pixels);
     for (std::size_t i = 0; i < group.heights.size(); ++i) {
       const double height = group.heights[i];
       if (!y.shows(height)) continue;
@@ -395,10 +495,12 @@ std::vector<Item> bars_of(const Content& content, const Axis& y, double pixels) 
         items.emplace_back(std::move(line));
         end = height < 0 ? group.low[i] : group.high[i];
       }
-      if (!group.show_values) continue;
+      if (!style.written) continue;
       Words words{middle, end, "", text_colour, 12, Anchor::centre};
-      words.text = decimal(height, decimals);
-      words.down = height < 0 ? 10 : -10;
+      words.text = decimal(height, style.decimals);
+      words.degrees = style.upright ? 90 : 0;
+      const double away = style.upright ? 5 + text_width(words.text, 12) / 2 : 10;
+      words.down = height < 0 ? away : -away;
       items.emplace_back(std::move(words));
     }
     items.insert(items.begin(), std::move(boxes));

@@ -24,6 +24,10 @@ enum class Markers { automatic, none, circles };
 /// Whether the values of images are stretched from black to white for each image or for all of them alike.
 enum class ImageScale { each, all };
 
+/// Where an axis has its numbers: at whole ones where the data are whole along x or counts along y, at whole
+/// ones always (as for epochs, whatever lies between them), anywhere.
+enum class Ticks { automatic, whole, any };
+
 struct FigureOptions {
   std::string title{};
   std::string subtitle{};
@@ -40,10 +44,12 @@ struct PanelOptions {
   Range y_range{};
   bool x_log = false;  ///< positive values only: others leave gaps
   bool y_log = false;
-  bool x_whole = false;  ///< no tick between whole numbers, also where data lie there: epochs
+  Ticks x_ticks = Ticks::automatic;
+  Ticks y_ticks = Ticks::automatic;
   bool legend = true;
-  double width =
-      384;  ///< of the plot without titles and numbers; heat maps and images have sizes of their own
+  /// Of the plot without titles and numbers; bars with many names are wider, heat maps and images have sizes
+  /// of their own.
+  double width = 384;
   double height = 262;
 };
 

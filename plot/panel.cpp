@@ -35,8 +35,9 @@ Panel::Panel(PanelOptions options, Place place) : content_(std::make_unique<Cont
   require_within(options.width, 40, 10000, "width");
   require_within(options.height, 40, 10000, "height");
   const auto positive = [](bool log, Range range, const char* option) {
-    if (log && (range.low <= 0 || range.high <= 0))
-      fail<ValueError>("." + std::string(option) + " of a logarithmic axis begins at or below 0");
+    if (log && (drawable(range.low) <= 0 || drawable(range.high) <= 0))
+      fail<ValueError>("." + std::string(option) + " = {" + number(range.low) + ", " + number(range.high) +
+                       "} is not within [1e-290, 1e290], where logarithmic axes are");
   };
   positive(options.x_log, options.x_range, "x_range");
   positive(options.y_log, options.y_range, "y_range");
@@ -128,13 +129,16 @@ Panel& Panel::classes(const Tensor& points, const Series& labels, const ClassOpt
       fail<ValueError>("a label is " + number(label) + ", and there are " + std::to_string(count) + " names");
   }
   become(*content_, Kind::plot);
+  std::vector<Dots> all;
+  for (std::size_t c = 0; c < count; ++c)
+    all.push_back({{}, {}, series_colour(c), options.radius, options.opacity});
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    Dots& dots = all[static_cast<std::size_t>(labels.values()[i])];
+    dots.x.push_back(columns.x[i]);
+    dots.y.push_back(columns.y[i]);
+  }
   for (std::size_t c = 0; c < count; ++c) {
-    Dots dots{{}, {}, series_colour(c), options.radius, options.opacity};
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (labels.values()[i] != static_cast<double>(c)) continue;
-      dots.x.push_back(columns.x[i]);
-      dots.y.push_back(columns.y[i]);
-    }
+    Dots& dots = all[c];
     add_legend(*content_, Entry::Kind::dot, dots.colour,
                options.names.empty() ? std::to_string(c) : options.names[c]);
     include_points(*content_, dots.x, dots.y);
@@ -167,7 +171,10 @@ Panel& Panel::bars(const std::vector<std::string>& names, const Series& heights,
   include(content.x, static_cast<double>(names.size()) - 0.5);
   for (const Numbers* ends : {&group.heights, &group.low, &group.high})
     for (const double end : *ends)
-      if (!content.options.y_log || end > 0) include(content.y, end);
+      if (std::isfinite(end) && (!content.options.y_log || end > 0)) {
+        include(content.y, end);
+        if (end != std::floor(end)) content.y_integral = false;
+      }
   content.bars.push_back(std::move(group));
   return *this;
 }
@@ -212,7 +219,9 @@ Panel& Panel::histogram(const Series& values, const HistogramOptions& options, P
       steps.high.push_back(height);
     }
     if (height > 0) include(content.y, height);
+    if (height != std::floor(height)) content.y_integral = false;
   }
+  content.counts = content.counts || !options.density;
   include(content.x, range.low);
   include(content.x, range.high);
   content.x_integral = false;
@@ -228,7 +237,6 @@ Panel& Panel::mark_x(double x, const std::string& label, Place place) {
   if (!std::isfinite(drawable(x)) || (content_->options.x_log && x <= 0))
     fail<ValueError>("x = " + number(x) + " has no place on the axis");
   include(content_->x, x);
-  if (x != std::floor(x)) content_->x_integral = false;
   add_legend(*content_, Entry::Kind::mark, axis_colour, label);
   content_->items.emplace_back(Mark{drawable(x), true});
   return *this;
@@ -248,8 +256,13 @@ Panel& Panel::mark_y(double y, const std::string& label, Place place) {
 Panel& Panel::text(double x, double y, const std::string& text, const TextOptions& options, Place place) {
   const Scope scope("plot::text", place);
   require_colour(options.colour);
-  if (content_->kind != Kind::matrix && content_->kind != Kind::images)
+  // It has its place on the axes, and no say in their ticks.
+  if (content_->kind != Kind::matrix && content_->kind != Kind::images) {
+    const bool x_integral = content_->x_integral, y_integral = content_->y_integral;
     include_points(*content_, {drawable(x)}, {drawable(y)});
+    content_->x_integral = x_integral;
+    content_->y_integral = y_integral;
+  }
   Words words{drawable(x), drawable(y), text, options.colour.empty() ? text_colour : options.colour};
   words.right = 8;
   content_->items.emplace_back(std::move(words));

@@ -2,6 +2,7 @@
 #include <xgrad/plot/script.hpp>
 
 #include <xgrad/plot/text.hpp>
+#include <xgrad/plot/thin.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -240,10 +241,7 @@ class Script {
     const int steps = bar.bands > 0 ? bar.bands : 128;
     Numbers left, right, low, high, colours;
     // Equal parts of the axis, also of a logarithmic one.
-    const auto value = [&](double part) {
-      return axis.log ? axis.low * std::pow(axis.high / axis.low, part)
-                      : axis.low + part * (axis.high - axis.low);
-    };
+    const auto value = [&](double part) { return axis.value(part); };
     for (int i = 0; i < steps; ++i) {
       left.push_back(0);
       right.push_back(1);
@@ -261,36 +259,54 @@ class Script {
     std::visit([&](const auto& kind) { put(panel, kind); }, item);
   }
 
-  void put(const PlacedPanel& panel, const Line& line) {
-    const std::string data = points(panel, line.x, line.y);
-    if (data.empty()) return;
-    const std::string from = data + " using 1:2 ";
-    layers_.push_back(from + "with lines lw " + number(line.width) + " " +
-                      (line.dashed ? dashes(6, 5, line.width) : "dt solid") + " lc " + colour(line.colour));
-    const auto dots = [&](double radius, const std::string& name, const char* every = "") {
-      layers_.push_back(data + every + " using 1:2 with points pt 7 ps " + number(radius / point_radius) +
-                        " lc " + colour(name));
-    };
-    if (line.circles) {
-      dots(line.radius + 1, line.colour);
-      dots(line.radius - 1, "#ffffff");
-      if (line.filled_start) dots(line.radius + 2, line.colour, " every ::0::0");
-    } else {
-      lonely(panel, line);
+  void put(const PlacedPanel& panel, const Line& all) {
+    const bool many = all.x.size() > few_data;
+    Line thinned;
+    if (many) {
+      thinned = all;
+      const Places at = places(panel, all.x, all.y);
+      take(thinned, all, thinned_line(at.across, at.along, panel.frame.width, panel.frame.height));
     }
+    const Line& line = many ? thinned : all;
+    const std::string data = points(panel, line.x, line.y);
+    if (!data.empty())
+      layers_.push_back(data + " using 1:2 with lines lw " + number(line.width) + " " +
+                        (line.dashed ? dashes(6, 5, line.width) : "dt solid") + " lc " + colour(line.colour));
+    const auto dots = [&](const std::string& from, double radius, const std::string& name) {
+      layers_.push_back(from + " using 1:2 with points pt 7 ps " + number(radius / point_radius) + " lc " +
+                        colour(name));
+    };
+    if (!line.circles) {
+      lonely(panel, all);
+      return;
+    }
+    // Opaque discs, and white ones over all of them: each layer is thinned alone.
+    const auto layer = [&](double radius, const std::string& name) {
+      if (!many && !data.empty()) dots(data, radius, name);
+      if (!many) return;
+      const Dots thinned_layer = thin(panel, {all.x, all.y, name, radius, 1}).dots;
+      const std::string from = points(panel, thinned_layer.x, thinned_layer.y);
+      if (!from.empty()) dots(from, radius, name);
+    };
+    layer(line.radius + 1, line.colour);
+    layer(line.radius - 1, "#ffffff");
+    if (!line.filled_start) return;
+    const std::string first = many ? points(panel, {all.x[0]}, {all.y[0]}) : data;
+    if (!first.empty()) dots(first + " every ::0::0", line.radius + 2, line.colour);
   }
   // Points without a neighbour, of which no line is seen.
   void lonely(const PlacedPanel& panel, const Line& line) {
-    Numbers x, y;
+    Dots dots{{}, {}, line.colour, 0.9 * line.width, 1};
     const auto there = [&](std::size_t i) {
       return i < line.x.size() && panel.x.shows(line.x[i]) && panel.y.shows(line.y[i]);
     };
     for (std::size_t i = 0; i < line.x.size(); ++i)
       if (there(i) && !there(i + 1) && (i == 0 || !there(i - 1)))
-        x.push_back(line.x[i]), y.push_back(line.y[i]);
-    const std::string data = points(panel, x, y);
+        dots.x.push_back(line.x[i]), dots.y.push_back(line.y[i]);
+    if (dots.x.size() > few_data) dots = thin(panel, dots).dots;
+    const std::string data = points(panel, dots.x, dots.y);
     if (!data.empty())
-      layers_.push_back(data + " using 1:2 with points pt 7 ps " + number(0.9 * line.width / point_radius) +
+      layers_.push_back(data + " using 1:2 with points pt 7 ps " + number(dots.radius / point_radius) +
                         " lc " + colour(line.colour));
   }
   // What the axes cannot place is written as NaN; empty: there is nothing.
@@ -305,33 +321,99 @@ class Script {
     return any ? block({&x, &y}) : "";
   }
 
+  // In pixels from the plot's corner; NaN: the axes cannot place it.
+  struct Places {
+    Numbers across, along;
+  };
+  static Places places(const PlacedPanel& panel, const Numbers& x, const Numbers& y) {
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    Places places{Numbers(x.size(), none), Numbers(x.size(), none)};
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (!panel.x.shows(x[i]) || !panel.y.shows(y[i])) continue;
+      places.across[i] = panel.across(x[i]) - panel.frame.left;
+      places.along[i] = panel.along(y[i]) - panel.frame.top;
+    }
+    return places;
+  }
+  // The points of `from` at the indices; NaN for a gap.
+  template <class Points>
+  static void take(Points& to, const Points& from, const Indices& indices) {
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    to.x.clear(), to.y.clear();
+    for (const std::size_t i : indices) {
+      to.x.push_back(i == gap_index ? none : from.x[i]);
+      to.y.push_back(i == gap_index ? none : from.y[i]);
+    }
+  }
+  struct Thinned {
+    Dots dots;
+    Numbers opacities;
+  };
+  static Thinned thin(const PlacedPanel& panel, const Dots& dots) {
+    const Places at = places(panel, dots.x, dots.y);
+    ThinnedDots kept =
+        thinned_dots(at.across, at.along, panel.frame.width, panel.frame.height, dots.radius, dots.opacity);
+    Thinned result{{{}, {}, dots.colour, dots.radius, dots.opacity}, std::move(kept.opacities)};
+    take(result.dots, dots, kept.indices);
+    return result;
+  }
+
   void put(const PlacedPanel& panel, const Dots& dots) {
+    const std::string style = " with points pt 7 ps " + number(dots.radius / point_radius) + " lc ";
+    if (dots.x.size() > few_data) {
+      const auto [thinned, opacities] = thin(panel, dots);
+      if (thinned.x.empty()) return;
+      Numbers colours;
+      for (const double opacity : opacities) colours.push_back(with_transparency(rgb(dots.colour), opacity));
+      layers_.push_back(block({&thinned.x, &thinned.y, &colours}) + " using 1:2:3" + style + "rgb variable");
+      return;
+    }
     const std::string data = points(panel, dots.x, dots.y);
     if (!data.empty())
-      layers_.push_back(data + " using 1:2 with points pt 7 ps " + number(dots.radius / point_radius) +
-                        " lc " + colour(with_opacity(dots.colour, dots.opacity)));
+      layers_.push_back(data + " using 1:2" + style + colour(with_opacity(dots.colour, dots.opacity)));
+  }
+  // As a column of colours has it.
+  static double with_transparency(Rgb colour, double opacity) {
+    return static_cast<double>(static_cast<Rgb>(std::lround(255 * (1 - opacity))) << 24 | colour);
   }
 
   void put(const PlacedPanel& panel, const Area& area) {
-    // Each stretch without a gap is an area of its own.
     Numbers x, low, high;
-    const auto flush = [&] {
-      if (x.size() > 1)
-        layers_.push_back(block({&x, &low, &high}) + " using 1:2:3 with filledcurves fs solid noborder fc " +
-                          colour(with_opacity(area.colour, area.opacity)));
-      x.clear(), low.clear(), high.clear();
-    };
     for (std::size_t i = 0; i < area.x.size(); ++i) {
+      constexpr double none = std::numeric_limits<double>::quiet_NaN();
       // On a logarithmic axis, what is not positive lies below its beginning.
-      if (!panel.x.shows(area.x[i]) || std::isnan(area.low[i]) || std::isnan(area.high[i])) {
-        flush();
-        continue;
-      }
-      x.push_back(area.x[i]);
-      low.push_back(std::clamp(area.low[i], panel.y.low, panel.y.high));
-      high.push_back(std::clamp(area.high[i], panel.y.low, panel.y.high));
+      const bool there =
+          panel.x.shows(area.x[i]) && std::isfinite(area.low[i]) && std::isfinite(area.high[i]);
+      x.push_back(there ? area.x[i] : none);
+      low.push_back(there ? std::clamp(area.low[i], panel.y.low, panel.y.high) : none);
+      high.push_back(there ? std::clamp(area.high[i], panel.y.low, panel.y.high) : none);
     }
-    flush();
+    if (x.size() > few_data) {
+      const Numbers across = places(panel, x, low).across;
+      Numbers kept_x, kept_low, kept_high;
+      for (const std::size_t i : thinned_columns(across, {&low, &high})) {
+        const bool gap = i == gap_index;
+        kept_x.push_back(gap ? std::numeric_limits<double>::quiet_NaN() : x[i]);
+        kept_low.push_back(gap ? 0 : low[i]);
+        kept_high.push_back(gap ? 0 : high[i]);
+      }
+      x = std::move(kept_x), low = std::move(kept_low), high = std::move(kept_high);
+    }
+    // Each stretch of two points or more is an area of its own, and ends at an empty line.
+    std::string rows;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto there = [&](std::size_t at) { return at < x.size() && !std::isnan(x[at]); };
+      if (!there(i) || !((i > 0 && there(i - 1)) || there(i + 1))) continue;
+      rows += number(x[i]) + " " + number(low[i]) + " " + number(high[i]) + "\n";
+      if (!there(i + 1)) rows += "\n";
+    }
+    if (rows.empty()) return;
+    const std::string data = next_block();
+    rows.erase(rows.size() - 2);
+    add(rows);
+    add("EOD");
+    layers_.push_back(data + " using 1:2:3 with filledcurves fs solid noborder fc " +
+                      colour(with_opacity(area.colour, area.opacity)));
   }
 
   void put(const PlacedPanel& panel, const Boxes& boxes) {
@@ -342,14 +424,23 @@ class Script {
       low.push_back(std::max(boxes.low[i], panel.y.low));
       high.push_back(std::max(boxes.high[i], panel.y.low));
       y.push_back(low.back());
-      const auto transparency = static_cast<Rgb>(std::lround(255 * (1 - boxes.opacity)));
-      colours.push_back(static_cast<double>(transparency << 24 | boxes.colours[i]));
+      colours.push_back(with_transparency(boxes.colours[i], boxes.opacity));
     }
     layers_.push_back(block({&x, &y, &boxes.left, &boxes.right, &low, &high, &colours}) +
                       " using 1:2:3:4:5:6:7 with boxxyerror fs solid noborder lc rgb variable");
   }
 
-  void put(const PlacedPanel& panel, const Raster& raster) {
+  void put(const PlacedPanel& panel, const Raster& all) {
+    const double wide = panel.frame.width * std::abs(panel.x.part(all.x_high) - panel.x.part(all.x_low)),
+                 tall = panel.frame.height * std::abs(panel.y.part(all.y_last) - panel.y.part(all.y_first));
+    constexpr double enough = 500000;
+    // Where a picture of all cells would be large, and none could be told from its neighbours.
+    double factor = 1;
+    while (static_cast<double>(all.rows * all.columns) / (factor * factor) > enough &&
+           static_cast<double>(all.columns) / (factor + 1) >= wide &&
+           static_cast<double>(all.rows) / (factor + 1) >= tall)
+      ++factor;
+    const Raster raster = factor > 1 ? reduced(all, static_cast<std::size_t>(factor)) : all;
     const std::size_t repeat = repetition(panel, raster);
     const std::string data = next_block();
     for (std::size_t row = 0; row < raster.rows; ++row) {
@@ -396,15 +487,23 @@ class Script {
   }
 
   void put(const PlacedPanel& panel, const Words& words) {
-    if (!panel.x.shows(words.x) || !panel.y.shows(words.y)) return;
+    const auto beyond = [](const Axis& axis, double value) {
+      return !axis.shows(value) || axis.part(value) < -1e-6 || axis.part(value) > 1 + 1e-6;
+    };
+    if (beyond(panel.x, words.x) || beyond(panel.y, words.y)) return;
     Label text{panel.across(words.x) + words.right, panel.along(words.y) + words.down, one_line(words.text),
                words.colour, words.size};
     text.anchor = words.anchor;
-    // Text beside a point at the edge stands on the point's other side.
-    const double right = panel.frame.left + panel.frame.width;
-    if (words.anchor == Anchor::left && text.x + text_width(text.text, text.size) > right) {
-      text.x -= 2 * words.right;
-      text.anchor = Anchor::right;
+    text.degrees = words.degrees;
+    // Text beside a point at the edge stands on the point's other side, if there is more room.
+    if (words.anchor == Anchor::left) {
+      const double right = panel.frame.left + panel.frame.width - text.x,
+                   left = text.x - 2 * words.right - panel.frame.left;
+      if (text_width(text.text, text.size) > right && left > right) {
+        text.x -= 2 * words.right;
+        text.anchor = Anchor::right;
+      }
+      text.text = shortened(text.text, std::max({left, right, 40.0}), text.size);
     }
     label(text);
   }
@@ -417,48 +516,8 @@ class Script {
   int blocks_ = 0, contours_ = 0, contours_drawn_ = 0;
 };
 
-void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-}
-
 }  // namespace
 
 std::string write_script(const Sheet& sheet, Format format) { return Script(sheet, format).finish(); }
-
-std::string finished_svg(const std::string& svg, const std::string& title) {
-  constexpr const char* family = "font-family=\"'Helvetica Neue',Helvetica,Arial,'DejaVu Sans',sans-serif\"";
-  std::string name = one_line(title);
-  replace_all(name, "&", "&amp;");
-  replace_all(name, "<", "&lt;");
-  replace_all(name, ">", "&gt;");
-  std::string result;
-  // Inside of tags alone: what is between them is the user's.
-  for (std::size_t at = 0; at < svg.size();) {
-    const std::size_t open = std::min(svg.find('<', at), svg.size());
-    const std::size_t close = std::min(svg.find('>', open), svg.size() - 1);
-    result.append(svg, at, open - at);
-    if (open == svg.size()) break;
-    std::string tag = svg.substr(open, close - open + 1);
-    at = close + 1;
-    // A browser would show the names that gnuplot gives its layers to whoever points there.
-    if (tag == "<title>" && svg.compare(at, 8, "Gnuplot<") != 0) {
-      const std::size_t end = svg.find("</title>", at);
-      if (end != svg.npos) {
-        at = end + 8;
-        continue;
-      }
-    }
-    replace_all(tag, "font-family=\"Helvetica:Bold\"", std::string(family) + " font-weight=\"bold\"");
-    replace_all(tag, "font-family=\"Helvetica\"", family);
-    if (tag.rfind("<image ", 0) == 0) tag.insert(7, "style=\"image-rendering:pixelated\" ");
-    result += tag;
-    if (tag == "<title>" && svg.compare(at, 8, "Gnuplot<") == 0) {
-      result += name;
-      at += 7;
-    }
-  }
-  return result;
-}
 
 }  // namespace xgrad::plot::detail

@@ -146,6 +146,48 @@ double text_width(std::string_view text, double size, bool bold) {
   return widest * size / 100 * (bold ? 1.13 : 1);
 }
 
+std::string shortened(std::string_view line, double width, double size, bool bold) {
+  std::string text = one_line(line);
+  if (text_width(text, size, bold) <= width) return text;
+  constexpr const char* dots = "\xE2\x80\xA6";
+  while (!text.empty() && text_width(text + dots, size, bold) > width) {
+    // The last character's first byte, and blanks before it.
+    while ((static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+    text.pop_back();
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+  }
+  return text + dots;
+}
+
+std::string wrapped(std::string_view text, double width, std::size_t most, double size, bool bold) {
+  std::vector<std::string> lines;
+  for (const std::string& line : lines_of(text)) {
+    std::string current;
+    for (std::size_t begin = 0; begin <= line.size();) {
+      const std::size_t end = std::min(line.find(' ', begin), line.size());
+      const std::string word = line.substr(begin, end - begin);
+      const std::string longer = begin == 0 ? word : current + " " + word;
+      if (begin != 0 && text_width(longer, size, bold) > width) {
+        lines.push_back(current);
+        current = word;
+      } else {
+        current = longer;
+      }
+      begin = end + 1;
+    }
+    lines.push_back(current);
+  }
+  if (lines.size() > most) {
+    lines.resize(most);
+    // What follows is cut off, so that the last line says so.
+    lines.back() += " \xE2\x80\xA6";
+  }
+  std::string result;
+  for (const std::string& line : lines)
+    (result += result.empty() ? "" : "\n") += shortened(line, width, size, bold);
+  return result;
+}
+
 std::string number(double value) {
   if (!std::isfinite(value)) return "NaN";
   std::array<char, 40> text{};

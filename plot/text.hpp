@@ -28,6 +28,11 @@ std::string with_known_characters(std::string_view text, std::string_view charse
 /// Pixels of the widest line, in DejaVu Sans, the widest of the typefaces that the pictures name.
 double text_width(std::string_view text, double size, bool bold = false);
 
+/// The line, or as much of it as has place in `width` with "…" after it.
+std::string shortened(std::string_view line, double width, double size, bool bold = false);
+/// The lines, broken between words so that none is wider; after `most` of them, "…".
+std::string wrapped(std::string_view text, double width, std::size_t most, double size, bool bold = false);
+
 /// The shortest text that reads as the same number, whatever the locale; "NaN" where it is not finite.
 std::string number(double value);
 /// With that many digits after the point and a true minus sign.

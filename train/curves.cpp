@@ -17,7 +17,7 @@ plot::Panel& curves(plot::Figure& figure, const History& history, const std::str
                                      .x = "epoch",
                                      .y_unit = options.unit,
                                      .y_log = options.log,
-                                     .x_whole = true},
+                                     .x_ticks = plot::Ticks::whole},
                                     place);
   if (history.contains("validation_" + name)) {
     panel.curve(epochs, training, {.label = "training"}, place);

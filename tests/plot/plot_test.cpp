@@ -123,7 +123,7 @@ TEST_CASE("axes") {
     // Two epochs and a half.
     const auto curve = [](Panel& panel) { panel.curve({1, 2, 2.5}, {10, 20, 30}); };
     CHECK(contains(script_of(curve), "\"1.2\""));
-    CHECK(!contains(script_of(curve, {.x_whole = true}), "\"1.2\""));
+    CHECK(!contains(script_of(curve, {.x_ticks = plot::Ticks::whole}), "\"1.2\""));
   }
   SUBCASE("ranges and units that are asked for") {
     const std::string script = script_of(

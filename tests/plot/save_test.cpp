@@ -90,7 +90,8 @@ TEST_CASE("a script that was left draws the picture") {
 TEST_CASE("a gnuplot that fails says why, and an unfinished picture is none") {
   const TemporaryDirectory directory;
   Figure figure;
-  figure.panel({}).curve(plot::counting(200000), plot::counting(200000));  // more than fits into a pipe
+  for (int i = 0; i < 50; ++i) figure.panel({}).curve(plot::counting(5000), plot::counting(5000));
+  REQUIRE(figure.script(Format::svg).size() > 2000000);  // more than fits into a pipe
   const std::string picture = directory.path("picture.svg");
   SUBCASE("it refuses, and reads nothing") {
     const Pretender gnuplot("#!/bin/sh\necho 'no such terminal' >&2\nexit 3\n");

@@ -81,6 +81,27 @@ TEST_CASE("widths and numbers") {
   CHECK(decimal(-0.001, 2) == "0.00");
 }
 
+TEST_CASE("plot: texts are shortened to a width, and broken between words") {
+  CHECK(shortened("mmmm", 100, 10) == "mmmm");
+  CHECK(shortened("mmmm", 30, 10) == "mm…");
+  CHECK(shortened("mm mm", 33, 10) == "mm…");  // no blank before the dots
+  CHECK(shortened("éééé", 25, 10) == "éé…");   // no half of a character
+  CHECK(shortened("mmmm", 0, 10) == "…");
+  CHECK(shortened("a\nb", 100, 10) == "a b");
+  CHECK(wrapped("mm mm mm", 43, 3, 10) == "mm mm\nmm");
+  CHECK(wrapped("mm mm mm mm mm", 43, 2, 10) == "mm mm\nmm m…");
+  CHECK(wrapped("mmmmmm mm", 43, 3, 10) == "mmm…\nmm");
+  CHECK(wrapped("a\nb", 43, 3, 10) == "a\nb");
+  CHECK(wrapped("a  b", 43, 3, 10) == "a  b");
+  CHECK(wrapped("", 43, 3, 10).empty());
+  for (const char* text : {"one two three four five", "   ", "a\n\nb", "onetwothreefourfive six"})
+    for (double width = 0; width < 100; ++width) {
+      const std::string lines = wrapped(text, width, 3, 10);
+      CHECK(lines_of(lines).size() <= 3);
+      CHECK(text_width(lines, 10) <= std::max(width, text_width("…", 10)));
+    }
+}
+
 TEST_CASE("ticks") {
   AxisRequest request;
   request.data = {0, 0.37};
@@ -111,10 +132,29 @@ TEST_CASE("ticks") {
     CHECK(axis.low < 5);
     CHECK(axis.high > 5);
   }
+  SUBCASE("whole") {
+    request.integral = true;
+    request.data = {0, 2};
+    CHECK(texts(make_axis(request)) == Texts{"0", "1", "2"});
+    request.data = {1.25, 1.75};  // none lies between
+    CHECK(make_axis(request).ticks.size() > 2);
+    request.log = true;
+    request.data = {1, 4};
+    CHECK(texts(make_axis(request)) == Texts{"1", "2"});
+    request.data = {3, 4};
+    CHECK(texts(make_axis(request)) == Texts{"3", "4"});
+  }
+  SUBCASE("a short axis has more than one") {
+    request.length = 80;
+    request.data = {-3.6, 3.6};
+    request.rounded = false;
+    CHECK(make_axis(request).ticks.size() >= 3);
+  }
   SUBCASE("logarithmic") {
     request.log = true;
     request.data = {1e-6, 1};
     const Axis axis = make_axis(request);
+    CHECK(axis.value(axis.part(1e-3)) == doctest::Approx(1e-3));
     CHECK(texts(axis) == Texts{"10⁻⁶", "10⁻⁴", "0.01", "1"});
     CHECK(axis.part(axis.low) == 0);
     CHECK(axis.part(1e-3) == doctest::Approx(0.5));
@@ -128,7 +168,7 @@ TEST_CASE("any range makes an axis, quickly") {
   const double none = std::numeric_limits<double>::quiet_NaN();
   for (const double low : values)
     for (const double high : values)
-      for (const int flags : {0, 1, 2, 3, 4, 8, 12}) {
+      for (const int flags : {0, 1, 2, 3, 4, 8, 9, 11, 12, 13}) {
         AxisRequest request;
         request.log = (flags & 8) != 0;
         if (low > high || (request.log && low <= 0)) continue;
@@ -137,6 +177,7 @@ TEST_CASE("any range makes an axis, quickly") {
         request.integral = (flags & 2) != 0;
         request.horizontal = (flags & 4) != 0;
         request.fixed = {flags == 3 ? low : none, none};
+        request.margin = (flags & 4) != 0 ? 0.04 : 0;
         CAPTURE(low);
         CAPTURE(high);
         CAPTURE(flags);
