@@ -55,7 +55,7 @@ void learn_to_make(DeepBelief& belief, const Tensor& images, const Options& opti
 
 // The same network with random weights, or with those of the machines.
 nn::Sequential classifier(const Options& options, const DeepBelief* belief) {
-  nn::Sequential model;
+  nn::Sequential model{nn::Dropout(0.15)};
   Index features = 784;
   for (std::size_t i = 0; i < options.hidden.size(); ++i) {
     nn::Linear layer(features, options.hidden[i]);
@@ -65,7 +65,7 @@ nn::Sequential classifier(const Options& options, const DeepBelief* belief) {
     }
     model.push_back(std::move(layer));
     model.push_back(nn::Sigmoid());
-    model.push_back(nn::Dropout(0.2));
+    model.push_back(nn::Dropout(0.3));
     features = options.hidden[i];
   }
   model.push_back(nn::Linear(features, 10));
@@ -155,7 +155,7 @@ struct Model : nn::Module {
 int main(int argc, char** argv) {
   example::Program program("deep_belief",
                            "Machines that make up digits, and what they teach a classifier of few labels",
-                           {.data = "mnist", .epochs = 16, .small_epochs = 20});
+                           {.data = "mnist", .epochs = 24, .small_epochs = 20});
   Options options;
   program.numbers("--hidden", options.hidden, "Hidden units of the machines", {1, 8192});
   program.number("--pretraining", options.pretraining, "Epochs of each machine", {1, 1000});

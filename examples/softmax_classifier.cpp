@@ -45,25 +45,22 @@ struct Training {
   std::vector<double> losses;   // of every step
 };
 
-// Linear in the two numbers of a flower: (N, 2) to (N, 3).
-Variable logits(const Operand& x, const Operand& weight, const Operand& bias) {
-  return matmul(x, weight, {.transpose_b = true}) + bias;
-}
-
 // Gradient descent on all flowers at once: an epoch is one step.
-Training learn(const Tensor& x, const Tensor& species, const example::Run& run) {
-  Variable weight(normal({3, 2}), {.requires_grad = true}), bias(zeros({3}), {.requires_grad = true});
-  optim::SGD optimizer({weight, bias}, {.learning_rate = 0.5});
+Training learn(nn::Linear& model, const Tensor& x, const Tensor& species, const example::Run& run) {
+  nn::init::normal(model.weight);
+  nn::init::zeros(model.bias);
+  const Index steps = run.load(model) ? 0 : run.epochs;
+  optim::SGD optimizer(model.parameters(), {.learning_rate = 0.5});
   Training training;
   for (Index step = 0;; ++step) {
-    const Variable y = logits(x, weight, bias);
+    const Variable y = model(x);
     const Variable p = softmax(y, 1);
     const Variable right = gather(p, 1, species.reshape({-1, 1})).reshape({-1});
     const Variable loss = nn::cross_entropy(y, species);
     training.losses.push_back(loss.item());
-    const bool last = step == run.epochs || train::interrupted();
-    if (step == 0 || step == run.epochs / 100 || last)
-      training.moments.push_back({step, weight.value(), bias.value(), right.value(), loss.item(),
+    const bool last = step == steps || train::interrupted();
+    if (step == 0 || step == steps / 100 || last)
+      training.moments.push_back({step, model.weight.value(), model.bias.value(), right.value(), loss.item(),
                                   mean(cast(argmax(p, 1) == species, float64)).item()});
     if (last) return training;
     optimizer.zero_grad();
@@ -80,7 +77,7 @@ void draw_training(plot::Figure& figure, const Training& training, const Flowers
                   static_cast<long long>(moment.step), moment.loss, 100 * moment.accuracy);
     figure.panel({.title = title, .x = "petal length (cm)", .y = "petal width (cm)"})
         .decision_regions(
-            [&](const Tensor& x) { return logits(scaler.transform(x), moment.weight, moment.bias).value(); },
+            [&](const Tensor& x) { return linear(scaler.transform(x), moment.weight, moment.bias).value(); },
             {0.5, 7.5}, {0, 2.7})
         .classes(flowers.petals, flowers.species, {.names = flowers.names});
   }
@@ -175,13 +172,15 @@ void compare_rates(plot::Figure& figure, const Flowers& flowers, example::Run& r
 int main(int argc, char** argv) {
   example::Program program("softmax_classifier",
                            "What a loss means, and how gradient descent walks down it, step by step",
-                           {.data = "iris", .epochs = 300, .model = false});
+                           {.data = "iris", .epochs = 300});
   return program.run(argc, argv, [&](example::Run& run) {
     const Flowers flowers = read_flowers(run.data());
     data::StandardScaler scaler;
     scaler.fit(flowers.petals);
     manual_seed(run.seed);
-    const Training training = learn(scaler.transform(flowers.petals), flowers.species, run);
+    nn::Linear model(2, 3);
+    const Training training = learn(model, scaler.transform(flowers.petals), flowers.species, run);
+    run.save(model);
     bool same = true;
     for (const Moment& moment : training.moments) {
       same = same && std::abs(moment.loss + mean(log(moment.right)).item()) < 1e-4;

@@ -8,7 +8,6 @@
 
 #include <cstdio>
 #include <numeric>
-#include <string>
 #include <vector>
 
 using namespace xgrad;
@@ -66,23 +65,26 @@ std::vector<double> dead_units(nn::Sequential& model, const Tensor& images) {
   return shares;
 }
 
-// In a wild start the first hundred steps are a hundred times as long as the others.
+// In a wild start the first hundred steps are a hundred times as long as the others. A network that was saved
+// learns no more: it is measured in one epoch of steps of no length.
 train::History learn(nn::Sequential& model, const std::string& label, const example::Digits& digits,
-                     const example::Run& run, double rate = 0.05, bool wild_start = false) {
+                     example::Run& run, double rate = 0.05, bool wild_start = false) {
   data::DataLoader training(digits.training, {.batch_size = 64, .shuffle = true, .seed = run.seed});
   data::DataLoader test(digits.test, {.batch_size = 1'000});
-  optim::SGD optimizer(model.parameters(), {.learning_rate = wild_start ? 100 * rate : rate});
-  train::FitOptions<train::BatchOf<decltype(training)>> options{.epochs = run.epochs,
-                                                                .validation = test,
-                                                                .metrics = {{"accuracy", train::Accuracy()}},
-                                                                .stop = train::interrupted};
-  if (wild_start) {
-    options.schedule = optim::MultiStepLR({run.choose<Index>(100, 30)}, 0.01);
-    options.clip_norm = 1;  // bounds the gradient, so that the weights get large but stay numbers
-  }
+  const bool loaded = run.load(model, label);
+  optim::SGD optimizer(model.parameters(), {.learning_rate = loaded ? 0 : wild_start ? 100 * rate : rate});
   const auto loss =
       train::supervised([](const Variable& y, const Tensor& t) { return nn::cross_entropy(y, t); });
-  train::History history = train::fit(model, training, loss, optimizer, options);
+  // The bound on the gradient lets the weights get large but stay numbers.
+  train::History history =
+      train::fit(model, training, loss, optimizer,
+                 {.epochs = loaded ? 1 : run.epochs,
+                  .validation = test,
+                  .metrics = {{"accuracy", train::Accuracy()}},
+                  .stop = train::interrupted,
+                  .schedule = optim::MultiStepLR({run.choose<Index>(100, 30)}, wild_start ? 0.01 : 1),
+                  .clip_norm = wild_start ? 1.0 : 0.0});
+  run.save(model, label);
   std::printf("%-48s loss %6.3f   test accuracy %5.1f %%\n", label.c_str(), history.last("loss"),
               100 * history.last("validation_accuracy"));
   return history;
@@ -106,7 +108,6 @@ void compare_depth(plot::Figure& figure, Index layers, const example::Digits& di
     std::vector<double> percent = history.values("validation_accuracy");
     for (double& value : percent) value *= 100;
     curves.curve(history.values("epoch"), percent, {.label = activation.name});
-
     const std::string first = "with " + activation.name + " the first layer's gradient is ";
     const double ratio = norm.front() / norm.back(), accuracy = percent.back() / 100;
     if (activation.name == "sigmoid") {
@@ -163,8 +164,7 @@ void compare_starts(plot::Figure& figure, const example::Digits& digits, example
   for (const bool zero : {false, true}) {
     if (train::interrupted()) return;
     manual_seed(run.seed);
-    nn::Sequential model =
-        network(sigmoids, 2, 8);  // few, so that a product of matrices treats them all alike
+    nn::Sequential model = network(sigmoids, 2, 8);  // so few that a product treats them all alike
     if (zero)
       for (const Variable& parameter : model.parameters()) nn::init::zeros(parameter);
     const std::string label = zero ? "2 hidden layers, sigmoid, from zeros" : "2 hidden layers, sigmoid";
@@ -184,7 +184,7 @@ void compare_starts(plot::Figure& figure, const example::Digits& digits, example
 int main(int argc, char** argv) {
   example::Program program("vanishing",
                            "Why ReLU: gradients that vanish, units that die, weights that stay equal",
-                           {.data = "mnist", .epochs = 5, .small_epochs = 4, .model = false});
+                           {.data = "mnist", .epochs = 5, .small_epochs = 4});
   Index layers = 10;
   program.number("--layers", layers, "Hidden layers of the deep networks", {2, 100});
   return program.run(argc, argv, [&](example::Run& run) {

@@ -87,6 +87,18 @@ bool Run::load(xgrad::nn::Module& model) const {
   return true;
 }
 
+bool Run::load(xgrad::nn::Module& model, const std::string& part) const {
+  if (load_path.empty()) return false;
+  model.load_state_dict(xgrad::io::load(load_path).without_prefix(part));
+  std::printf("weights of %s: %s\n", load_path.c_str(), part.c_str());
+  return true;
+}
+void Run::save(const xgrad::nn::Module& model, const std::string& part) {
+  if (save_path.empty()) return;
+  saved_parts.merge(xgrad::nn::to_torch(model).with_prefix(part));
+  xgrad::io::save(save_path, saved_parts);
+  std::printf("weights written to %s: %s\n", save_path.c_str(), part.c_str());
+}
 void Run::save(const xgrad::nn::Module& model, const xgrad::io::Metadata& texts) const {
   if (save_path.empty()) return;
   const bool keeps_texts = xgrad::io::format_of_name(save_path) == xgrad::io::Format::safetensors;

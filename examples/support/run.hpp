@@ -56,6 +56,7 @@ struct Run {
   std::vector<Figure> figures = {};
   std::vector<Claim> claims = {};
   std::vector<std::string> picture_paths = {};
+  xgrad::StateDict saved_parts = {};  ///< of the models saved by name
 
   /// The first, with --small the second: run.choose(60'000, 500).
   template <class T>
@@ -72,9 +73,13 @@ struct Run {
 
   /// With --load gives the model the weights of that file, says so, and returns true.
   bool load(xgrad::nn::Module& model) const;
+  /// The same of one of several models that a file holds, by its name.
+  bool load(xgrad::nn::Module& model, const std::string& part) const;
   /// With --save writes the model, in PyTorch's order of axes, and says so; the texts where the format keeps
   /// them (.safetensors).
   void save(const xgrad::nn::Module& model, const xgrad::io::Metadata& texts = {}) const;
+  /// Adds the model to the file under that name.
+  void save(const xgrad::nn::Module& model, const std::string& part);
 
   /// The path of a picture that the program is about to write: directory, name and the ending, which begins
   /// with what tells several apart: ".svg", "_filters.png". It is named at the end of the run.
