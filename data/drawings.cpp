@@ -220,7 +220,7 @@ Tensor read_drawings(const std::string& path, const DrawingOptions& options, Pla
   if (!(options.line_width >= 0 && options.line_width <= static_cast<double>(most)))
     fail<ValueError>("line_width must be from 0 to " + std::to_string(most) + ", got " +
                      std::to_string(options.line_width));
-  const io::detail::Input input(path);
+  const io::detail::Input input = io::detail::Input::stream(path);
   const std::string text = detail::read_whole(input, options.max_unpacked);
   return Reader(input, options).read(text);
 }
