@@ -41,8 +41,10 @@ void check(const LoaderOptions& options, Index size) {
     fail<ValueError>("batch_size must be at least 1, got " + std::to_string(options.batch_size));
   if (options.prefetch < 0)
     fail<ValueError>("prefetch must be at least 0, got " + std::to_string(options.prefetch));
-  if (options.workers < 0 || options.workers > most_workers)
-    fail<ValueError>("workers must be from 0 to " + std::to_string(most_workers) + ", got " +
+  if (options.workers < 0)
+    fail<ValueError>("workers must be at least 0, got " + std::to_string(options.workers));
+  if (options.workers > most_workers)
+    fail<ValueError>("workers must be at most " + std::to_string(most_workers) + ", got " +
                      std::to_string(options.workers));
   if (size < 0) fail<ValueError>("the dataset's size must be at least 0, got " + std::to_string(size));
   options.sampler.check(size, options.shuffle);
