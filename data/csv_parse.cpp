@@ -36,17 +36,17 @@ class Parser {
     // What the lines are that are empty at the beginning tells the first that is not.
     std::vector<std::size_t> empty;
     while (!header && at_ < body_->text.size()) {
-      const std::size_t start = at_;
+      const std::size_t line = at_;
       if (!empty_line()) break;
-      empty.push_back(start);
+      empty.push_back(line);
     }
     if (at_ < body_->text.size()) record();
     width_ = std::max<std::size_t>(body_->fields.size(), 1);
     if (width_ == 1) {
       std::vector<Table::Body::Field> fields;
       std::vector<std::size_t> lines;
-      for (const std::size_t start : empty) {
-        fields.push_back({start, 0});
+      for (const std::size_t line : empty) {
+        fields.push_back({line, 0});
         lines.push_back(lines.size() + 1);
       }
       body_->fields.insert(body_->fields.begin(), fields.begin(), fields.end());
