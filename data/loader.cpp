@@ -233,7 +233,8 @@ std::shared_ptr<void> Prefetcher::next() {
   // Of a batch that cannot be made no trace is left but that there is none in hand.
   position_->handed = -1;
   std::shared_ptr<void> batch = shared_ ? prepared() : make_(number);
-  position_->batch = ++next_;
+  ++next_;
+  position_->batch = next_;
   position_->handed = number;
   return batch;
 }
