@@ -64,7 +64,27 @@ bool is_missing(const Table::Body& body, std::string_view text) {
   return std::find(body.missing.begin(), body.missing.end(), text) != body.missing.end();
 }
 
-// Whether all of the text is a number of the type. One that is too small for it is 0.
+// Whether a decimal number, which is too large or too small for any floating type of ours, is too small:
+// the place of its first digit above 0 decides, whatever type there is that could hold it.
+bool is_small(std::string_view text) {
+  const std::size_t mark = std::min(text.find_first_of("eE"), text.size());
+  const std::string_view digits = text.substr(0, mark);
+  const std::size_t point = std::min(digits.find('.'), digits.size());
+  const std::size_t first = digits.find_first_of("123456789");
+  if (first == digits.npos) return true;
+  // 1 for 1.5, 0 for 0.15.
+  const auto place = static_cast<Index>(point) - static_cast<Index>(first) + (first > point ? 1 : 0);
+  std::string_view exponent = text.substr(std::min(mark + 1, text.size()));
+  const bool negative = !exponent.empty() && exponent[0] == '-';
+  if (!exponent.empty() && (negative || exponent[0] == '+')) exponent.remove_prefix(1);
+  Index power = 0;
+  if (std::from_chars(exponent.data(), exponent.data() + exponent.size(), power).ec ==
+      std::errc::result_out_of_range)
+    return negative;
+  return negative ? power > place : -power > place;
+}
+
+// Whether all of the text is a number of the type. One that is too small for it is 0, of its sign.
 template <class T>
 std::errc parse_number(std::string_view text, T& number) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
@@ -73,11 +93,10 @@ std::errc parse_number(std::string_view text, T& number) {
   if (stop != end || text.empty()) return std::errc::invalid_argument;
   if constexpr (std::is_floating_point_v<T>) {
     if (code == std::errc::result_out_of_range) {
-      // It may be beyond either end: a wider type tells, which has the ends far apart.
-      long double wide = 0;
-      const bool small = std::from_chars(text.data(), end, wide).ec == std::errc{} && std::abs(wide) < 1;
-      if (small) number = 0;
-      return small ? std::errc{} : code;
+      // It may be beyond either end.
+      if (!is_small(text)) return code;
+      number = text[0] == '-' ? -T{0} : T{0};
+      return {};
     }
   }
   return code;

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,7 +35,9 @@ class Column {
       : name_(std::string_view(name)) {}
   template <class T>
   requires(std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char>) Column(T position)
-      : position_(static_cast<Index>(position)), named_(false) {}
+      : position_(std::in_range<Index>(position) ? static_cast<Index>(position)
+                                                 : std::numeric_limits<Index>::max()),
+        named_(false) {}
 
   bool named() const { return named_; }
   std::string_view name() const { return name_; }
@@ -85,7 +88,8 @@ class Table {
   bool has(std::string_view column) const;
 
   /// One column as (rows,), several as (rows, columns). Numbers are decimal, "1.5e-3", "inf"; spaces around
-  /// them do not count. A number that the dtype has no room for is no number.
+  /// them do not count. A number that is too large for the dtype throws, one that is too small is 0, of its
+  /// sign.
   Tensor numbers(const Column& column, const NumberOptions& options = {}, Place place = Place::here()) const;
   Tensor numbers(std::initializer_list<Column> columns, const NumberOptions& options = {},
                  Place place = Place::here()) const;
@@ -109,8 +113,9 @@ class Table {
 
 /// Reads a file in time and memory linear in its size. Lines end in LF or CRLF; a byte order mark is left
 /// out; empty lines are, where there is more than one column (a table of one column has a missing value
-/// there). Throws IoError; FormatError with line and column on a record of too few or too many fields, on
-/// quotes out of place, on names that occur twice; ValueError on a separator that cannot be one.
+/// there). Pipes and files of no known size are read until their end. Throws IoError; FormatError with line
+/// and column on a record of too few or too many fields, on quotes out of place, on names that occur twice;
+/// ValueError on a separator that cannot be one.
 [[nodiscard]] Table read_csv(const std::string& path, const CsvOptions& options = {},
                              Place place = Place::here());
 /// The same of a text in memory.

@@ -33,8 +33,25 @@ class Parser {
     if (detail::has_byte_order_mark(body_->text)) at_ = 3;
     if (at_ == body_->text.size())
       reject(0, header ? "no header: the file is empty" : "no record: the file is empty", at_);
-    record();
-    width_ = body_->fields.size();
+    // What the lines are that are empty at the beginning tells the first that is not.
+    std::vector<std::size_t> empty;
+    while (!header && at_ < body_->text.size()) {
+      const std::size_t line = at_;
+      if (!empty_line()) break;
+      empty.push_back(line);
+    }
+    if (at_ < body_->text.size()) record();
+    width_ = std::max<std::size_t>(body_->fields.size(), 1);
+    if (width_ == 1) {
+      std::vector<Table::Body::Field> fields;
+      std::vector<std::size_t> lines;
+      for (const std::size_t line : empty) {
+        fields.push_back({line, 0});
+        lines.push_back(lines.size() + 1);
+      }
+      body_->fields.insert(body_->fields.begin(), fields.begin(), fields.end());
+      body_->lines.insert(body_->lines.begin(), lines.begin(), lines.end());
+    }
     if (header) {
       take_names();
     } else {
@@ -172,7 +189,7 @@ Table parse_csv(std::string_view text, const CsvOptions& options, Place place) {
 Table read_csv(const std::string& path, const CsvOptions& options, Place place) {
   const Scope scope("read_csv", place);
   detail::check_separator(options.separator);
-  const io::detail::Input input(path);
+  const io::detail::Input input = io::detail::Input::stream(path);
   return Table(Parser(path, detail::read_whole(input, options.max_unpacked), options).parse(options.header));
 }
 

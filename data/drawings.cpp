@@ -1,6 +1,7 @@
 // Reading and drawing of drawings. Invariant: all images are of the size of the first one.
 #include <xgrad/data/drawings.hpp>
 
+#include <xgrad/data/drawings_text.hpp>
 #include <xgrad/data/whole_file.hpp>
 
 #include <xgrad/io/json.hpp>
@@ -211,6 +212,11 @@ class Reader {
 
 }  // namespace
 
+Tensor detail::parse_drawings(const io::detail::Input& input, std::string_view text,
+                              const DrawingOptions& options) {
+  return Reader(input, options).read(text);
+}
+
 Tensor read_drawings(const std::string& path, const DrawingOptions& options, Place place) {
   const Scope scope("read_drawings", place);
   constexpr Index most = 4096;
@@ -220,9 +226,8 @@ Tensor read_drawings(const std::string& path, const DrawingOptions& options, Pla
   if (!(options.line_width >= 0 && options.line_width <= static_cast<double>(most)))
     fail<ValueError>("line_width must be from 0 to " + std::to_string(most) + ", got " +
                      std::to_string(options.line_width));
-  const io::detail::Input input(path);
-  const std::string text = detail::read_whole(input, options.max_unpacked);
-  return Reader(input, options).read(text);
+  const io::detail::Input input = io::detail::Input::stream(path);
+  return detail::parse_drawings(input, detail::read_whole(input, options.max_unpacked), options);
 }
 
 }  // namespace xgrad::data

@@ -19,9 +19,23 @@ struct ImageFolder::Body {
   std::vector<std::string> paths;
   std::vector<Index> labels;
 
-  // Of the image that all others are compared with, once one was asked for: two threads may ask at once.
+  // The image that all others are compared with, once one was asked for: two threads may ask at once.
   mutable std::once_flag first_read;
+  mutable std::size_t first = 0;
   mutable Shape shape;
+
+  // Finds it: the first that can be read, whichever was asked for. Number `known` has `shape_of_known`.
+  void read_first(std::size_t known, const Shape& shape_of_known) const {
+    for (; first < known; ++first) {
+      try {
+        shape = read_image(paths[first], options.read).shape();
+        return;
+      } catch (const Error&) {
+        // It says so when it is asked for itself.
+      }
+    }
+    shape = shape_of_known;
+  }
 };
 
 namespace {
@@ -89,13 +103,10 @@ std::array<Tensor, 2> ImageFolder::get(Index i, Place place) const {
   const std::string& path = body_->paths[static_cast<std::size_t>(i)];
   Tensor image = read_image(path, body_->options.read);
   if (body_->options.equal_sizes) {
-    const std::string& first = body_->paths[0];
-    std::call_once(body_->first_read, [&] {
-      body_->shape = i == 0 ? image.shape() : read_image(first, body_->options.read).shape();
-    });
+    std::call_once(body_->first_read, [&] { body_->read_first(static_cast<std::size_t>(i), image.shape()); });
     if (image.shape() != body_->shape)
-      fail<ShapeError>("expects images of one size, got " + to_string(body_->shape) + " of " + first + ", " +
-                           to_string(image.shape()) + " of " + path,
+      fail<ShapeError>("expects images of one size, got " + to_string(body_->shape) + " of " +
+                           body_->paths[body_->first] + ", " + to_string(image.shape()) + " of " + path,
                        "resize them in a transform, with equal_sizes = false");
   }
   return {std::move(image), scalar(body_->labels[static_cast<std::size_t>(i)])};

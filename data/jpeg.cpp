@@ -41,9 +41,12 @@ struct Reading {
   std::longjmp(reading->back, 1);
 }
 
-// Of warnings one is harmless; the others say that pixels are invented.
+// Bytes that are passed over, an unknown revision of JFIF, and numbers of a scan that nothing depends on are
+// harmless; the other warnings say that pixels are invented.
 void on_message(j_common_ptr jpeg, int level) {
-  if (level < 0 && jpeg->err->msg_code != JWRN_EXTRANEOUS_DATA) leave(jpeg);
+  const int code = jpeg->err->msg_code;
+  if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_JFIF_MAJOR && code != JWRN_NOT_SEQUENTIAL)
+    leave(jpeg);
 }
 void print_nothing(j_common_ptr) {}
 

@@ -43,6 +43,9 @@ void check(const LoaderOptions& options, Index size) {
     fail<ValueError>("prefetch must be at least 0, got " + std::to_string(options.prefetch));
   if (options.workers < 0)
     fail<ValueError>("workers must be at least 0, got " + std::to_string(options.workers));
+  if (options.workers > most_workers)
+    fail<ValueError>("workers must be at most " + std::to_string(most_workers) + ", got " +
+                     std::to_string(options.workers));
   if (size < 0) fail<ValueError>("the dataset's size must be at least 0, got " + std::to_string(size));
   options.sampler.check(size, options.shuffle);
 }
@@ -146,6 +149,7 @@ struct Prefetcher::Shared {
   std::map<Index, Made> ready;  // by number; an entry is there, empty, from when its number is taken on
   Index asked_for;              // the batch that is handed out next
   Index untaken;                // the first that no thread has taken on
+  Index again = -1;             // one that failed, and is asked for once more
   std::exception_ptr error;     // of a thread itself, which makes no more
   bool stopped = false;
   int forks = xgrad::detail::forks();
@@ -164,11 +168,18 @@ struct Prefetcher::Shared {
     std::unique_lock lock(mutex);
     try {
       for (;;) {
-        changed.wait(lock, [&] { return stopped || untaken >= count || untaken - asked_for < ahead; });
-        if (stopped || untaken >= count) return;
-        const Index number = untaken;
+        // Those that were taken on may fail: a thread stays until all were handed out.
+        changed.wait(lock, [&] {
+          return stopped || asked_for >= count || again >= 0 ||
+                 (untaken < count && untaken - asked_for < ahead);
+        });
+        if (stopped || asked_for >= count) return;
+        const Index number = again >= 0 ? again : untaken;
         Made& made = ready[number];
-        ++untaken;
+        if (again >= 0)
+          again = -1;
+        else
+          ++untaken;
         lock.unlock();
         Made result;
         try {
@@ -219,7 +230,10 @@ std::shared_ptr<void> Prefetcher::next() {
     return nullptr;
   }
   const Index number = next_;
-  std::shared_ptr<void> batch = shared_ ? prepared() : make_(next_++);
+  // Of a batch that cannot be made no trace is left but that there is none in hand.
+  position_->handed = -1;
+  std::shared_ptr<void> batch = shared_ ? prepared() : make_(number);
+  ++next_;
   position_->batch = next_;
   position_->handed = number;
   return batch;
@@ -232,13 +246,17 @@ std::shared_ptr<void> Prefetcher::prepared() {
         "DataLoader: the thread that prepares batches is in the process that this one was forked off",
         "begin the loop after the fork, or use prefetch 0 and workers 0");
   std::unique_lock lock(shared_->mutex);
+  if (next_ < shared_->untaken && !shared_->ready.contains(next_)) {
+    // It failed when it was asked for before.
+    shared_->again = next_;
+    shared_->changed.notify_all();
+  }
   shared_->changed.wait(lock, [&] { return shared_->is_made(next_) || shared_->error; });
   if (!shared_->is_made(next_)) std::rethrow_exception(shared_->error);
   const Shared::Made made = std::move(shared_->ready.extract(next_).mapped());
-  shared_->asked_for = ++next_;
-  shared_->changed.notify_all();
-  lock.unlock();
   if (made.error) std::rethrow_exception(made.error);
+  shared_->asked_for = next_ + 1;
+  shared_->changed.notify_all();
   return made.batch;
 }
 

@@ -32,7 +32,7 @@ struct LoaderOptions {
   /// Threads that make batches, which then must be made by several at once: what the dataset, its transforms
   /// and collate call is const and draws from the default generator alone. The batches are the same for any
   /// number. 0: one thread where there is a prefetch, else none. As many batches are made in advance as there
-  /// are workers, or prefetch if that is more.
+  /// are workers, or prefetch if that is more. At most 1024.
   Index workers = 0;
   Sampler sampler = {};  ///< which examples, where that is not every one once
 };
@@ -41,6 +41,8 @@ struct LoaderOptions {
 struct StandardCollate {};
 
 namespace detail {
+
+constexpr Index most_workers = 1024;
 
 /// An epoch, and how many of its batches were handed out.
 struct Position {
@@ -86,7 +88,7 @@ class Prefetcher {
   ~Prefetcher();
 
   /// The next batch, null after the last; both are noted in the position. An exception of `make` is thrown in
-  /// place of the batch it hit, and the next call goes on with the batch after it.
+  /// place of the batch it hit, which the next call makes again.
   std::shared_ptr<void> next();
 
  private:
@@ -179,9 +181,13 @@ Tensor epoch_order(Index size, const LoaderOptions& options, Index epoch);
 /// The dataset is held by value, and with prefetch or workers it is read in other threads. Random numbers
 /// that are drawn from the default generator are given by seed, epoch and position of the example in the
 /// dataset within get(i), also where an example comes twice in an epoch; by seed, epoch and batch within
-/// gather(indices) and collate. An exception of the dataset is thrown once, in place of the batch it hit; an
-/// iterator that is advanced again goes on with the batch after it, with and without threads. A moved-from
-/// loader throws GraphError, and so does an iterator past the end.
+/// gather(indices) and collate. A moved-from loader throws GraphError, and so does an iterator past the end.
+///
+/// An exception of the dataset is thrown in place of the batch it hit, with and without threads, and loses
+/// none: there is no batch in hand then (`*it` throws GraphError, indices() is undefined), and an iterator
+/// that is advanced again has the batch made again, by the same random numbers. Where begin() throws, the
+/// loop has not begun, and the next one begins there. A batch that always fails is gone round by
+/// `loader.set_epoch(loader.epoch(), loader.batch() + 1)`.
 ///
 /// A collate of your own makes a batch of any type of the examples that get(i) gives, which may be of any
 /// type, too: `DataLoader loader(sentences, options, [](std::span<const Tensor> examples) { ... });`.
@@ -197,8 +203,8 @@ class DataLoader {
   using Batch = decltype(detail::make_batch(std::declval<const D&>(), std::declval<const Collate&>(),
                                             std::declval<const Tensor&>(), 0, 0, 0));
 
-  /// Throws ValueError when batch_size < 1, prefetch < 0 or workers < 0, and when the sampler is for a
-  /// dataset of another size.
+  /// Throws ValueError when batch_size < 1, prefetch < 0 or workers are outside [0, 1024], and when the
+  /// sampler is for a dataset of another size.
   explicit DataLoader(D dataset, const LoaderOptions& options = {},
                       Place place = Place::here()) requires std::same_as<Collate, StandardCollate>
       : DataLoader(std::in_place, std::move(dataset), options, {}, place) {}
@@ -221,7 +227,8 @@ class DataLoader {
   /// How many batches of epoch() were handed out, the one in hand included: the next loop leaves out so many.
   Index batch() const { return progress_.present().batch; }
   /// The examples of the batch that was handed out last by the last loop begun, int64: what a report of an
-  /// error names. Undefined where no loop has begun, before its first batch and once it has come to its end.
+  /// error names. Undefined where no loop has begun, before its first batch, once it has come to its end, and
+  /// where the dataset threw in place of a batch.
   [[nodiscard]] Tensor indices() const {
     const detail::Position at = progress_.last();
     return detail::batch_indices(at.order, options_, at.handed);
@@ -258,17 +265,22 @@ class DataLoader {
 
     explicit Iterator(std::unique_ptr<detail::Prefetcher> source) : source_(std::move(source)) { ++*this; }
     Batch& operator*() const& {
+      if (!batch_ && source_ && failed_)
+        reject("the batch was not made: the dataset threw an exception", "advance the iterator once more");
       if (!batch_) reject("there is no batch", "the loop is over or the iterator was moved from");
       return *batch_;
     }
     Batch operator*() const&& { return **this; }
     Iterator& operator++() {
       if (!source_) reject("there is no next batch", "the iterator was moved from");
+      batch_ = nullptr;
+      failed_ = true;
       batch_ = std::static_pointer_cast<Batch>(source_->next());
+      failed_ = false;
       return *this;
     }
     void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return batch_ == nullptr; }
+    bool operator==(std::default_sentinel_t) const { return !batch_ && !(source_ && failed_); }
 
    private:
     [[noreturn]] static void reject(const char* text, const char* hint) {
@@ -278,6 +290,7 @@ class DataLoader {
 
     std::unique_ptr<detail::Prefetcher> source_;
     std::shared_ptr<Batch> batch_;
+    bool failed_ = false;
   };
 
   /// Starts the next epoch, or goes on with one that was loaded. Loops may overlap; each keeps its own order.
@@ -285,6 +298,7 @@ class DataLoader {
     const Index batches = size(place);
     const auto position = std::make_shared<detail::Position>(progress_.next());
     detail::check_position(*position, batches, place);
+    progress_ = detail::Progress(*position);
     position->begun = true;
     position->order = detail::epoch_order(dataset_->size(), options_, position->epoch);
     auto make = [dataset = dataset_, collate = collate_, options = options_, epoch = position->epoch,
@@ -293,10 +307,10 @@ class DataLoader {
       return std::static_pointer_cast<void>(std::make_shared<Batch>(
           detail::make_batch(*dataset, *collate, indices, options.seed, epoch, batch)));
     };
-    auto source = std::make_unique<detail::Prefetcher>(position, batches, detail::batches_ahead(options_),
-                                                       detail::threads_for(options_), std::move(make));
+    Iterator first(std::make_unique<detail::Prefetcher>(position, batches, detail::batches_ahead(options_),
+                                                        detail::threads_for(options_), std::move(make)));
     progress_ = detail::Progress(position);
-    return Iterator(std::move(source));
+    return first;
   }
   std::default_sentinel_t end() const { return {}; }
 

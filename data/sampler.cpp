@@ -88,6 +88,9 @@ Sampler Sampler::weighted(const Tensor& weights, const WeightedOptions& options,
   if (weights.dtype() == boolean) fail<DTypeError>("expects numbers as weights, got " + describe(weights));
   if (options.samples < 0)
     fail<ValueError>("samples must be at least 0, got " + std::to_string(options.samples));
+  if (options.samples > detail::most_examples)
+    fail<ValueError>("samples must be at most " + std::to_string(detail::most_examples) + ", got " +
+                     std::to_string(options.samples));
   Sampler sampler;
   sampler.kind_ = Kind::weighted;
   sampler.replacement_ = options.replacement;

@@ -25,8 +25,9 @@ class [[nodiscard]] Sampler {
   /// Draws examples with probabilities in proportion to `weights` (N,), in an order that is random already:
   /// `shuffle` stays false. Without replacement each draw is among the examples that are left, as in
   /// Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006. Throws ShapeError on another
-  /// rank, DTypeError on bools; ValueError on a weight that is negative or not finite, on a sum that is 0 or
-  /// not finite, and, without replacement, on more samples than there are weights above 0.
+  /// rank, DTypeError on bools; ValueError on samples outside [0, 2^40], on a weight that is negative or not
+  /// finite, on a sum that is 0 or not finite, and, without replacement, on more samples than there are
+  /// weights above 0.
   static Sampler weighted(const Tensor& weights, const WeightedOptions& options = {},
                           Place place = Place::here());
   /// Every example once, the classes of `labels` (int64 (N,)) mixed evenly: of the first n examples, for

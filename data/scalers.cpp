@@ -63,12 +63,26 @@ void check_fitted(const Tensor& x, const Tensor& fitted) {
     fail<ShapeError>("was fitted to " + std::to_string(fitted.count()) + " features, got " + describe(x));
 }
 
-// f(column, value) for every element, in x's type.
+// (value - location) / scale, also where the difference is beyond double precision.
+double standardized(double value, double location, double scale) {
+  const double difference = value - location;
+  return std::isinf(difference) && std::isfinite(value) ? 2 * ((value / 2 - location / 2) / scale)
+                                                        : difference / scale;
+}
+
+// f(column, value) for every element, in x's type. Throws where a finite number becomes none.
 template <class T, class F>
 Tensor mapped_as(const Tensor& x, const F& f) {
   Tensor result = Tensor::uninitialized_like(x);
   T* out = result.mutable_data<T>();
-  for_each(x, [&](Index, Index column, double value) { *out++ = static_cast<T>(f(column, value)); });
+  for_each(x, [&](Index row, Index column, double value) {
+    const T mapped = static_cast<T>(f(column, value));
+    if (!std::isfinite(mapped) && std::isfinite(value))
+      fail<ValueError>("column " + std::to_string(column) + ", row " + std::to_string(row) +
+                       ": the result for " + to_string(scalar(value, float64)) + " has no room in " +
+                       std::string(to_string(x.dtype())));
+    *out++ = mapped;
+  });
   return result;
 }
 template <class F>
@@ -110,13 +124,20 @@ void StandardScaler::fit(const Tensor& x, Place place) {
   check_fit(x);
   const auto features = static_cast<std::size_t>(x.shape().back());
   const auto rows = static_cast<double>(x.count()) / static_cast<double>(features);
-  std::vector<double> mean(features), square(features), rest(features);
+  std::vector<double> mean(features), square(features), rest(features), unit(features);
   for_each(
       x, [&](Index, Index column, double value) { mean[static_cast<std::size_t>(column)] += value / rows; });
+  // Squares of the smallest numbers are 0: deviations are multiplied by a power of two first, without
+  // rounding.
+  for_each(x, [&](Index, Index column, double value) {
+    double& most = unit[static_cast<std::size_t>(column)];
+    most = std::max(most, std::abs(value - mean[static_cast<std::size_t>(column)]));
+  });
+  for (double& most : unit) most = most < 1e-100 ? std::ldexp(1.0, 600) : 1;
   // Chan, Golub and LeVeque (1983): what rounding left of the sum of deviations corrects that of squares.
   for_each(x, [&](Index, Index column, double value) {
     const auto c = static_cast<std::size_t>(column);
-    const double deviation = value - mean[c];
+    const double deviation = (value - mean[c]) * unit[c];
     rest[c] += deviation;
     square[c] += deviation * deviation;
   });
@@ -124,8 +145,8 @@ void StandardScaler::fit(const Tensor& x, Place place) {
   for (std::size_t c = 0; c < features; ++c) {
     const double variance = std::max(0.0, (square[c] - rest[c] * rest[c] / rows) / rows);
     // The bound on the rounding error of a constant's variance, as in scikit-learn.
-    const double drift = rows * mean[c] * epsilon;
-    scale[c] = variance <= rows * epsilon * variance + drift * drift ? 1 : std::sqrt(variance);
+    const double drift = rows * mean[c] * unit[c] * epsilon;
+    scale[c] = variance <= rows * epsilon * variance + drift * drift ? 1 : std::sqrt(variance) / unit[c];
     if (!std::isfinite(mean[c]) || !std::isfinite(variance))
       fail<ValueError>("column " + std::to_string(c) + ": its variance is beyond double precision");
   }
@@ -138,7 +159,7 @@ Tensor StandardScaler::transform(const Tensor& x, Place place) const {
   const Scope scope("StandardScaler::transform", place);
   check_fitted(x, mean_);
   return mapped(x, [mean = mean_.data<double>(), scale = scale_.data<double>()](Index c, double value) {
-    return (value - mean[c]) / scale[c];
+    return standardized(value, mean[c], scale[c]);
   });
 }
 
@@ -171,6 +192,9 @@ MinMaxScaler::MinMaxScaler(const MinMaxOptions& options, Place place)
   if (!std::isfinite(options.low) || !std::isfinite(options.high) || !(options.low < options.high))
     fail<ValueError>("expects finite low < high, got " + std::to_string(options.low) + " and " +
                      std::to_string(options.high));
+  if (!std::isfinite(options.high - options.low))
+    fail<ValueError>("high - low is beyond double precision, got " + to_string(scalar(options.low, float64)) +
+                     " and " + to_string(scalar(options.high, float64)));
 }
 
 void MinMaxScaler::fit(const Tensor& x, Place place) {
@@ -201,7 +225,8 @@ Tensor MinMaxScaler::transform(const Tensor& x, Place place) const {
   check_fitted(x, minimum_);
   return mapped(
       x, [this, least = minimum_.data<double>(), range = range_.data<double>()](Index c, double value) {
-        const double scaled = options_.low + (value - least[c]) / range[c] * (options_.high - options_.low);
+        const double scaled =
+            options_.low + standardized(value, least[c], range[c]) * (options_.high - options_.low);
         // NaN passes.
         if (options_.clip && scaled < options_.low) return options_.low;
         return options_.clip && scaled > options_.high ? options_.high : scaled;
@@ -213,7 +238,7 @@ Tensor MinMaxScaler::inverse_transform(const Tensor& x, Place place) const {
   check_fitted(x, minimum_);
   return mapped(
       x, [this, least = minimum_.data<double>(), range = range_.data<double>()](Index c, double value) {
-        return (value - options_.low) / (options_.high - options_.low) * range[c] + least[c];
+        return standardized(value, options_.low, options_.high - options_.low) * range[c] + least[c];
       });
 }
 

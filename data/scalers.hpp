@@ -21,8 +21,8 @@ class StandardScaler {
   /// features, DTypeError on another type, ValueError on no rows, and on NaN or infinity naming the column
   /// and row. Nothing is changed then.
   void fit(const Tensor& x, Place place = Place::here());
-  /// In x's type and shape; NaN stays NaN. Throws ValueError before fit(), ShapeError on another number of
-  /// features, DTypeError as fit().
+  /// In x's type and shape; NaN stays NaN. Throws ValueError before fit() and where the result for a finite
+  /// number has no room in the type, ShapeError on another number of features, DTypeError as fit().
   Tensor transform(const Tensor& x, Place place = Place::here()) const;
   Tensor inverse_transform(const Tensor& x, Place place = Place::here()) const;
 
@@ -56,7 +56,7 @@ struct MinMaxOptions {
 /// MinMaxScaler. A feature that is constant, to rounding, is moved to `low` and not scaled.
 class MinMaxScaler {
  public:
-  /// Throws ValueError unless low < high and both are finite.
+  /// Throws ValueError unless low < high and both and their distance are finite.
   explicit MinMaxScaler(const MinMaxOptions& options = {}, Place place = Place::here());
 
   /// As StandardScaler's.

@@ -14,6 +14,13 @@
 namespace xgrad::data {
 namespace {
 
+void check_size(Index size) {
+  if (size < 1) fail<ValueError>("expects at least one example, got " + std::to_string(size));
+  if (size > detail::most_examples)
+    fail<ValueError>("expects at most " + std::to_string(detail::most_examples) + " examples, got " +
+                     std::to_string(size));
+}
+
 void check_size(const Tensor& labels, Index size) {
   if (!labels.defined()) return;
   detail::check_labels(labels);
@@ -28,6 +35,9 @@ std::vector<Index> in_order(Index size) {
   return result;
 }
 
+// The product of two sizes may be beyond 64 bits.
+__extension__ typedef unsigned __int128 Wide;
+
 // How many of each class's examples are among `count`: its share rounded down or up. The largest remainders
 // are rounded up, those first that would have none.
 std::vector<Index> allot(Index count, const std::vector<Index>& sizes) {
@@ -36,9 +46,10 @@ std::vector<Index> allot(Index count, const std::vector<Index>& sizes) {
   std::vector<std::pair<Index, std::size_t>> rest;
   Index given = 0;
   for (std::size_t c = 0; c < sizes.size(); ++c) {
-    result.push_back(sizes[c] * count / total);
+    const Wide product = static_cast<Wide>(sizes[c]) * static_cast<Wide>(count);
+    result.push_back(static_cast<Index>(product / static_cast<Wide>(total)));
     given += result.back();
-    const Index remainder = sizes[c] * count % total;
+    const auto remainder = static_cast<Index>(product % static_cast<Wide>(total));
     if (remainder > 0) rest.emplace_back(result.back() == 0 ? remainder + total : remainder, c);
   }
   std::stable_sort(rest.begin(), rest.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -83,7 +94,7 @@ Index Share::of(Index size, const char* name) const {
 
 SplitIndices split_indices(Index size, const SplitOptions& options, Place place) {
   const Scope scope("split", place);
-  if (size < 1) fail<ValueError>("expects at least one example, got " + std::to_string(size));
+  check_size(size);
   const Index validation = options.validation.of(size, "validation"), test = options.test.of(size, "test");
   if (validation > size - test || validation + test == size)
     fail<ValueError>("validation and test, " + std::to_string(validation) + " and " + std::to_string(test) +
@@ -127,6 +138,7 @@ SplitIndices split_indices(Index size, const SplitOptions& options, Place place)
 
 std::vector<FoldIndices> k_fold(Index size, Index k, const FoldOptions& options, Place place) {
   const Scope scope("k_fold", place);
+  check_size(size);
   if (k < 2 || k > size)
     fail<ValueError>("k must be from 2 to the " + std::to_string(size) + " examples, got " +
                      std::to_string(k));

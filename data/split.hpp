@@ -47,10 +47,11 @@ struct [[nodiscard]] SplitIndices {
   Tensor validation;
   Tensor test;
 };
-/// Parts [0, size). With labels, the examples of a class in training and in test are within 1 of its share,
-/// in validation within 2; in order, each class's first ones are for training. Throws ValueError as
-/// Share::of(), when nothing is left for training, when the labels are not as many as the examples, and on a
-/// class of which a part that has examples would have none; ShapeError and DTypeError on other labels.
+/// Parts [0, size), size from 1 to 2^40. With labels, the examples of a class in training and in test are
+/// within 1 of its share, in validation within 2; in order, each class's first ones are for training. Throws
+/// ValueError as Share::of(), when nothing is left for training, when the labels are not as many as the
+/// examples, and on a class of which a part that has examples would have none; ShapeError and DTypeError on
+/// other labels.
 SplitIndices split_indices(Index size, const SplitOptions& options, Place place = Place::here());
 
 template <class D>
@@ -78,8 +79,8 @@ struct [[nodiscard]] FoldIndices {
   Tensor validation;
 };
 /// k parts of [0, size), each of which is once for validation; their sizes differ by at most 1. Throws
-/// ValueError unless 2 <= k <= size, when the labels are not as many as the examples, and on a class of fewer
-/// than k examples.
+/// ValueError unless 2 <= k <= size <= 2^40, when the labels are not as many as the examples, and on a class
+/// of fewer than k examples.
 std::vector<FoldIndices> k_fold(Index size, Index k, const FoldOptions& options = {},
                                 Place place = Place::here());
 

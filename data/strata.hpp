@@ -9,6 +9,9 @@
 
 namespace xgrad::data::detail {
 
+/// Of an order: positions that take 8 TiB.
+constexpr Index most_examples = Index{1} << 40;
+
 struct Stratum {
   Index label = 0;
   std::vector<Index> examples;

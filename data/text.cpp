@@ -51,7 +51,7 @@ void for_each_token(std::string_view text, Tokens kind, const F& f) {
 
 std::string read_text(const std::string& path, const TextOptions& options, Place place) {
   const Scope scope("read_text", place);
-  const io::detail::Input input(path);
+  const io::detail::Input input = io::detail::Input::stream(path);
   std::string text = detail::read_whole(input, options.max_unpacked);
   check_utf8(text, path);
   if (detail::has_byte_order_mark(text)) text.erase(0, 3);
@@ -222,6 +222,15 @@ PreparedLoad Vocabulary::prepare_load(const StateDict& state, Place place) & {
     require(detail::utf8_end(token) == token.size(), "a token is not UTF-8");
   }
   require(rest.empty(), "sizes do not fit bytes");
+  for (const std::string& token : body->tokens) {
+    // Such a one no text has: what it is decoded to is encoded as others.
+    if (body->kind == Tokens::words)
+      require(std::none_of(token.begin(), token.end(), is_space),
+              "the word " + detail::quoted(token) + " has a space");
+    else if (!unknown || &token != &body->tokens.front())
+      require(detail::utf8_size(token, 0) == token.size(),
+              "the token " + detail::quoted(token) + " is more than one character");
+  }
   const std::string* twice = body->number();
   require(twice == nullptr, "the token " + (twice ? detail::quoted(*twice) : "") + " is there twice");
   return [this, body = std::shared_ptr<const Body>(body)]() mutable noexcept { body_ = std::move(body); };

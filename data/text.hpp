@@ -23,7 +23,8 @@ struct TextOptions {
   std::uint64_t max_unpacked = 0;
 };
 
-/// The text of a file, plain or gzipped, without a byte order mark; ends of lines stay as they are. Throws
+/// The text of a file, plain or gzipped, without a byte order mark; ends of lines stay as they are. A pipe,
+/// and a file that does not say how long it is, are read until their end; a pipe is waited for. Throws
 /// IoError, and FormatError with the offset of the first byte that is not UTF-8: overlong forms, surrogates
 /// and code points above U+10FFFF are not.
 [[nodiscard]] std::string read_text(const std::string& path, const TextOptions& options = {},
@@ -84,7 +85,8 @@ class Vocabulary {
 
   /// "kind", "unknown" (boolean), "bytes" (uint8: the tokens one behind the other) and "sizes" (int64).
   [[nodiscard]] StateDict state_dict() const;
-  /// Becomes the vocabulary of the state. Throws ValueError when that is none; nothing is changed then.
+  /// Becomes the vocabulary of the state. Throws ValueError when that is none, as one of words with spaces or
+  /// of characters that are several; nothing is changed then.
   void load_state_dict(const StateDict& state, Place place = Place::here());
   /// Checks all that load_state_dict() does and changes nothing; what it returns carries the load out.
   PreparedLoad prepare_load(const StateDict& state, Place place = Place::here()) &;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -196,6 +197,12 @@ Transform random_erase(const EraseOptions& options, Place place) {
                      " and " + std::to_string(options.most_area));
   if (!(options.aspect > 0 && options.aspect <= 1))
     fail<ValueError>("aspect must be above 0 and at most 1, got " + std::to_string(options.aspect));
+  // Rectangles whose one side is so much longer than the other fit into no image.
+  if (options.aspect < 0.001) {
+    std::ostringstream text;
+    text << "aspect must be at least 0.001, got " << options.aspect;
+    fail<ValueError>(text.str());
+  }
   return [=](const Tensor& image) {
     const Scope called("random_erase", place);
     const detail::ImageSize size = detail::size_of(image);

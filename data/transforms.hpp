@@ -73,7 +73,7 @@ struct EraseOptions {
 };
 /// Random erasing (Zhong et al., "Random erasing data augmentation", AAAI 2020): a rectangle of the image is
 /// overwritten. An image into which none of 100 rectangles fits stays as it is. Throws ValueError unless p is
-/// in [0, 1], 0 < least_area <= most_area < 1 and 0 < aspect <= 1.
+/// in [0, 1], 0 < least_area <= most_area < 1 and 0.001 <= aspect <= 1.
 [[nodiscard]] Transform random_erase(const EraseOptions& options = {}, Place place = Place::here());
 
 /// (x - mean) / deviation by channel, as float32, of float64 as float64; bytes are scaled to [0, 1] first.

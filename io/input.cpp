@@ -41,6 +41,45 @@ Input::Input(std::string path) : name_(std::move(path)) {
   written_ = time_of(status);
 }
 
+Input Input::stream(const std::string& path) {
+  const auto refuse = [&](int code) {
+    throw IoError(xgrad::detail::message_prefix() + "cannot read", path, code);
+  };
+  struct stat status {};
+  const bool pipe =
+      path.find('\0') == path.npos && ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+  if (!pipe) {
+    Input file(path);
+    if (file.size_ > 0) return file;
+  }
+  const int number = open_retrying(path.c_str(), O_RDONLY);
+  if (number < 0) refuse(errno);
+  std::unique_ptr<const Descriptor> descriptor;
+  try {
+    descriptor = std::make_unique<const Descriptor>(number);
+  } catch (...) {
+    ::close(number);
+    throw;
+  }
+  const auto text = std::make_shared<std::string>();
+  Input result(path, {});
+  for (std::size_t done = 0;;) {
+    const std::size_t step = std::max(done, std::size_t{1} << 16);
+    // Twice: a string grows, and is copied.
+    result.require_memory(2 * std::uint64_t{done + step});
+    text->resize(done + step);
+    const ssize_t got = ::read(number, text->data() + done, step);
+    if (got < 0 && errno != EINTR) refuse(errno);
+    if (got > 0) done += static_cast<std::size_t>(got);
+    text->resize(done);
+    if (got == 0) break;
+  }
+  result.size_ = text->size();
+  result.bytes_ = reinterpret_cast<const std::byte*>(text->data());
+  result.owned_ = text;
+  return result;
+}
+
 void Input::require_unchanged() const {
   struct stat status {};
   if (descriptor_ && (::fstat(descriptor_->number(), &status) != 0 || time_of(status) != written_ ||

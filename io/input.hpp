@@ -1,6 +1,6 @@
 // What readers of files read from: bytes by offset, of an open file or of memory.
-// Invariant: the size is that of the moment of opening; bytes that are gone since are an error, never a
-// signal.
+// Invariant: the size is that of the moment of opening, or of what a stream gave until its end; bytes that
+// are gone since are an error, never a signal.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,9 @@ class Input {
  public:
   /// Throws IoError when the path cannot be opened or is no regular file.
   explicit Input(std::string path);
+  /// Also of a pipe, which is waited for, and of a file that does not say how long it is, as those in /proc:
+  /// they are read here, until their end. Throws IoError.
+  static Input stream(const std::string& path);
   /// Bytes that the caller keeps, under a name for messages.
   Input(std::string name, std::span<const std::byte> bytes)
       : name_(std::move(name)), size_(bytes.size()), bytes_(bytes.data()) {}
@@ -44,7 +47,8 @@ class Input {
   std::uint64_t size_ = 0;
   std::int64_t written_ = 0;  // nanoseconds
   std::shared_ptr<const Descriptor> descriptor_;
-  const std::byte* bytes_ = nullptr;  // where there is no descriptor
+  const std::byte* bytes_ = nullptr;          // where there is no descriptor
+  std::shared_ptr<const std::string> owned_;  // of a stream: what bytes_ points to
 };
 
 }  // namespace xgrad::io::detail

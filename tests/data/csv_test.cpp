@@ -346,3 +346,65 @@ TEST_CASE("parse_csv: no text but throws FormatError or gives a table") {
     }
   }
 }
+
+TEST_CASE("Table: numbers that are too small are zero, numbers that are too large are none") {
+  const auto number = [](const std::string& text, DType dtype) {
+    return data::parse_csv("x\n" + text + "\n").numbers("x", {.dtype = dtype}).item();
+  };
+  const std::string zeros(400, '0');
+  for (const DType dtype : {float32, float64})
+    for (const std::string& text :
+         {std::string("1e-400"), std::string("1e-5000"), std::string("1e-99999999999999999999"),
+          "0." + zeros + "1", zeros + "." + zeros + "1e-10", std::string("9.9e-4950")}) {
+      CAPTURE(text);
+      CHECK(number(text, dtype) == 0);
+      CHECK_FALSE(std::signbit(number(text, dtype)));
+      CHECK(number("-" + text, dtype) == 0);
+      CHECK(std::signbit(number("-" + text, dtype)));
+    }
+  CHECK(number("4e-324", float64) == 5e-324);
+  CHECK(number("1e-310", float64) == 1e-310);
+  CHECK(number("0." + zeros + "1e401", float64) == 1);
+  CHECK(number("0e99999999999999999999", float64) == 0);
+  for (const DType dtype : {float32, float64})
+    for (const std::string& text :
+         {std::string("1e400"), std::string("-1e400"), std::string("1e5000"),
+          std::string("1e99999999999999999999"), "1" + zeros, "0." + zeros + "1e99999"}) {
+      CAPTURE(text);
+      CHECK(contains(message_of<FormatError>([&] { static_cast<void>(number(text, dtype)); }),
+                     {"line 2, column 1", "does not fit float"}));
+    }
+}
+
+TEST_CASE("parse_csv: empty lines before the first record") {
+  for (const std::string end : {"\n", "\r\n"}) {
+    const data::Table two = data::parse_csv(end + end + "1,2" + end + end + "3,4" + end, {.header = false});
+    REQUIRE(two.columns().size() == 2);
+    CHECK(bitwise_equal(two.numbers({0, 1}), Tensor{{1.0, 2.0}, {3.0, 4.0}}));
+    CHECK(contains(message_of<FormatError>([&] {
+                     static_cast<void>(
+                         data::parse_csv(end + end + "1,x" + end, {.header = false}).numbers(1));
+                   }),
+                   "line 3, column 2"));
+    // Of a single column they are missing values, as everywhere else.
+    const data::Table one = data::parse_csv(end + end + "\"1\"" + end + end + "3" + end, {.header = false});
+    CHECK(one.text(0) == std::vector<std::string>{"", "", "1", "", "3"});
+    CHECK(contains(message_of<FormatError>(
+                       [&] { static_cast<void>(data::parse_csv(end + "x", {.header = false}).integers(0)); }),
+                   "line 1, column 1"));
+    CHECK(data::parse_csv(end + end, {.header = false}).rows() == 2);
+    CHECK_THROWS_AS(static_cast<void>(data::parse_csv(end + "a,b" + end + "1,2" + end)), FormatError);
+  }
+}
+
+TEST_CASE("Table: a position that is no column") {
+  const data::Table table = data::parse_csv("a,b,c\n1,2,3\n");
+  // What std::string::find() says of something that is not there is not the last column.
+  CHECK_THROWS_AS(static_cast<void>(table.numbers(std::string::npos)), IndexError);
+  CHECK_THROWS_AS(static_cast<void>(table.numbers({0, std::string::npos - 1})), IndexError);
+  CHECK_THROWS_AS(static_cast<void>(table.integers(~0ULL)), IndexError);
+  CHECK_THROWS_AS(static_cast<void>(table.text(std::numeric_limits<Index>::max())), IndexError);
+  CHECK_THROWS_AS(static_cast<void>(table.text(std::numeric_limits<Index>::min())), IndexError);
+  CHECK(table.numbers(-1).item() == 3);
+  CHECK(table.numbers(2U).item() == 3);
+}

@@ -11,8 +11,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 
 namespace {
@@ -344,4 +348,81 @@ TEST_CASE("ImageFolder: bad folders") {
   }
   CHECK(good == 2);
   CHECK(contains(message, "dog/2.png"));
+}
+
+TEST_CASE("ImageFolder: a first file that cannot be read is one among others") {
+  if (!is_built("PNG")) return;
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path("cat"));
+  std::filesystem::create_directory(directory.path("dog"));
+  const Bytes bad = {'x'};
+  directory.write("cat/1.png", bad);
+  directory.write("cat/2.png", bad);
+  directory.write("dog/3.png", golden("rgb 8").file);
+  directory.write("dog/4.png", golden("rgb 8").file);
+  directory.write("dog/5.png", golden("rgb and alpha 8").file);
+  // Whichever is asked for first.
+  for (const Index first : {0, 3, 4}) {
+    CAPTURE(first);
+    const data::ImageFolder folder(directory.path(""));
+    try {
+      folder.get(first);
+    } catch (const Error&) {
+    }
+    for (const Index i : {0, 1})
+      CHECK(contains(message_of<FormatError>([&] { folder.get(i); }),
+                     folder.paths()[static_cast<std::size_t>(i)] + ": neither a PNG nor a JPEG"));
+    CHECK(bitwise_equal(folder.get(2)[0], pixels_of(golden("rgb 8"))));
+    CHECK(bitwise_equal(folder.get(3)[0], pixels_of(golden("rgb 8"))));
+    CHECK(contains(message_of<ShapeError>([&] { folder.get(4); }),
+                   {"(6, 5, 3) of ", "dog/3.png", "(9, 5, 3) of ", "dog/5.png"}));
+  }
+}
+
+TEST_CASE("read_image: a JPEG that is cut short is an error, bytes that mean nothing are not") {
+  if (!is_built("JPEG")) return;
+  const TemporaryDirectory directory;
+  const ImageFile& file = golden("jpeg rgb");
+  const Bytes& whole = file.file;
+  for (std::size_t size = 3; size < whole.size(); ++size) {
+    const std::string path =
+        directory.write("cut.jpg", Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+    CHECK(contains(message_of<FormatError>([&] { data::read_image(path); }), "cut.jpg: libjpeg: "));
+  }
+  // Before a marker, before the end of the image, behind it.
+  const auto end = static_cast<std::ptrdiff_t>(whole.size() - 2);
+  REQUIRE(whole[whole.size() - 2] == 0xff);
+  const Bytes extra = {0x00, 0x11, 0x22}, head(whole.begin(), whole.begin() + 2);
+  const Bytes rest(whole.begin() + 2, whole.end()), body(whole.begin(), whole.begin() + end),
+      eoi = {0xff, 0xd9};
+  // The revision 2.01 of JFIF.
+  Bytes revised = whole;
+  const auto jfif = std::search(revised.begin(), revised.end(), std::begin("JFIF"), std::end("JFIF"));
+  REQUIRE(jfif != revised.end());
+  jfif[5] = 2;
+  // What libraries print goes to the descriptor.
+  const std::string printed = directory.path("printed");
+  std::fflush(stderr);
+  const int kept = dup(2), caught = open(printed.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
+  REQUIRE(kept >= 0);
+  REQUIRE(caught >= 0);
+  dup2(caught, 2);
+  std::vector<std::string> failed;
+  std::vector<Tensor> images;
+  for (const Bytes& bytes : {body + extra + eoi, whole + extra, head + Bytes{0xff} + rest, revised}) {
+    try {
+      images.push_back(data::read_image(directory.write("extra.jpg", bytes)));
+    } catch (const Error& error) {
+      failed.push_back(error.what());
+    }
+  }
+  std::fflush(stderr);
+  dup2(kept, 2);
+  close(kept);
+  close(caught);
+  CHECK(failed == std::vector<std::string>{});
+  REQUIRE(images.size() == 4);
+  const Tensor plain = data::read_image(directory.write("plain.jpg", whole));
+  for (const Tensor& image : images) CHECK(bitwise_equal(image, plain));
+  CHECK(std::filesystem::file_size(printed) == 0);
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <vector>
@@ -223,4 +224,13 @@ TEST_CASE("Sampler: bad input") {
                  "a weighted sampler gives a random order of its own (leave out shuffle)"));
   CHECK(contains(loader(3, {.sampler = Sampler::stratified(Tensor{1, 2})}), "the sampler is for 2 examples"));
   CHECK(contains(loader(3, {.workers = -1}), "workers must be at least 0, got -1"));
+}
+
+TEST_CASE("Sampler::weighted: numbers of samples that no memory has room for") {
+  constexpr Index most = std::numeric_limits<Index>::max();
+  for (const Index samples : {most, (Index{1} << 40) + 1})
+    CHECK(contains(message_of<ValueError>([&] {
+                     static_cast<void>(Sampler::weighted(Tensor{1.0, 2.0}, {.samples = samples}));
+                   }),
+                   {"samples must be at most 1099511627776", std::to_string(samples).c_str()}));
 }

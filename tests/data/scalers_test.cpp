@@ -181,3 +181,47 @@ TEST_CASE("scalers: saved and loaded") {
   CHECK(contains(message_of<ValueError>([&] { wide.load_state_dict(range.state_dict()); }),
                  {"low: expects 0", "high: expects 2", "clip: expects true, got false"}));
 }
+
+TEST_CASE("scalers: numbers at the ends of their type") {
+  constexpr float most_float = std::numeric_limits<float>::max();
+  constexpr double most = std::numeric_limits<double>::max();
+  const Tensor wide = Tensor::from(std::vector<float>{-most_float, 0, most_float}, {3, 1});
+  MinMaxScaler range;
+  range.fit(wide);
+  CHECK(bitwise_equal(range.transform(wide), Tensor{{0.0}, {0.5}, {1.0}}));
+  CHECK(bitwise_equal(range.inverse_transform(range.transform(wide)), wide));
+  StandardScaler standard;
+  standard.fit(wide);
+  CHECK(close(standard.transform(wide).to(float64),
+              Tensor({{-std::sqrt(1.5)}, {0.0}, {std::sqrt(1.5)}}, float64), 1e-6));
+
+  // The distance from low to high, and that of a value from the least one.
+  CHECK(contains(message_of<ValueError>([&] { MinMaxScaler({.low = -most, .high = most}); }),
+                 "high - low is beyond double precision"));
+  range.fit(Tensor({{-most}, {-most / 4}}, float64));
+  CHECK(range.transform(Tensor({{most / 2}}, float64)).item() == doctest::Approx(2));
+  MinMaxScaler clipped({.clip = true});
+  clipped.fit(Tensor({{-most}, {-most / 4}}, float64));
+  CHECK(clipped.transform(Tensor({{most}}, float64)).item() == 1);
+  // Where the result has no room in the type.
+  MinMaxScaler large({.low = 0, .high = 1e300});
+  large.fit(Tensor{{0.0}, {1.0}});
+  CHECK(contains(message_of<ValueError>([&] {
+                   static_cast<void>(large.transform(Tensor{{0.0}, {1.0}}));
+                 }),
+                 {"MinMaxScaler::transform", "column 0, row 1", "no room in float32"}));
+  CHECK(large.transform(Tensor({{1.0}}, float64)).item() == 1e300);
+  standard.fit(Tensor({{0.0}, {1e-300}}, float64));
+  CHECK_THROWS_AS(static_cast<void>(standard.transform(Tensor({{1e300}}, float64))), ValueError);
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(std::isnan(standard.transform(Tensor({{std::nan("")}}, float64)).item()));
+  CHECK(standard.transform(Tensor({{infinity}}, float64)).item() == infinity);
+
+  // Squares of small deviations are below all numbers, the deviations are not.
+  standard.fit(Tensor({{1e-200}, {3e-200}}, float64));
+  CHECK(standard.scale().item() == doctest::Approx(1e-200).epsilon(1e-12));
+  CHECK(close(standard.transform(Tensor({{1e-200}, {3e-200}}, float64)), Tensor({{-1.0}, {1.0}}, float64),
+              1e-12));
+  standard.fit(Tensor({{5e-324}, {5e-324}}, float64));
+  CHECK(standard.scale().item() == 1);
+}

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -190,4 +191,19 @@ TEST_CASE("k_fold: every example is once for validation, sizes differ by one at 
   CHECK(
       contains(text(4, 3, {.labels = Tensor{0, 0, 0, 9}}), "class 9 has 1 examples, fewer than the 3 folds"));
   CHECK(contains(text(4, 2, {.labels = Tensor{0, 0, 0}}), "expects as many labels as examples"));
+}
+
+TEST_CASE("split_indices and k_fold: numbers of examples that no memory has room for") {
+  constexpr Index most = std::numeric_limits<Index>::max();
+  for (const Index size : {most, (Index{1} << 40) + 1}) {
+    CHECK(contains(
+        message_of<ValueError>([&] { static_cast<void>(data::split_indices(size, {.validation = 0.5})); }),
+        "expects at most 1099511627776 examples, got " + std::to_string(size)));
+    CHECK(contains(message_of<ValueError>([&] { static_cast<void>(data::k_fold(size, 2)); }),
+                   "expects at most 1099511627776 examples, got " + std::to_string(size)));
+    CHECK_THROWS_AS(static_cast<void>(data::k_fold(size, most)), ValueError);
+  }
+  CHECK_THROWS_AS(static_cast<void>(data::split_indices(10, {.validation = most, .test = most})), ValueError);
+  CHECK_THROWS_AS(static_cast<void>(data::k_fold(10, most)), ValueError);
+  CHECK_THROWS_AS(static_cast<void>(data::k_fold(-1, -1)), ValueError);
 }

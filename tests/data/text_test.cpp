@@ -11,7 +11,12 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
+#include <unistd.h>
 #include <cstdint>
+#include <fstream>
+#include <thread>
 
 namespace {
 
@@ -274,4 +279,75 @@ TEST_CASE("token_streams: bad input") {
   CHECK_THROWS_AS((void)data::token_streams(zeros({8}), {}), DTypeError);
   CHECK_THROWS_AS((void)data::token_streams(arange(8).reshape({2, 4}), {}), ShapeError);
   CHECK_THROWS_AS((void)data::token_streams(Tensor(), {}), GraphError);
+}
+
+TEST_CASE("Vocabulary: a state whose tokens no text has is none") {
+  const auto state_of = [](data::Tokens kind, bool unknown, const std::vector<std::string>& tokens) {
+    std::string bytes;
+    std::vector<Index> sizes;
+    for (const std::string& token : tokens) {
+      bytes += token;
+      sizes.push_back(static_cast<Index>(token.size()));
+    }
+    const auto* start = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    return StateDict{{"kind", scalar(static_cast<Index>(kind))},
+                     {"unknown", scalar(unknown)},
+                     {"bytes", Tensor::from(std::span<const std::uint8_t>(start, bytes.size()))},
+                     {"sizes", Tensor::from(sizes)}};
+  };
+  data::Vocabulary vocabulary("abc");
+  // A word with a space is read back as two; of characters only the unknown token is longer than one.
+  for (const char* space : {" ", "\t", "\n", "\v", "\f", "\r"}) {
+    const std::string token = std::string("new") + space + "york";
+    CHECK(contains(message_of<ValueError>([&] {
+                     vocabulary.load_state_dict(state_of(data::Tokens::words, false, {"a", token}));
+                   }),
+                   {"the state is that of no vocabulary", "has a space"}));
+  }
+  CHECK(contains(message_of<ValueError>([&] {
+                   vocabulary.load_state_dict(state_of(data::Tokens::words, true, {"not known", "a"}));
+                 }),
+                 {"\"not known\"", "has a space"}));
+  CHECK(contains(message_of<ValueError>([&] {
+                   vocabulary.load_state_dict(state_of(data::Tokens::characters, false, {"ab", "c"}));
+                 }),
+                 {"\"ab\"", "is more than one character"}));
+  CHECK(contains(message_of<ValueError>([&] {
+                   vocabulary.load_state_dict(state_of(data::Tokens::characters, true, {"<unk>", "bc"}));
+                 }),
+                 {"\"bc\"", "is more than one character"}));
+  CHECK(vocabulary.tokens() == std::vector<std::string>{"a", "b", "c"});
+  vocabulary.load_state_dict(state_of(data::Tokens::characters, true, {"<unk>", "\u00e4"}));
+  CHECK(bitwise_equal(vocabulary.encode("\u00e4b"), Tensor{1, 0}));
+  vocabulary.load_state_dict(state_of(data::Tokens::words, true, {"?", "new\u00a0york"}));
+  CHECK(vocabulary.decode(vocabulary.encode("new\u00a0york")) == "new\u00a0york");
+}
+
+TEST_CASE("read_text: files that do not say how long they are") {
+  // The process's own, whose size is given as 0.
+  const std::string status = data::read_text("/proc/self/status");
+  CHECK(contains(status, "Pid:\t" + std::to_string(getpid())));
+  const TemporaryDirectory directory;
+  CHECK(data::read_text(directory.write("empty", {})).empty());
+  REQUIRE(mkfifo(directory.path("pipe").c_str(), 0600) == 0);
+  const std::string path = directory.path("pipe"), sent(300'000, 'x');
+  const auto through_pipe = [&](const std::string& bytes) {
+    std::thread writer([&] { std::ofstream(path, std::ios::binary) << bytes; });
+    std::string text, error;
+    try {
+      text = data::read_text(path);
+    } catch (const std::exception& thrown) {
+      error = thrown.what();
+      // The writer waits for a reader.
+      std::ifstream reader(path);
+      reader.ignore(1 << 30);
+    }
+    writer.join();
+    CHECK(error == "");
+    return text;
+  };
+  CHECK(through_pipe(sent) == sent);
+  CHECK(through_pipe("") == "");
+  CHECK_THROWS_AS(static_cast<void>(data::read_text("/dev/zero")), IoError);
+  CHECK_THROWS_AS(static_cast<void>(data::read_text(directory.path(""))), IoError);
 }

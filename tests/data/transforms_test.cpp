@@ -293,3 +293,20 @@ TEST_CASE("transforms: sizes that no memory holds are refused before any is take
   CHECK_THROWS_AS(static_cast<void>(data::resize(largest, 1)(image)), ShapeError);
   CHECK_THROWS_AS(static_cast<void>(data::random_crop(2, 2, {.padding = largest})), ValueError);
 }
+
+TEST_CASE("random_erase: limits far from any rectangle") {
+  for (const double aspect : {1e-320, 1e-300, 1e-9, 0.000999, 0.0, -1.0, 1.5, std::nan("")})
+    CHECK(contains(message_of<ValueError>([&] { static_cast<void>(data::random_erase({.aspect = aspect})); }),
+                   "aspect must be a"));
+  const Tensor image = ones({40, 30, 1});
+  for (const Tensor& one : drawn(data::random_erase({.p = 1, .aspect = 0.001}), image, 50)) {
+    double left = 0;
+    for (const float pixel : one.span<float>()) left += pixel;
+    CHECK(left <= 1200);
+    CHECK(left >= 0.6 * 1200);
+  }
+  // Areas of no pixel: the image stays.
+  for (const Tensor& one :
+       drawn(data::random_erase({.p = 1, .least_area = 1e-320, .most_area = 1e-300}), image, 10))
+    CHECK(bitwise_equal(one, image));
+}

@@ -257,6 +257,33 @@ write("csv", "crlf", b'\xef\xbb\xbfa,b\r\n1,2\r\n\r\n"3",\r\n')
 write("csv", "single", b"x\n1\n\n2.5e300\n?\n")
 write("csv", "open", b'a,b\n1,"x\n')
 
+# --------------------------------------------------------------------------------------------- drawings and texts
+
+strokes = [[[0, 100, 255], [0, 50, 255], [0, 10, 20]], [[7], [8]]]
+write("drawings", "strokes", json.dumps(strokes).encode())
+write("drawings", "objects", b"".join(json.dumps({"word": "cat", "x": [{}], "drawing": strokes}).encode() + b"\n" for _ in range(2)))
+write("drawings", "pixels", b"[0,0.5,1,1e-3]\r\n\r\n[1,0,0,1]")
+write("drawings", "no_square", b"[0,0,0]")
+write("drawings", "other_size", b"[0]\n[0,0,0,0]")
+write("drawings", "mixed", b"[[[1],[2]]]\n[0]")
+write("drawings", "empty_list", b"[]\n")
+write("drawings", "one_axis", b"[[[1,2]]]")
+write("drawings", "lengths", b"[[[1,2],[3]]]")
+write("drawings", "beyond", b"[[[256],[-1]]]")
+write("drawings", "twice", b'{"drawing":[[[1],[2]]],"drawing":[]}')
+write("drawings", "gzipped", gzip.compress(json.dumps(strokes).encode(), 9, mtime=0))
+write("drawings", "gzip_stored", gzip.compress(b"[0,1,1,0]\n", 0, mtime=0))
+
+write("text", "words", b"the cat\tsat on the\r\nmat\n")
+write("text", "letters", "\u00e4\u20ac\U0001f600 a\u0308\0".encode())
+write("text", "mark", b"\xef\xbb\xbfa")
+write("text", "ends", b"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")
+write("text", "overlong", b"\xc0\x80\xe0\x80\x80")
+write("text", "surrogate", b"\xed\xa0\x80")
+write("text", "above", b"\xf4\x90\x80\x80")
+write("text", "cut", b"a\xf0\x9f\x98")
+write("text", "empty", b"")
+
 # The files of the goldens, read from the header that their generator wrote.
 GOLDENS = SEEDS.parent.parent / "goldens" / "image_files.hpp"
 for name, numbers in re.findall(r'^ *\{"([^"]*)", \{([0-9, ]*)\}', GOLDENS.read_text(), re.M):

@@ -1,6 +1,6 @@
-// Rows for linear equations and factorisations. References are plain loops: elimination, Gram and Schmidt's
-// process, Jacobi's rotations, expansion by minors. Results whose signs are free enter as products in which
-// they cancel.
+// Rows for factorisations. References are plain loops: Gram and Schmidt's process, Jacobi's rotations.
+// Results whose signs are free enter as products in which they cancel.
+#include "autograd/ops/matrices.hpp"
 #include "support/cases.hpp"
 
 #include <xgrad/autograd/ops/arithmetic.hpp>
@@ -18,73 +18,9 @@
 namespace {
 
 using namespace xgrad;
-using test::Case;
-using test::spread;
+using namespace xgrad::test;
 using Inputs = std::vector<Variable>;
 using Values = std::vector<Tensor>;
-
-/// One matrix, in loops.
-struct Matrix {
-  Index rows, columns;
-  std::vector<double> elements;
-
-  Matrix(Index m, Index n)
-      : rows(m), columns(n), elements(static_cast<std::size_t>(m) * static_cast<std::size_t>(n)) {}
-  double& operator()(Index i, Index j) { return elements[static_cast<std::size_t>(i * columns + j)]; }
-  double operator()(Index i, Index j) const { return elements[static_cast<std::size_t>(i * columns + j)]; }
-};
-
-Matrix turned(const Matrix& a) {
-  Matrix result(a.columns, a.rows);
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index j = 0; j < a.columns; ++j) result(j, i) = a(i, j);
-  return result;
-}
-Matrix operator*(const Matrix& a, const Matrix& b) {
-  Matrix result(a.rows, b.columns);
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index j = 0; j < b.columns; ++j)
-      for (Index k = 0; k < a.columns; ++k) result(i, j) += a(i, k) * b(k, j);
-  return result;
-}
-
-/// a^-1 b by Gauss and Jordan, with the largest pivot.
-Matrix eliminated(Matrix a, Matrix b) {
-  for (Index c = 0; c < a.rows; ++c) {
-    Index pivot = c;
-    for (Index i = c; i < a.rows; ++i)
-      if (std::abs(a(i, c)) > std::abs(a(pivot, c))) pivot = i;
-    for (Index j = 0; j < a.columns; ++j) std::swap(a(c, j), a(pivot, j));
-    for (Index j = 0; j < b.columns; ++j) std::swap(b(c, j), b(pivot, j));
-    for (Index i = 0; i < a.rows; ++i) {
-      if (i == c) continue;
-      const double factor = a(i, c) / a(c, c);
-      for (Index j = 0; j < a.columns; ++j) a(i, j) -= factor * a(c, j);
-      for (Index j = 0; j < b.columns; ++j) b(i, j) -= factor * b(c, j);
-    }
-  }
-  for (Index i = 0; i < a.rows; ++i)
-    for (Index j = 0; j < b.columns; ++j) b(i, j) /= a(i, i);
-  return b;
-}
-
-/// The pseudoinverse of a matrix of full rank by the normal equations.
-Matrix pseudoinverse(const Matrix& a) {
-  const Matrix t = turned(a);
-  return a.rows >= a.columns ? eliminated(t * a, t) : turned(eliminated(a * t, a));
-}
-
-double by_minors(const Matrix& a) {
-  double total = a.rows == 0 ? 1 : 0;
-  for (Index c = 0; c < a.columns; ++c) {
-    Matrix minor(a.rows - 1, a.columns - 1);
-    for (Index i = 1; i < a.rows; ++i)
-      for (Index j = 0, to = 0; j < a.columns; ++j)
-        if (j != c) minor(i - 1, to++) = a(i, j);
-    total += (c % 2 == 0 ? 1 : -1) * a(0, c) * by_minors(minor);
-  }
-  return total;
-}
 
 /// Eigenvalues, ascending, with vectors in columns, of a symmetric matrix by Jacobi's rotations.
 std::pair<std::vector<double>, Matrix> rotated(Matrix a) {
@@ -150,75 +86,6 @@ Variable weighted(const Variable& x) {
   return x * (arange(0, static_cast<double>(x.size(-1)), 1, x.dtype()) + 1);
 }
 
-/// A reference from one for single matrices: f(matrices of the inputs) for each of a batch that is the same
-/// for all inputs. The result's shape follows the batch; it loses axes where `last` is shorter.
-test::Reference each(std::function<Matrix(const std::vector<Matrix>&)> f, std::function<Shape(Matrix)> last) {
-  return [=](const Values& inputs) {
-    const Shape batch(inputs[0].shape().begin(), inputs[0].shape().end() - 2);
-    Shape shape;
-    std::vector<double> all;
-    for (Index at = 0; at < batch.count(); ++at) {
-      std::vector<Matrix> matrices;
-      for (const Tensor& input : inputs) {
-        Matrix x(input.size(-2), input.size(-1));
-        const double* from = input.data<double>() + at * x.rows * x.columns;
-        std::copy_n(from, x.elements.size(), x.elements.begin());
-        matrices.push_back(x);
-      }
-      const Matrix result = f(matrices);
-      shape = last(result);
-      all.insert(all.end(), result.elements.begin(), result.elements.end());
-    }
-    Shape whole = batch;
-    for (const Index size : shape) whole.push_back(size);
-    return Tensor::from(all, whole);
-  };
-}
-Shape as_matrix(const Matrix& x) { return {x.rows, x.columns}; }
-Shape as_row(const Matrix& x) { return {x.columns}; }
-Shape as_number(const Matrix&) { return {}; }
-
-Matrix number(double x) {
-  Matrix result(1, 1);
-  result(0, 0) = x;
-  return result;
-}
-
-test::Reference of_shape(const Shape& shape, double value = 0) {
-  return [=](const Values&) { return full(shape, value, float64); };
-}
-
-/// 2 k, ..., 4, 2 on the diagonal, and x / 4: whatever x in [-1, 1] is, the matrix is far from singular and
-/// its singular values, or eigenvalues, are apart.
-Variable apart(const Variable& x) {
-  const Index rows = x.size(-2), columns = x.size(-1), k = std::min(rows, columns);
-  Tensor diagonal = zeros({rows, columns}, float64);
-  for (Index i = 0; i < k; ++i)
-    diagonal.mutable_data<double>()[i * columns + i] = 2 * static_cast<double>(k - i);
-  return x / 4 + diagonal.to(x.dtype());
-}
-Matrix apart(Matrix x) {
-  const Index k = std::min(x.rows, x.columns);
-  for (double& element : x.elements) element /= 4;
-  for (Index i = 0; i < k; ++i) x(i, i) += 2 * static_cast<double>(k - i);
-  return x;
-}
-/// A row's function and its reference of matrices apart.
-test::CaseFunction apart_first(test::CaseFunction f) {
-  return [f](Inputs x) {
-    x[0] = apart(x[0]);
-    return f(x);
-  };
-}
-std::function<Matrix(const std::vector<Matrix>&)> apart_first(
-    std::function<Matrix(const std::vector<Matrix>&)> f) {
-  return [f](std::vector<Matrix> x) {
-    x[0] = apart(x[0]);
-    return f(x);
-  };
-}
-Tensor matrices(const Shape& shape, unsigned seed = 1) { return spread(shape, -1, 1, seed); }
-
 Variable symmetric(const Variable& x) { return (x + transpose(x)) / 2; }
 Matrix symmetric(const Matrix& x) {
   Matrix result = turned(x);
@@ -237,27 +104,7 @@ Matrix definite(const Matrix& x) {
   return result;
 }
 
-Variable plain_solve_of(const Inputs& x) { return linalg::solve(x[0], x[1]); }
-Variable plain_lstsq_of(const Inputs& x) { return linalg::lstsq(x[0], x[1]); }
-Variable plain_inverse_of(const Inputs& x) { return linalg::inverse(x[0]); }
-Variable det_of(const Inputs& x) { return linalg::det(x[0]); }
-Variable plain_log_abs_of(const Inputs& x) { return linalg::slogdet(x[0]).log_abs; }
 Variable cholesky_of(const Inputs& x) { return linalg::cholesky(definite(x[0])); }
-Variable plain_pinverse_of(const Inputs& x) { return linalg::pinverse(x[0]); }
-Variable trace_of(const Inputs& x) { return linalg::trace(x[0]); }
-
-Matrix plain_solve_reference(const std::vector<Matrix>& x) { return eliminated(x[0], x[1]); }
-Matrix plain_lstsq_reference(const std::vector<Matrix>& x) { return pseudoinverse(x[0]) * x[1]; }
-Matrix det_reference(const std::vector<Matrix>& x) { return number(by_minors(x[0])); }
-Matrix plain_pinverse_reference(const std::vector<Matrix>& x) { return pseudoinverse(x[0]); }
-Matrix plain_inverse_reference(const std::vector<Matrix>& x) {
-  Matrix unit(x[0].rows, x[0].rows);
-  for (Index i = 0; i < unit.rows; ++i) unit(i, i) = 1;
-  return eliminated(x[0], unit);
-}
-Matrix plain_log_abs_reference(const std::vector<Matrix>& x) {
-  return number(std::log(std::abs(by_minors(x[0]))));
-}
 Matrix cholesky_reference(const std::vector<Matrix>& x) {
   const Matrix a = definite(x[0]);
   Matrix l(a.rows, a.rows);
@@ -269,169 +116,6 @@ Matrix cholesky_reference(const std::vector<Matrix>& x) {
     }
   return l;
 }
-
-const test::CaseFunction solve_of = apart_first(plain_solve_of);
-const auto solve_reference = apart_first(plain_solve_reference);
-const test::CaseFunction lstsq_of = apart_first(plain_lstsq_of);
-const auto lstsq_reference = apart_first(plain_lstsq_reference);
-const test::CaseFunction inverse_of = apart_first(plain_inverse_of);
-const auto inverse_reference = apart_first(plain_inverse_reference);
-const test::CaseFunction log_abs_of = apart_first(plain_log_abs_of);
-const auto log_abs_reference = apart_first(plain_log_abs_reference);
-const test::CaseFunction pinverse_of = apart_first(plain_pinverse_of);
-const auto pinverse_reference = apart_first(plain_pinverse_reference);
-
-const bool equations = test::add_cases({
-    {"solve",
-     "matrices",
-     solve_of,
-     {matrices({3, 3}), spread({3, 2}, -1, 1, 2)},
-     each(solve_reference, as_matrix)},
-    {"solve",
-     "batch",
-     solve_of,
-     {matrices({2, 3, 3}), spread({2, 3, 2}, -1, 1, 2)},
-     each(solve_reference, as_matrix)},
-    {"solve",
-     "vector",
-     solve_of,
-     {matrices({3, 3}), spread({3}, -1, 1, 2)},
-     [](const Values& x) {
-       return each(solve_reference, as_matrix)({x[0], x[1].reshape({3, 1})}).reshape({3});
-     }},
-    {"solve",
-     "vectors of a batch",
-     solve_of,
-     {matrices({2, 3, 3}), spread({2, 3}, -1, 1, 2)},
-     [](const Values& x) {
-       return each(solve_reference, as_matrix)({x[0], x[1].reshape({2, 3, 1})}).reshape({2, 3});
-     }},
-    {"solve",
-     "one matrix for many right sides",
-     solve_of,
-     {matrices({2, 2}), spread({3, 2, 1}, -1, 1, 2)},
-     [](const Values& x) {
-       const Tensor many = Variable(broadcast_to(x[0], {3, 2, 2})).value();
-       return each(solve_reference, as_matrix)({many, x[1]});
-     }},
-    {"solve",
-     "one right side for many matrices",
-     solve_of,
-     {matrices({3, 1, 2, 2}), spread({1, 2, 2, 3}, -1, 1, 2)},
-     [](const Values& x) {
-       const Tensor a = broadcast_to(x[0], {3, 2, 2, 2}).value(),
-                    b = broadcast_to(x[1], {3, 2, 2, 3}).value();
-       return each(solve_reference, as_matrix)({a, b});
-     }},
-    {"solve",
-     "1 x 1",
-     solve_of,
-     {Tensor({{-4.0}}, float64), Tensor({{2.0, 3.0}}, float64)},
-     each(solve_reference, as_matrix)},
-    {"solve",
-     "same operand twice",
-     [](const Inputs& x) { return linalg::solve(apart(x[0]), x[0] * x[0]); },
-     {matrices({3, 3})},
-     [](const Values& x) {
-       return each(solve_reference, as_matrix)({x[0], (Variable(x[0]) * x[0]).value()});
-     }},
-    {"solve",
-     "empty batch",
-     solve_of,
-     {zeros({0, 3, 3}, float64), zeros({0, 3, 2}, float64)},
-     of_shape({0, 3, 2})},
-    {"solve",
-     "empty matrices",
-     solve_of,
-     {zeros({2, 0, 0}, float64), zeros({2, 0, 3}, float64)},
-     of_shape({2, 0, 3})},
-    {"solve", "no right sides", solve_of, {matrices({2, 2}), zeros({2, 0}, float64)}, of_shape({2, 0})},
-    {"inverse", "matrix", inverse_of, {matrices({4, 4})}, each(inverse_reference, as_matrix)},
-    {"inverse", "batch", inverse_of, {matrices({2, 1, 3, 3})}, each(inverse_reference, as_matrix)},
-    {"inverse", "1 x 1", inverse_of, {Tensor({{0.5}}, float64)}, each(inverse_reference, as_matrix)},
-    {"inverse", "empty", inverse_of, {zeros({3, 0, 0}, float64)}, of_shape({3, 0, 0})},
-    {"det", "matrix", det_of, {matrices({4, 4})}, each(det_reference, as_number)},
-    {"det", "batch", det_of, {matrices({2, 2, 3, 3})}, each(det_reference, as_number)},
-    {"det", "1 x 1", det_of, {Tensor({{-3.0}}, float64)}, each(det_reference, as_number)},
-    {"det", "negative", det_of, {Tensor({{0.5, 2.0}, {3.0, 1.0}}, float64)}, each(det_reference, as_number)},
-    {"det", "empty", det_of, {zeros({2, 0, 0}, float64)}, of_shape({2}, 1)},
-    {"det",
-     "rank 2 of 3",
-     det_of,
-     {Tensor({{1.0, 2.0, 3.0}, {2.0, 4.0, 6.0}, {1.0, 0.0, 1.0}}, float64)},
-     each(det_reference, as_number)},
-    {"det",
-     "rank 1 of 3, beside a regular matrix",
-     det_of,
-     {Tensor({{{1.0, 2.0, 3.0}, {2.0, 4.0, 6.0}, {-1.0, -2.0, -3.0}},
-              {{1.0, 2.0, 3.0}, {0.0, 4.0, 6.0}, {1.0, -2.0, -3.0}}},
-             float64)},
-     each(det_reference, as_number)},
-    {"det", "zero, 2 x 2", det_of, {zeros({2, 2}, float64)}, each(det_reference, as_number)},
-    {"det", "zero, 1 x 1", det_of, {zeros({1, 1}, float64)}, each(det_reference, as_number)},
-    {"slogdet", "matrix", log_abs_of, {matrices({4, 4})}, each(log_abs_reference, as_number)},
-    {"slogdet", "batch", log_abs_of, {matrices({3, 2, 2})}, each(log_abs_reference, as_number)},
-    {"slogdet", "empty", log_abs_of, {zeros({2, 0, 0}, float64)}, of_shape({2})},
-    {"slogdet",
-     "sign",
-     [](const Inputs& x) { return linalg::slogdet(x[0]).sign; },
-     {Tensor({{{0.0, 1.0}, {1.0, 0.0}}, {{1.0, 0.0}, {0.0, 1.0}}, {{1.0, 2.0}, {2.0, 4.0}}}, float64)},
-     [](const Values&) {
-       return Tensor({-1.0, 1.0, 0.0}, float64);
-     },
-     test::Order::none},
-    {"lstsq",
-     "tall",
-     lstsq_of,
-     {spread({4, 2}, -1, 1), spread({4, 3}, -1, 1, 2)},
-     each(lstsq_reference, as_matrix)},
-    {"lstsq",
-     "wide",
-     lstsq_of,
-     {spread({2, 4}, -1, 1), spread({2, 3}, -1, 1, 2)},
-     each(lstsq_reference, as_matrix)},
-    {"lstsq",
-     "square",
-     lstsq_of,
-     {matrices({3, 3}), spread({3, 2}, -1, 1, 2)},
-     each(lstsq_reference, as_matrix)},
-    {"lstsq",
-     "batch",
-     lstsq_of,
-     {spread({2, 3, 2}, -1, 1), spread({2, 3, 1}, -1, 1, 2)},
-     each(lstsq_reference, as_matrix)},
-    {"lstsq",
-     "vector, batch of matrices",
-     lstsq_of,
-     {spread({2, 3, 2}, -1, 1), spread({3}, -1, 1, 2)},
-     [](const Values& x) {
-       const Tensor many = broadcast_to(x[1].reshape({3, 1}), {2, 3, 1}).value();
-       return each(lstsq_reference, as_matrix)({x[0], many}).reshape({2, 2});
-     }},
-    {"lstsq", "empty", lstsq_of, {zeros({0, 3, 2}, float64), zeros({0, 3, 1}, float64)}, of_shape({0, 2, 1})},
-    {"pinverse", "tall", pinverse_of, {spread({4, 2}, -1, 1)}, each(pinverse_reference, as_matrix)},
-    {"pinverse", "wide batch", pinverse_of, {spread({2, 2, 3}, -1, 1)}, each(pinverse_reference, as_matrix)},
-    {"pinverse", "square", pinverse_of, {matrices({3, 3})}, each(pinverse_reference, as_matrix)},
-    {"pinverse",
-     "rank 2 of 3",
-     [](const Inputs& x) { return linalg::pinverse(matmul(apart(x[0]), apart(x[1])), {.rcond = 1e-5}); },
-     {spread({3, 2}, -1, 1), spread({2, 3}, -1, 1, 2)},
-     each(
-         [](const std::vector<Matrix>& x) { return pseudoinverse(apart(x[1])) * pseudoinverse(apart(x[0])); },
-         as_matrix)},
-    {"pinverse", "empty", pinverse_of, {zeros({2, 0, 3}, float64)}, of_shape({2, 3, 0})},
-    {"sum",
-     "trace",
-     trace_of,
-     {spread({2, 3, 4}, -1, 1)},
-     each(
-         [](const std::vector<Matrix>& x) {
-           double total = 0;
-           for (Index i = 0; i < 3; ++i) total += x[0](i, i);
-           return number(total);
-         },
-         as_number)},
-});
 
 /// q and r with positive diagonals of r, by Gram and Schmidt.
 std::pair<Matrix, Matrix> orthogonalised(const Matrix& a) {
