@@ -33,24 +33,25 @@ plot::Figure picture(const Forecasts& tomorrow, const Forecasts& month, const Se
     panel.curve(at(from, days - from), shown(tomorrow.truth.rows(from, days)),
                 {.label = "came", .colour = "#333333", .width = 1.2, .markers = plot::Markers::none});
   };
-  plot::Panel& first = figure.panel({.title = "A day ahead: median, 80 % interval", .x = "day of the test"});
+  plot::Panel& first = figure.panel(
+      {.title = "A day ahead: median, 80 % interval", .x = "day of the test", .y_unit = series.unit});
   told(first, from, shown(index(tomorrow.told, {Slice{.begin = from}, 0})), "told the day before");
   came(first);
-  plot::Panel& second =
-      figure.panel({.title = std::to_string(ahead) + " days ahead", .x = "day of the test"});
+  plot::Panel& second = figure.panel(
+      {.title = std::to_string(ahead) + " days ahead", .x = "day of the test", .y_unit = series.unit});
   for (Index start = days - ahead; start >= from; start -= ahead + 20)
     told(second, start, shown(index(month.told, {start})),
          start == days - ahead ? "told before they began" : "");
   came(second);
-  plot::Panel& errors =
-      figure.panel({.title = "Mean absolute error", .x = "days ahead", .y_unit = series.prices ? " %" : ""});
+  plot::Panel& errors = figure.panel(
+      {.title = "Mean absolute error", .x = "days ahead", .y_unit = series.prices ? " %" : series.unit});
   for (std::size_t i = 0; i < month.names.size(); ++i)
     if (const bool network = i + 4 >= month.names.size(); !network || i + 1 == month.names.size())
       errors.curve(plot::counting(static_cast<std::size_t>(ahead)), month.errors[i],
                    {.label = month.names[i], .dashed = !network, .markers = plot::Markers::none});
   std::vector<double> heights;
   for (std::size_t i = 0; i < tomorrow.names.size(); ++i) heights.push_back(tomorrow.error(i));
-  figure.panel({.title = "Mean absolute error, a day ahead", .y_unit = series.prices ? " %" : ""})
+  figure.panel({.title = "Mean absolute error, a day ahead", .y_unit = series.prices ? " %" : series.unit})
       .bars(tomorrow.names, heights, {.show_values = true});
   return figure;
 }

@@ -40,6 +40,7 @@ Series read_series(const std::string& path, std::string column, bool prices) {
   Series series{.values = table.numbers(column, {.allow_missing = false}),
                 .season = zeros({table.rows(), 2}),
                 .name = column,
+                .unit = column.starts_with("temp") ? " °C" : "",
                 .prices = prices};
   if (prices) {
     if (series.size() > 0 && !(min(series.values).item() > 0))

@@ -15,6 +15,7 @@ struct Series {
   xgrad::Tensor values;   // float32 (N,): of prices their logarithms
   xgrad::Tensor season;   // float32 (N, 2): the day of the year as a point on a circle; 0 without dates
   std::string name = {};  // the column
+  std::string unit = {};  // after a number: " °C"
   bool prices = false;
   std::vector<xgrad::Index> days = {};  // since 1970; none without dates
 
