@@ -72,8 +72,4 @@ struct Sheet {
 
 Sheet lay_out(const FigureOptions& options, const std::deque<Panel>& panels);
 
-/// The bars of all groups side by side, as boxes from `ground`; the lines of their intervals and their
-/// values.
-std::vector<Item> bars_of(const Content& content, const Axis& y, double pixels);
-
 }  // namespace xgrad::plot::detail

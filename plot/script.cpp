@@ -1,6 +1,7 @@
 // What gnuplot is told.
 #include <xgrad/plot/script.hpp>
 
+#include <xgrad/plot/bars.hpp>
 #include <xgrad/plot/text.hpp>
 #include <xgrad/plot/thin.hpp>
 
