@@ -3,6 +3,7 @@
 
 #include <xgrad/data/strata.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/fnv.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -181,18 +182,12 @@ Tensor Sampler::order(Index size, bool shuffle, Generator& generator) const {
 }
 
 std::uint64_t Sampler::checksum() const {
-  std::uint64_t hash = 0xCBF29CE484222325;
-  const auto mix = [&](std::uint64_t byte) { hash = (hash ^ byte) * 0x100000001B3; };
-  const auto mix_number = [&](std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) mix(number >> shift & 0xFF);
-  };
-  mix_number(static_cast<std::uint64_t>(kind_));
-  mix_number(replacement_ ? 1 : 0);
-  mix_number(static_cast<std::uint64_t>(samples_));
-  if (!values_.defined()) return hash;
-  const std::byte* bytes = values_.raw();
-  for (Index i = 0; i < values_.bytes(); ++i) mix(std::to_integer<std::uint64_t>(bytes[i]));
-  return hash;
+  xgrad::detail::Fnv1a sum;
+  sum.add(static_cast<std::uint64_t>(kind_));
+  sum.add(std::uint64_t{replacement_});
+  sum.add(static_cast<std::uint64_t>(samples_));
+  if (values_.defined()) sum.add(values_.raw(), static_cast<std::size_t>(values_.bytes()));
+  return sum.value();
 }
 
 }  // namespace xgrad::data

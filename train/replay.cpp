@@ -3,6 +3,7 @@
 
 #include <xgrad/io/checkpoint.hpp>
 #include <xgrad/tensor/factory.hpp>
+#include <xgrad/tensor/fnv.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -12,18 +13,16 @@ namespace {
 
 constexpr const char* remedy = "give the loader state_dict() and prepare_load(), as data::DataLoader has";
 
-// FNV-1a (Fowler, Noll and Vo), going on from a sum. Of a large tensor, elements at equal distances: every
-// batch of a run is looked at.
-std::uint64_t checksum(std::uint64_t sum, const Tensor& tensor) {
+// Going on from a sum. Of a large tensor, elements at equal distances: every batch of a run is looked at.
+std::uint64_t checksum(std::uint64_t before, const Tensor& tensor) {
   constexpr Index at_most = 256;
   const Index count = tensor.count(), size = element_size(tensor.dtype());
-  const std::byte* bytes = tensor.raw();
   const Index looked_at = std::min(count, at_most);
-  for (Index i = 0; i < looked_at; ++i) {
-    const std::byte* element = bytes + i * count / looked_at * size;
-    for (Index k = 0; k < size; ++k) sum = (sum ^ static_cast<std::uint64_t>(element[k])) * 0x100000001B3U;
-  }
-  return (sum ^ static_cast<std::uint64_t>(count)) * 0x100000001B3U;
+  xgrad::detail::Fnv1a sum(before);
+  for (Index i = 0; i < looked_at; ++i)
+    sum.add(tensor.raw() + i * count / looked_at * size, static_cast<std::size_t>(size));
+  sum.add(static_cast<std::uint64_t>(count));
+  return sum.value();
 }
 
 }  // namespace
@@ -31,7 +30,7 @@ std::uint64_t checksum(std::uint64_t sum, const Tensor& tensor) {
 void Replay::begin(Index known) {
   known_ = known;
   passed_ = 0;
-  sum_ = 0xCBF29CE484222325U;
+  sum_ = xgrad::detail::Fnv1a().value();
   if (known == 0) {
     at_start_ = default_generator();
   } else {
